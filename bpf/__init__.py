@@ -1,0 +1,1 @@
+"""Shared BPF C headers."""

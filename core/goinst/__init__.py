@@ -1,0 +1,27 @@
+"""goinst: see inside running Go programs with eBPF. Plugin authors import from here and nowhere deeper."""
+
+from __future__ import annotations
+
+from goinst.errors import GoinstError, PluginError
+from goinst.events.span import DecodeContext, Resource, Span
+from goinst.plugin.declare import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
+
+__all__ = [
+    "Column",
+    "DecodeContext",
+    "Field",
+    "Fragment",
+    "GoinstError",
+    "Option",
+    "PluginError",
+    "Probe",
+    "Protocol",
+    "Record",
+    "Resource",
+    "Site",
+    "Span",
+    "Tail",
+    "Type",
+    "__version__",
+]
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""From ring buffer bytes to spans."""

@@ -1,0 +1,1 @@
+"""Spans to where the user wants them."""

@@ -1,0 +1,104 @@
+"""What the analysis of a Go binary answers: small frozen values, each with where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["Argument", "BinaryInfo", "Fact", "Function", "Location", "Place", "Site"]
+
+Place = Literal["entry", "return"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number read from the binary (an offset in bytes, a type hash) and its source in words.
+
+    ``source`` reads like ``type metadata, net/http.Request at 0x6f2a40`` or ``DWARF`` or ``plugin declaration``.
+    """
+
+    value: int
+    source: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function body in .gopclntab: virtual addresses as linked (no load bias)."""
+
+    name: str
+    entry: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where one machine word of an argument or result is at a probe site.
+
+    Either ``register`` (the kernel's pt_regs name on amd64: ax bx cx di si r8 r9 r10 r11; ``regs[0]``.. on arm64;
+    ``xmm0``/``f0``.. for floats, which BPF cannot read) or ``stack``: the byte offset from SP as it is at the
+    function's first instruction.
+    """
+
+    register: str | None
+    stack: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One parameter or result, flattened to words in Go's order.
+
+    ``words`` maps a suffix to its location: ``""`` for one-word values, ``ptr``/``len`` (string), ``ptr``/``len``/
+    ``cap`` (slice), ``type``/``data`` (interface), field names joined with ``_`` for structs passed by value.
+    """
+
+    name: str
+    type: str
+    words: dict[str, Location]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An instruction to put a uprobe on.
+
+    ``file_offset`` is what the kernel wants; ``address`` the linked virtual address. ``instruction`` is its text.
+    ``emulated``: the kernel emulates it (cheap) instead of single-stepping it out of line. ``stack_adjust`` is what
+    must be added to SP here to get SP as it was at the function's first instruction.
+    ``guard``: a condition under which the hit does not count, because the branch at the site leads to
+    runtime.morestack and the function starts again: ``jbe`` (amd64: skip when CF or ZF), ``b.ls`` (arm64: skip when C
+    is clear or Z is set), or None.
+    ``g``: the pt_regs member that holds the goroutine (``r14``, ``cx``, ``regs[28]``) or None when nothing does.
+    ``why`` says in words why this instruction.
+    """
+
+    symbol: str
+    place: Place
+    address: int
+    file_offset: int
+    instruction: str
+    emulated: bool
+    guard: str | None
+    g: str | None
+    stack_adjust: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryInfo:
+    """What a Go binary says of itself. ``version`` is (1, 26) for ``go_version`` ``go1.26.8``."""
+
+    path: str
+    build_id: str
+    arch: Literal["amd64", "arm64"]
+    go_version: str
+    version: tuple[int, int]
+    abi: Literal["register", "stack"]
+    main_package: str
+    main_module: str
+    modules: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    pie: bool = False
+    has_symtab: bool = False
+    has_dwarf: bool = False
+    size: int = 0

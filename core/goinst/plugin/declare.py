@@ -1,0 +1,153 @@
+"""What a plugin is: frozen data and pure decoders. A plugin author needs only what is in this module and Span.
+
+A plugin module has ``PROTOCOL = Protocol(...)`` and is named by an entry point in the group ``goinst``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from goinst.events.span import DecodeContext, Span
+
+__all__ = ["Column", "Decoder", "Field", "Fragment", "Option", "Probe", "Protocol", "Record", "Site", "Tail", "Type"]
+
+Place = Literal["entry", "return"]
+Decoder = Callable[[Any, "Span", "DecodeContext"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A Go struct field that the C code reads: ``Field("net/http.Request", "URL")``.
+
+    Its byte offset becomes a ``#define`` in the fragment. ``path`` may go through embedded and nested structs by
+    value (``"URL.Path"`` does not: URL is a pointer). When an optional field is absent the macro is not defined:
+    the fragment says ``#ifdef``. A missing required field switches the plugin off for that binary.
+    """
+
+    type: str
+    path: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A Go type that the C code compares against: the macro is its type hash (runtime._type.hash, 32 bits).
+
+    ``go_type_hash(word)`` in C reads the same hash from an itab or a type pointer, so one comparison tells what an
+    interface holds, whatever the load address. Absent types define the macro as 0, which no type has.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A function by its full symbol name, and the signature the C code relies on.
+
+    ``signature`` is ``"name Type, name Type -> name Type"`` with full package paths, receiver first. Pointers, maps,
+    channels and funcs are one word whatever they point to; a named type passed by value is looked up in the binary.
+    ``versions`` limits it to Go versions ``((1, 16), (1, 26))`` inclusive: the last resort.
+    """
+
+    symbol: str
+    signature: str = ""
+    versions: tuple[tuple[int, int], tuple[int, int]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A BPF function of the fragment and where it goes.
+
+    The first of ``sites`` that the binary has is taken. ``place``: ``entry`` (arguments are where the ABI puts them)
+    or ``return`` (every RET; results are; rarely worth its cost). ``optional``: without it the plugin still works,
+    and ``lost`` says in words what is missing then. ``closes``: this program ends an operation, so programs of
+    other plugins at the same instruction run before it.
+    """
+
+    program: str
+    sites: tuple[Site, ...]
+    place: Place = "entry"
+    optional: bool = False
+    closes: bool = False
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """A BPF function of the fragment that is entered by ``TAIL_CALL(program)``: a program of its own, with its own
+    instruction budget and stack. It does not return to its caller."""
+
+    program: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One member of a record. ``type``: u8 u16 u32 u64 i32 i64, or ``bytes`` with ``size`` > 0.
+
+    ``size`` may be the name of an option of the plugin.
+    """
+
+    name: str
+    type: str
+    size: int | str = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A wire layout, declared once: the C struct, its helpers and the decoder's view are generated from it.
+
+    ``role``:
+    ``operation``: the record lives in the goroutine's operation from ``NAME_begin`` to ``NAME_end`` and becomes a span
+    of ``kind``; ``fact``: sent on its own (``NAME_reserve``/``NAME_submit``) and applied to the span of the operation
+    that it names; ``span``: sent on its own and is a span by itself.
+    The last column of an operation record may be cut short on the wire (see ``NAME_end``).
+    ``decode(values, span, context)`` gets a named tuple of the columns; it must not trust what is in them.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    decode: Decoder
+    role: Literal["operation", "fact", "span"] = "fact"
+    kind: Literal["server", "client", "internal", "producer", "consumer"] = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a plugin: ``--set PLUGIN.NAME=VALUE`` or the configuration file. ``define`` makes it a C macro."""
+
+    name: str
+    default: int | bool | str
+    help: str
+    minimum: int | None = None
+    maximum: int | None = None
+    define: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """BPF C text. ``package`` and ``file`` say where it is installed; or give ``text``."""
+
+    file: str
+    package: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A plugin. ``builds_on`` names plugins that must be on too and whose programs and decoders run first."""
+
+    name: str
+    summary: str
+    fragments: tuple[Fragment, ...]
+    probes: tuple[Probe, ...]
+    records: tuple[Record, ...]
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    types: Mapping[str, Type] = field(default_factory=dict)
+    tails: tuple[Tail, ...] = ()
+    options: tuple[Option, ...] = ()
+    losses: Mapping[str, str] = field(default_factory=dict)
+    builds_on: tuple[str, ...] = ()
+    hits: str = ""

@@ -1,0 +1,1 @@
+"""Built-in plugins, with no privilege that a stranger's lacks."""
