@@ -1,0 +1,48 @@
+# Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-matrix lint format bench clean
+
+# Where scripts/setup.sh puts a Go toolchain when the system's is too old for the tests.
+export PATH := $(CURDIR)/build/go/bin:$(PATH)
+
+# eBPF needs root; nothing else here does. Without byte code, so that no file of root's is left in the tree.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo env "PATH=$$PATH" PYTHONDONTWRITEBYTECODE=1)
+PYTEST := $(AS_ROOT) .venv/bin/python -m pytest $(if $(AS_ROOT),-p no:cacheprovider)
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' Makefile | awk '{printf "  %s %-12s ", $$1, $$2; $$1 = $$2 = ""; sub(/^ */, ""); print}'
+
+venv: ## make .venv with a working .venv/bin/goinst (installs python3-bpfcc and python3-venv if missing)
+	@scripts/setup.sh venv
+
+demo: ## trace a bundled Go JSON-RPC server for a few seconds
+	@scripts/setup.sh demo
+	@$(AS_ROOT) .venv/bin/goinst demo
+
+test: lint ## lint, then every test but the full matrix (needs root for the BPF ones)
+	@scripts/setup.sh test
+	$(PYTEST) -m "not matrix"
+
+test-matrix: ## the tests on every supported Go version
+	@scripts/setup.sh test
+	$(PYTEST) -m matrix
+
+lint: ## ruff and strict mypy
+	@scripts/setup.sh lint
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+format: ## let ruff put the sources in order
+	@scripts/setup.sh lint
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: ## what tracing costs on this machine: a table here, the figures in build/bench.json
+	@scripts/setup.sh bench
+	@$(AS_ROOT) .venv/bin/python bench/bench.py $(BENCH)
+
+clean: ## remove everything that was made here
+	@rm -rf .venv build dist .cache .mypy_cache .ruff_cache .pytest_cache core/*.egg-info 2>/dev/null || \
+		sudo rm -rf .venv build dist .cache .mypy_cache .ruff_cache .pytest_cache core/*.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
