@@ -1,0 +1,3 @@
+module goinst.test/arith
+
+go 1.16

@@ -1,0 +1,3 @@
+module goinst.test/jsonhand
+
+go 1.16

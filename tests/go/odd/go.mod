@@ -1,0 +1,3 @@
+module goinst.test/odd
+
+go 1.16

@@ -1,0 +1,3 @@
+module goinst.test/ping
+
+go 1.16
