@@ -1,0 +1,3 @@
+module goinst.demo/calculator
+
+go 1.18
