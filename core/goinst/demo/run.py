@@ -54,8 +54,10 @@ def run_demo(seconds: float = 3.0) -> int:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Yield where to keep the built server: the user's cache folder or, where others could write to that, one that
-    goes away (what lies in there is run)."""
+    """Yield where to keep the built server: the user's cache folder, or a passing one.
+
+    The second where others could write to the first: what lies in there is run.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "goinst" / "demo"
     try:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)

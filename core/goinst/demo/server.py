@@ -32,7 +32,7 @@ class Server:
 
 
 def build(folder: Path) -> Path:
-    """Return the server's executable in ``folder``: compiled, unless the same sources and the same Go were before.
+    """Return the server's executable in ``folder``: compiled, unless an equal one is there.
 
     MachineError without a Go that can.
     """
