@@ -1,4 +1,4 @@
-"""Which binary this is: its build id, from the ELF headers and notes alone (no ELF library, a few kilobytes read)."""
+"""Which binary this is: its build id, from the ELF headers and notes alone (a few kilobytes read)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """``build_id`` is what the linker wrote (or a hash of the file); ``digest`` tells files with one build id apart.
+    """``build_id`` is what the linker wrote, or a hash of the file; ``digest`` tells files with one build id
+    apart.
 
-    ``strip`` keeps the build id and moves what is in the file: so the digest is over the build id, the file's size,
-    the ELF header and the program headers. ``size`` is in bytes.
+    ``strip`` keeps the build id and moves what is in the file: so the digest is over the build id, the file's
+    size, the ELF header and the program headers. ``size`` is in bytes.
     """
 
     build_id: str

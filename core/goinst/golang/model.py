@@ -14,7 +14,8 @@ Place = Literal["entry", "return"]
 class Fact:
     """A number read from the binary (an offset in bytes, a type hash) and its source in words.
 
-    ``source`` reads like ``type metadata, net/http.Request at 0x6f2a40`` or ``DWARF`` or ``plugin declaration``.
+    ``source`` reads like ``type metadata, net/http.Request at 0x6f2a40`` or ``DWARF`` or ``plugin
+    declaration``.
     """
 
     value: int
@@ -35,21 +36,26 @@ class Function:
 class Location:
     """Where one machine word of an argument or result is at a probe site.
 
-    Either ``register`` (the kernel's pt_regs name on amd64: ax bx cx di si r8 r9 r10 r11; ``regs[0]``.. on arm64;
-    ``xmm0``/``f0``.. for floats, which BPF cannot read) or ``stack``: the byte offset from SP as it is at the
-    function's first instruction.
+    Either ``register`` (the kernel's pt_regs name on amd64: ax bx cx di si r8 r9 r10 r11; ``regs[0]``.. on
+    arm64; ``xmm0``/``f0``.. for floats, which BPF cannot read) or ``stack``: the byte offset from SP as it is
+    at the function's first instruction. ``size``: how many bytes count (the rest of the register is
+    undefined: Go does not extend small integers); more than 8 only for an array on the stack, which is one
+    word of its whole size.
     """
 
     register: str | None
     stack: int | None
+    size: int = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
     """One parameter or result, flattened to words in Go's order.
 
-    ``words`` maps a suffix to its location: ``""`` for one-word values, ``ptr``/``len`` (string), ``ptr``/``len``/
-    ``cap`` (slice), ``type``/``data`` (interface), field names joined with ``_`` for structs passed by value.
+    ``words`` maps a suffix to its location: ``""`` for one-word values, ``ptr``/``len`` (string),
+    ``ptr``/``len``/ ``cap`` (slice), ``type``/``data`` (interface), ``real``/``imag`` (complex), field names
+    joined with ``_`` for structs passed by value, ``0`` for the element of an array of one. Blank and
+    zero-size fields have none.
     """
 
     name: str
@@ -62,14 +68,13 @@ class Argument:
 class Site:
     """An instruction to put a uprobe on.
 
-    ``file_offset`` is what the kernel wants; ``address`` the linked virtual address. ``instruction`` is its text.
-    ``emulated``: the kernel emulates it (cheap) instead of single-stepping it out of line. ``stack_adjust`` is what
-    must be added to SP here to get SP as it was at the function's first instruction.
+    ``file_offset`` is what the kernel wants; ``address`` the linked virtual address. ``instruction`` is its
+    text. ``emulated``: the kernel emulates it (cheap) instead of single-stepping it out of line.
+    ``stack_adjust`` is what must be added to SP here to get SP as it was at the function's first instruction.
     ``guard``: a condition under which the hit does not count, because the branch at the site leads to
-    runtime.morestack and the function starts again: ``jbe`` (amd64: skip when CF or ZF), ``b.ls`` (arm64: skip when C
-    is clear or Z is set), or None.
-    ``g``: the pt_regs member that holds the goroutine (``r14``, ``cx``, ``regs[28]``) or None when nothing does.
-    ``why`` says in words why this instruction.
+    runtime.morestack and the function starts again: ``jbe`` (amd64: skip when CF or ZF), ``b.ls`` (arm64:
+    skip when C is clear or Z is set), or None. ``g``: the pt_regs member that holds the goroutine (``r14``,
+    ``cx``, ``regs[28]``) or None when nothing does. ``why`` says in words why this instruction.
     """
 
     symbol: str
