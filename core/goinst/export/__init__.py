@@ -1,1 +1,8 @@
 """Spans to where the user wants them."""
+
+from __future__ import annotations
+
+from goinst.export.base import Exporter, OutputClosed
+from goinst.export.destination import FORMATS, open_exporters
+
+__all__ = ["FORMATS", "Exporter", "OutputClosed", "open_exporters"]

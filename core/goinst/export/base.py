@@ -1,0 +1,92 @@
+"""What an exporter is, and where its bytes go."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Sequence
+from typing import BinaryIO, Protocol
+
+from goinst.errors import GoinstError
+from goinst.events.span import Span
+
+__all__ = ["Exporter", "OutputClosed", "Sink"]
+
+
+class OutputClosed(Exception):  # noqa: N818 - not an error: the reader has had enough
+    """The reader of an output went away (``goinst run | head``): end the run quietly."""
+
+
+class Exporter(Protocol):
+    """Takes finished spans, in batches, from one thread.
+
+    ``wants_spans`` False means that ``count(n)`` is called instead of ``export``. ``export`` must not raise
+    for one bad span; it raises OutputClosed when nobody reads any more, and GoinstError when the output
+    cannot be written.
+    """
+
+    name: str
+    wants_spans: bool
+
+    def export(self, spans: Sequence[Span]) -> None:
+        """Write these spans out."""
+
+    def count(self, n: int) -> None:
+        """``n`` spans went by."""
+
+    def flush(self) -> None:
+        """Give everything to the operating system."""
+
+    def close(self) -> None:
+        """Flush and let go; safe to call twice."""
+
+
+class Sink:
+    """A file or stream that takes all of the bytes given to it, or says why not.
+
+    ``name`` is for messages. A stream that was not opened here (``owned`` False) is left open.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, *, owned: bool) -> None:
+        self.name = name
+        self._stream = stream
+        self._owned = owned
+        try:
+            self._fd: int | None = stream.fileno()
+        except (OSError, ValueError, AttributeError):
+            self._fd = None
+
+    @classmethod
+    def open(cls, path: str) -> Sink:
+        """Create or empty the file (or open the pipe or device) at ``path``; OSError when that fails."""
+        return cls(open(path, "wb", buffering=0), path, owned=True)  # noqa: PTH123
+
+    def write(self, data: bytes) -> None:
+        """All of ``data``, with as few system calls as possible."""
+        try:
+            if self._fd is None:
+                self._stream.write(data)
+            else:
+                self._write(self._fd, data)
+        except BrokenPipeError as error:
+            raise OutputClosed(self.name) from error
+        except OSError as error:
+            raise GoinstError(f"cannot write spans to {self.name}: {error.strerror or error}") from error
+
+    def _write(self, fd: int, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[os.write(fd, rest) :]
+            except BlockingIOError:  # a terminal or pipe that another program made non-blocking
+                select.select([], [fd], [], 1.0)
+
+    def flush(self) -> None:
+        """Nothing waits in here; a stream that has a buffer of its own is flushed."""
+        if self._fd is None:
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Close what was opened here."""
+        if self._owned:
+            self._stream.close()

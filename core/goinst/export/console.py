@@ -1,0 +1,151 @@
+"""Aligned lines for people."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from goinst.events.span import Span
+from goinst.export.base import Sink
+from goinst.export.moment import local_clock
+
+__all__ = ["ConsoleExporter", "duration", "printable", "wants_colour"]
+
+_BOLD, _DIM, _RED, _GREEN, _YELLOW, _CYAN, _RESET = (f"\x1b[{code}m" for code in (1, 2, 31, 32, 33, 36, 0))
+
+# Attributes by OpenTelemetry's names: the first that is there fills the column.
+_CODES = (
+    "http.response.status_code",
+    "rpc.response.status_code",
+    "rpc.grpc.status_code",
+    "db.response.status_code",
+)
+_PEERS = ("client.address", "server.address", "network.peer.address")
+_PORTS = {
+    "client.address": "client.port",
+    "server.address": "server.port",
+    "network.peer.address": "network.peer.port",
+}
+# Said by another column, or the same on every line.
+_SAID = frozenset(
+    (
+        *_CODES,
+        *_PEERS,
+        *_PORTS.values(),
+        "http.request.method",
+        "url.path",
+        "url.scheme",
+        "rpc.system",
+        "rpc.method",
+    )
+)
+_DETAILS = 6
+_WIDEST = {"service": 24, "name": 48, "peer": 45}
+
+
+def wants_colour(is_terminal: bool) -> bool:
+    """Colour only for people, and not for those who set NO_COLOR (no-color.org) or have a dumb terminal."""
+    return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def printable(text: str) -> str:
+    """Text of a target, safe to show: control characters would let a request drive the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "replace").decode("ascii")
+        for char in text
+    )
+
+
+def duration(ns: int) -> str:
+    """A duration in at most seven characters: ``834ns``, ``12.3µs``, ``4.56ms``, ``7.89s``."""
+    if ns < 1_000:
+        return f"{ns}ns"
+    for unit, size in (("µs", 1_000), ("ms", 1_000_000)):
+        value = ns / size
+        if value < 999.5:
+            return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}{unit}"
+    return f"{ns / 1e9:.2f}s"
+
+
+class ConsoleExporter:
+    """A line a span: time, duration, service, kind, name, status, peer, then what else is of interest."""
+
+    name = "console"
+    wants_spans = True
+
+    def __init__(self, sink: Sink, *, is_terminal: bool) -> None:
+        self._sink = sink
+        self._colour = wants_colour(is_terminal)
+        self._columns = shutil.get_terminal_size((0, 0)).columns if is_terminal else 0
+        self._width = {"service": 8, "name": 24, "peer": 15}
+
+    def export(self, spans: Sequence[Span]) -> None:
+        """Write the lines of a batch at once."""
+        lines = [self._line(span) for span in spans]
+        if lines:
+            self._sink.write("\n".join([*lines, ""]).encode("utf-8", "replace"))
+
+    def count(self, n: int) -> None:
+        """Counting is not this exporter's work."""
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+        self._sink.flush()
+
+    def close(self) -> None:
+        """Leave the terminal as it is."""
+        self._sink.close()
+
+    def _line(self, span: Span) -> str:
+        attributes = span.attributes
+        failed = span.status == "error"
+        head = (
+            (local_clock(span.start_ns), _DIM),
+            (f"{duration(span.duration_ns):>8}", _YELLOW),
+            (self._cell("service", str(span.resource.attributes.get("service.name", ""))), _DIM),
+            (f"{span.kind:<8}", _DIM),
+            (self._cell("name", span.name), _RED if failed else _BOLD),
+            (f"{_code(span):<6}", _RED if failed else _GREEN),
+            (self._cell("peer", _peer(attributes)), _CYAN),
+        )
+        tail = printable(_details(span))
+        if self._columns:
+            tail = tail[: max(0, self._columns - sum(len(text) + 1 for text, _ in head))]
+        cells = [f"{style}{text}{_RESET}" if self._colour else text for text, style in head]
+        cells.append(f"{_RED}{tail}{_RESET}" if self._colour and failed and tail else tail)
+        return " ".join(cells).rstrip()
+
+    def _cell(self, column: str, value: str) -> str:
+        """Columns grow with what they hold, up to a limit, and never shrink: lines stay aligned."""
+        text = printable(value)
+        if len(text) > _WIDEST[column]:
+            text = text[: _WIDEST[column] - 1] + "…"
+        width = self._width[column] = max(self._width[column], len(text))
+        return text.ljust(width)
+
+
+def _code(span: Span) -> str:
+    for name in _CODES:
+        if name in span.attributes:
+            return printable(str(span.attributes[name]))
+    return "-" if span.status == "unset" else span.status
+
+
+def _peer(attributes: Mapping[str, Any]) -> str:
+    for name in _PEERS:
+        if name in attributes:
+            address, port = str(attributes[name]), attributes.get(_PORTS[name])
+            if port is None:
+                return address
+            return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return "-"
+
+
+def _details(span: Span) -> str:
+    rest = [f"{name}={value}" for name, value in span.attributes.items() if name not in _SAID]
+    more = ["…"] if len(rest) > _DETAILS else []
+    return " ".join([*([span.status_message] if span.status_message else []), *rest[:_DETAILS], *more])

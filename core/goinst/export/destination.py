@@ -1,0 +1,83 @@
+"""From ``--output`` to exporters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import BinaryIO
+
+from goinst.config import nearest
+from goinst.errors import UsageError
+from goinst.export.base import Exporter, Sink
+
+__all__ = ["FORMATS", "open_exporters"]
+
+FORMATS = {
+    "json": "one JSON object a line",
+    "console": "aligned text for people",
+    "msgpack": "a stream of msgpack maps",
+    "otel": "the OpenTelemetry API of this process",
+    "none": "count only",
+}
+_WITH_PATH = ("json", "msgpack")
+_TO_STDOUT = ("json", "msgpack", "console")
+
+
+def open_exporters(outputs: Sequence[str], *, stdout: BinaryIO, is_terminal: bool) -> list[Exporter]:
+    """The exporters of ``FORMAT[:PATH]`` specifications; none given: console on a terminal, json otherwise.
+
+    A file is created or emptied. Everything is checked before the first file is touched: an unknown format, a
+    path where none is taken, two outputs to stdout or to one file, an unwritable path are UsageErrors.
+    """
+    wanted = [_parse(text) for text in outputs] or [("console" if is_terminal else "json", "")]
+    places = [path or ("standard output" if name in _TO_STDOUT else name) for name, path in wanted]
+    for place in places:
+        if places.count(place) > 1:
+            raise UsageError(
+                f"--output: two outputs go to {place}; give one a file, as in --output json:spans.jsonl"
+            )
+    with ExitStack() as opened:
+        exporters = []
+        for name, path in wanted:
+            exporters.append(_open(name, path, stdout, is_terminal))
+            opened.callback(exporters[-1].close)
+        opened.pop_all()
+    return exporters
+
+
+def _parse(text: str) -> tuple[str, str]:
+    name, colon, path = text.partition(":")
+    if name not in FORMATS:
+        raise UsageError(f"--output {text!r}: unknown format; {nearest(name, FORMATS)}")
+    if colon and name not in _WITH_PATH:
+        raise UsageError(f"--output {text!r}: {name} takes no file; {' and '.join(_WITH_PATH)} do")
+    if colon and not path:
+        raise UsageError(f"--output {text!r}: a file name is missing behind the colon")
+    return name, "" if path == "-" else path
+
+
+def _open(name: str, path: str, stdout: BinaryIO, is_terminal: bool) -> Exporter:
+    # Each format's library is imported only for those who ask for it.
+    if name == "none":
+        from goinst.export.counter import CountExporter
+
+        return CountExporter()
+    if name == "otel":
+        from goinst.export.otel import OtelExporter
+
+        return OtelExporter()
+    try:
+        sink = Sink.open(path) if path else Sink(stdout, "standard output", owned=False)
+    except OSError as error:
+        raise UsageError(f"--output {name}:{path}: {error.strerror}") from error
+    if name == "msgpack":
+        from goinst.export.packed import MsgpackExporter
+
+        return MsgpackExporter(sink)
+    if name == "console":
+        from goinst.export.console import ConsoleExporter
+
+        return ConsoleExporter(sink, is_terminal=is_terminal)
+    from goinst.export.jsonlines import JsonExporter
+
+    return JsonExporter(sink)

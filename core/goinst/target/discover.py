@@ -1,0 +1,96 @@
+"""Which of the running processes to instrument."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from fnmatch import translate
+from re import Pattern, compile
+
+from goinst.errors import TargetError
+from goinst.target.listener import listeners
+from goinst.target.process import Process, all_pids, exe_of, read_process, require_process
+
+__all__ = ["Selector"]
+
+
+class Selector:
+    """Chooses processes by number, by executable and by listening port.
+
+    ``exes`` are shell patterns (``*``, ``?``, ``[a-z]``) that match the whole path of an executable or its
+    last part. A process that several of them choose comes once. goinst itself is never chosen.
+    """
+
+    def __init__(self, pids: Sequence[int] = (), exes: Sequence[str] = (), ports: Sequence[int] = ()) -> None:
+        self._pids = tuple(dict.fromkeys(pids))
+        self._patterns: dict[str, Pattern[str]] = {glob: compile(translate(glob)) for glob in exes}
+        self._ports = frozenset(ports)
+        self._named: dict[int, float] | None = None
+
+    def scan(self) -> list[Process]:
+        """The processes to instrument now, by pid. Call it again to see new ones and to miss those that
+        ended.
+
+        The first call raises TargetError for each pid, pattern or port for which there is nothing; later ones
+        just find less. A pid given by number stays that process: a new process that gets the number is not
+        chosen.
+        """
+        first = self._named is None
+        if first:
+            found = {pid: require_process(pid, f"--pid {pid}") for pid in self._pids}
+            self._named = {pid: process.start_time for pid, process in found.items()}
+        else:
+            found = self._still_there()
+        if self._patterns or self._ports:
+            others = [pid for pid in all_pids() if pid != os.getpid()]
+            if self._patterns:
+                self._by_exe(others, found, strict=first)
+            if self._ports:
+                self._by_port(others, found, strict=first)
+        return [found[pid] for pid in sorted(found)]
+
+    def _still_there(self) -> dict[int, Process]:
+        found = {}
+        for pid, started in (self._named or {}).items():
+            process = read_process(pid, f"--pid {pid}")
+            if process is not None and process.start_time == started:
+                found[pid] = process
+        return found
+
+    def _by_exe(self, pids: list[int], found: dict[int, Process], *, strict: bool) -> None:
+        unmatched = set(self._patterns)
+        for pid in pids:
+            path = exe_of(pid)
+            if path is None:
+                continue
+            name = path.rpartition("/")[2]
+            for glob, pattern in self._patterns.items():
+                if pattern.match(path) or pattern.match(name):
+                    unmatched.discard(glob)
+                    _add(found, pid, f"--exe {glob}")
+        if strict and unmatched:
+            globs = " ".join(sorted(unmatched))
+            raise TargetError(
+                f"--exe {globs}: no running process matches; start it first, or use `goinst run -- COMMAND`"
+            )
+
+    def _by_port(self, pids: list[int], found: dict[int, Process], *, strict: bool) -> None:
+        owners, hidden = listeners(self._ports, pids)
+        for pid, ports in owners.items():
+            _add(found, pid, f"listens on port {', '.join(map(str, sorted(ports)))}")
+        if not strict:
+            return
+        if hidden:
+            port = min(hidden)
+            raise TargetError(
+                f"--port {port}: whoever listens there is another user's or the kernel; run goinst as root"
+            )
+        free = self._ports - {port for ports in owners.values() for port in ports}
+        if free:
+            port = min(free)
+            raise TargetError(f"--port {port}: nothing listens on TCP port {port}; is the server up?")
+
+
+def _add(found: dict[int, Process], pid: int, matched: str) -> None:
+    if pid not in found and (process := read_process(pid, matched)) is not None:
+        found[pid] = process
