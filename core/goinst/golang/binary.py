@@ -1,0 +1,112 @@
+"""A Go binary to ask questions: functions, types, itabs, versions. Reads only what a question needs."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from goinst.golang.buildinfo import BuildInfo, read_build_info, release
+from goinst.golang.dwarf import DebugInfo
+from goinst.golang.elf import Image
+from goinst.golang.model import BinaryInfo, Function
+from goinst.golang.moduledata import Module, find_module
+from goinst.golang.pclntab import FunctionTable
+from goinst.golang.typemeta import GoType, TypeTable
+
+__all__ = ["GoBinary"]
+
+_REGISTER_ABI = {"amd64": (1, 17), "arm64": (1, 18)}  # first Go with ABIInternal in registers
+
+
+class GoBinary:
+    """A Go 1.16 to 1.27 program for amd64 or arm64, stripped or not. Only BinaryError comes out of it.
+
+    Addresses are as linked. ``image`` is the file's memory, ``module`` the place of the runtime's tables.
+    """
+
+    def __init__(self, image: Image, module: Module, build: BuildInfo) -> None:
+        self.image = image
+        self.module = module
+        self._build = build
+
+    @classmethod
+    def open(cls, path: str) -> GoBinary:
+        """Find build information and moduledata; BinaryError when ``path`` is no supported Go program."""
+        image = Image.open(path)
+        build = read_build_info(image) or BuildInfo("")
+        return cls(image, find_module(image, release(build.go_version)), build)
+
+    @cached_property
+    def info(self) -> BinaryInfo:
+        """What the binary says of itself; without a release in its build information, by its tables'
+        shape.
+        """
+        image, build = self.image, self._build
+        version = self.module.version
+        return BinaryInfo(
+            path=image.path,
+            build_id=image.build_id,
+            arch=image.arch,
+            go_version=build.go_version,
+            version=version,
+            abi="register" if version >= _REGISTER_ABI[image.arch] else "stack",
+            main_package=build.main_package,
+            main_module=build.main_module,
+            modules=dict(build.modules),
+            settings=dict(build.settings),
+            pie=image.pie,
+            has_symtab=image.has_symtab,
+            has_dwarf=image.has_dwarf,
+            size=image.size,
+        )
+
+    # Functions
+
+    @cached_property
+    def functions(self) -> FunctionTable:
+        """The function table."""
+        return FunctionTable(self.image, self.module)
+
+    def function(self, name: str) -> Function | None:
+        """Return the function called ``name``; None when it has no body of its own."""
+        return self.functions.function(name)
+
+    def matching(self, regex: str) -> tuple[Function, ...]:
+        """Return the functions whose name ``regex`` is found in, by address."""
+        return self.functions.matching(regex)
+
+    def containing(self, va: int) -> Function | None:
+        """Return the function that the address ``va`` is in."""
+        return self.functions.containing(va)
+
+    def inlined_callers(self, name: str) -> tuple[str, ...]:
+        """Return the names of the functions that hold an inlined body of ``name``."""
+        return self.functions.inlined_callers(name)
+
+    # Types
+
+    @cached_property
+    def types(self) -> TypeTable:
+        """The type descriptors."""
+        swiss = "noswissmap" not in f"{self._build.go_version} {self._build.settings.get('GOEXPERIMENT', '')}"
+        return TypeTable(self.image, self.module, swiss_maps=swiss)
+
+    def type(self, name: str) -> GoType | None:
+        """Return a type by full name, such as ``net/http.Request``, ``*net/http.response``, ``[]string``.
+
+        From type descriptors; where there is none of it, from DWARF (address and hash are 0 then).
+        """
+        return self.types.find(name) or self.debug.type(name)
+
+    def type_at(self, address: int) -> GoType:
+        """Return the type whose descriptor is at ``address``, such as a GoField's ``type_address``."""
+        return self.types.at(address)
+
+    def itab(self, type_name: str, iface_name: str) -> int | None:
+        """Return the address of the static itab; one built at run time is not in the file."""
+        type_, interface = self.types.find(type_name), self.types.find(iface_name)
+        return None if type_ is None or interface is None else self.types.itab(type_, interface)
+
+    @cached_property
+    def debug(self) -> DebugInfo:
+        """DWARF; finds nothing when the binary has none."""
+        return DebugInfo(self.image)
