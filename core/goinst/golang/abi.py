@@ -1,0 +1,272 @@
+"""Where arguments and results are when a Go function starts and returns, computed from their types.
+
+The rules are those of Go's src/cmd/compile/abi-internal.md and of cmd/compile/internal/abi/abiutils.go; the
+older stack layout (ABI0) is amd64's before Go 1.17 and arm64's before Go 1.18.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from goinst.errors import BinaryError
+from goinst.golang.gotypes import BUILTIN, Expression, Parameter, parse_signature, parse_type
+from goinst.golang.model import Argument, Location
+
+if TYPE_CHECKING:
+    from goinst.golang.typemeta import GoType
+
+__all__ = ["Types", "locate"]
+
+_INTEGERS = {
+    "amd64": ("ax", "bx", "cx", "di", "si", "r8", "r9", "r10", "r11"),
+    "arm64": tuple(f"regs[{number}]" for number in range(16)),
+}
+_FLOATS = {
+    "amd64": tuple(f"xmm{number}" for number in range(15)),
+    "arm64": tuple(f"f{number}" for number in range(16)),
+}
+# At the first instruction SP+0 holds the return address on amd64, and is the callee's slot for the link
+# register on arm64.
+_FIRST_ON_STACK = 8
+_WORD = 8
+_MAX_WORDS = 512  # of one argument
+_MAX_SIZE = 1 << 30  # bytes of one argument: Go's own limit for a frame
+_MAX_DEPTH = 64
+_MAX_TYPES = 4096  # looked at for one argument
+
+_PARTS = {"string": ("ptr", "len"), "slice": ("ptr", "len", "cap"), "interface": ("type", "data")}
+_SCALARS = {
+    **dict.fromkeys(("bool", "int8", "uint8"), 1),
+    **dict.fromkeys(("int16", "uint16"), 2),
+    **dict.fromkeys(("int32", "uint32"), 4),
+    **dict.fromkeys(("int", "int64", "uint", "uint64", "uintptr"), 8),
+    **dict.fromkeys(("ptr", "map", "chan", "func", "unsafe.Pointer"), 8),
+}
+
+
+class Types(Protocol):
+    """Where named types are looked up: a GoBinary."""
+
+    def type(self, name: str) -> GoType | None:
+        """Return the type called ``name``, or None."""
+
+    def type_at(self, address: int) -> GoType:
+        """Return the type whose descriptor is at ``address``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A piece of a value that takes one register: its name within the value, offset and size in bytes.
+
+    Blank fields take registers too, but nothing can be meant by their name.
+    """
+
+    path: str
+    offset: int
+    size: int
+    floating: bool = False
+    blank: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """A value in memory, and whether it may be in registers at all (an array of several elements may not)."""
+
+    size: int
+    align: int
+    words: tuple[_Word, ...]
+    splits: bool = True
+
+
+@dataclass(slots=True)
+class _Place:
+    """What has been given out: registers by count, and the next free byte of the stack's argument area."""
+
+    arch: str
+    integers: int
+    floats: int
+    stack: int = 0
+
+    def take(self, layout: _Layout) -> dict[str, Location]:
+        """Assign a value: wholly to registers, or else wholly to the stack."""
+        floats = sum(word.floating for word in layout.words)
+        integers = len(layout.words) - floats
+        fits = integers <= self.integers and floats <= self.floats
+        if not (layout.size and layout.splits and fits):
+            start = _aligned(self.stack, layout.align)
+            self.stack = start + layout.size
+            base = _FIRST_ON_STACK + start
+            return {word.path: Location(None, base + word.offset, word.size) for word in layout.words if not word.blank}
+        found: dict[str, Location] = {}
+        for word in layout.words:
+            if word.floating:
+                register = _FLOATS[self.arch][-self.floats]
+                self.floats -= 1
+            else:
+                register = _INTEGERS[self.arch][-self.integers]
+                self.integers -= 1
+            if not word.blank:
+                found[word.path] = Location(register, None, word.size)
+        return found
+
+
+def locate(
+    signature: str, *, arch: Literal["amd64", "arm64"], abi: Literal["register", "stack"], types: Types
+) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
+    """Return where the parameters (at the first instruction) and the results (at each RET) are.
+
+    ``signature`` is ``"name Type, name Type -> name Type"``, the receiver first. BinaryError says which part
+    of it cannot be read or which named type the binary does not have.
+    """
+    parsed = parse_signature(signature)
+    integers, floats = (len(_INTEGERS[arch]), len(_FLOATS[arch])) if abi == "register" else (0, 0)
+    place = _Place(arch, integers, floats)
+    parameters = tuple(_argument(each, place, types, abi) for each in parsed.parameters)
+    place = _Place(arch, integers, floats, _aligned(place.stack, _WORD))
+    results = tuple(_argument(each, place, types, abi) for each in parsed.results)
+    return parameters, results
+
+
+def _argument(parameter: Parameter, place: _Place, types: Types, abi: str) -> Argument:
+    sources: list[str] = []
+    layout = _Measure(types, sources).expression(parameter.type)
+    source = "; ".join([f"{abi} ABI, {place.arch}, type as declared", *dict.fromkeys(sources)])
+    return Argument(parameter.name, parameter.type.text, place.take(layout), source)
+
+
+class _Measure:
+    """Computes layouts; ``sources`` collects where named types came from."""
+
+    def __init__(self, types: Types, sources: list[str]) -> None:
+        self._types = types
+        self._sources = sources
+        self._depth = 0
+        self._left = _MAX_TYPES
+
+    def expression(self, expression: Expression) -> _Layout:
+        """Measure a type as written."""
+        self._enter(expression.text)
+        layout = self._expression(expression)
+        self._depth -= 1
+        return self._checked(layout, expression.text)
+
+    def _found(self, found: GoType) -> _Layout:
+        self._enter(found.name)
+        layout = self._kind(found)
+        self._depth -= 1
+        return self._checked(layout, found.name)
+
+    def _expression(self, expression: Expression) -> _Layout:
+        match expression.kind:
+            case "int" | "pointer":
+                return self._scalar(expression.size)
+            case "float":
+                return self._scalar(expression.size, floating=True)
+            case "complex":
+                return self._complex(expression.size)
+            case "string" | "slice" | "interface":
+                return self._parts(expression.kind)
+            case "array" if expression.elem is not None:
+                return self._array(expression.length, self.expression(expression.elem))
+            case "struct":
+                return self._struct(expression)
+        found = self._types.type(expression.text)
+        if found is None:
+            raise BinaryError(
+                f"type {expression.text}: is neither in the binary's type metadata nor in DWARF, so its "
+                "layout is unknown; declare what it is made of (struct{a T; b U}) instead of its name"
+            )
+        where = "type metadata" if found.address else "DWARF"
+        at = f" at {found.address:#x}" if found.address else ""
+        self._sources.append(f"{where}, {found.name}{at}")
+        return self._found(found)
+
+    def _kind(self, found: GoType) -> _Layout:
+        if found.kind in _SCALARS:
+            return self._scalar(_SCALARS[found.kind])
+        match found.kind:
+            case "float32" | "float64":
+                return self._scalar(BUILTIN[found.kind][1], floating=True)
+            case "complex64" | "complex128":
+                return self._complex(BUILTIN[found.kind][1])
+            case "string" | "slice" | "interface":
+                return self._parts(found.kind)
+            case "array" if found.elem is not None:
+                return self._array(found.length, self._found(self._types.type_at(found.elem)))
+            case "struct":
+                return self._record(found)
+        raise BinaryError(f"type {found.name}: is a {found.kind}, which no argument can be; use another type")
+
+    def _record(self, found: GoType) -> _Layout:
+        """Measure a struct whose field offsets are known."""
+        align, splits, words = 1, True, list[_Word]()
+        for member in found.fields:
+            if member.type_address:
+                inner = self._found(self._types.type_at(member.type_address))
+            else:
+                inner = self.expression(parse_type(member.type_name))
+            if member.offset < 0 or member.offset + inner.size > found.size:
+                raise BinaryError(
+                    f"type {found.name}: field {member.name} ends behind its struct's {found.size} bytes; "
+                    "its metadata is not usable"
+                )
+            align, splits = max(align, inner.align), splits and inner.splits
+            words += _within(member.name, member.offset, inner)
+        return _Layout(found.size, align, tuple(words), splits)
+
+    def _struct(self, expression: Expression) -> _Layout:
+        """Measure ``struct{...}`` as written: fields in order at their natural alignment."""
+        at, align, splits, words, last = 0, 1, True, list[_Word](), 1
+        for name, kept in expression.fields:
+            inner = self.expression(kept)
+            at = _aligned(at, inner.align)
+            words += _within(name, at, inner)
+            at += inner.size
+            align, splits, last = max(align, inner.align), splits and inner.splits, inner.size
+        if at and not last:  # so that a pointer to a last field of size 0 stays within: types.CalcStructSize
+            at += 1
+        return _Layout(_aligned(at, align), align, tuple(words), splits)
+
+    def _array(self, length: int, elem: _Layout) -> _Layout:
+        size = length * elem.size
+        if length == 1:
+            return _Layout(size, elem.align, tuple(_within("0", 0, elem)), elem.splits)
+        words = (_Word("", 0, size),) if size else ()
+        return _Layout(size, elem.align, words, splits=length == 0)
+
+    def _scalar(self, size: int, *, floating: bool = False) -> _Layout:
+        return _Layout(size, size, (_Word("", 0, size, floating),))
+
+    def _complex(self, size: int) -> _Layout:
+        half = size // 2
+        return _Layout(size, half, (_Word("real", 0, half, True), _Word("imag", half, half, True)))
+
+    def _parts(self, kind: str) -> _Layout:
+        names = _PARTS[kind]
+        words = tuple(_Word(name, number * _WORD, _WORD) for number, name in enumerate(names))
+        return _Layout(len(names) * _WORD, _WORD, words)
+
+    def _enter(self, text: str) -> None:
+        """Bound what types within each other can ask for: corrupt metadata may have a type within itself."""
+        self._depth += 1
+        self._left -= 1
+        if self._depth > _MAX_DEPTH or not self._left:
+            raise BinaryError(f"type {text[:200]}: is nested too deep to be an argument; its metadata is not usable")
+
+    def _checked(self, layout: _Layout, text: str) -> _Layout:
+        if len(layout.words) > _MAX_WORDS or layout.size > _MAX_SIZE:
+            size = f"{len(layout.words)} words and {layout.size} bytes"
+            raise BinaryError(f"type {text[:200]}: has {size}, too many for an argument; pass a pointer to it")
+        return layout
+
+
+def _within(name: str, offset: int, inner: _Layout) -> Iterator[_Word]:
+    for word in inner.words:
+        path = f"{name}_{word.path}" if word.path else name
+        yield _Word(path, offset + word.offset, word.size, word.floating, word.blank or name == "_")
+
+
+def _aligned(value: int, align: int) -> int:
+    return (value + align - 1) // align * align
