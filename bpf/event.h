@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Records on their way to user space, and what was lost on it.
+ *
+ * Every record starts with struct goinst_record. Counters are one per-CPU array: the first GOINST_PROGRAMS entries
+ * count hits, the others losses, one for each LOSS(reason) in the text, so that a loss is known by file and line.
+ */
+
+/* The helpers by number (include/uapi/linux/bpf.h), under names of our own: for each call of bpf_probe_read_user BCC
+ * reads all of /proc/kallsyms to find out whether the kernel has it, which costs more than the whole compile. */
+static long (*goinst_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
+#define bpf_probe_read_user goinst_probe_read_user
+
+struct goinst_record {
+    u16 type;    /* which record, an index that the plan gives */
+    u16 flags;
+    u32 tgid;
+    u64 span_id; /* the operation that it belongs to, 0: none */
+};
+
+/* What a probe knows of the hit it runs for: filled in by the wrapper around it. */
+struct goinst_hit {
+    u64 g;  /* address of the runtime.g that runs, 0 when the site does not tell */
+    u64 sp; /* SP as it was at the function's first instruction */
+    u32 tgid;
+    u32 tails[GOINST_TAILS]; /* where the plugin's tail-called programs are in goinst_tails, for this site */
+};
+
+BPF_RINGBUF_OUTPUT(goinst_events, 1); /* the size is set when the map is made */
+BPF_PERCPU_ARRAY(goinst_counters, u64, GOINST_COUNTERS);
+BPF_HASH(goinst_pids, u32, u8, 4096);
+
+/* Atomic, although the array is per CPU: a uprobe program can be preempted by another one (kernel/trace/bpf_trace.c,
+ * uprobe_prog_run: migrate_disable, not preempt_disable), and a lost count would be a silent loss. */
+static __always_inline void goinst_count(u32 index)
+{
+    u64 *counter = goinst_counters.lookup(&index);
+    if (counter)
+        __sync_fetch_and_add(counter, 1);
+}
+
+static __always_inline int goinst_traced(u32 tgid)
+{
+#ifdef GOINST_FILTER_PIDS
+    /* A uprobe sits on the inode: it fires in every process that runs the file. */
+    return goinst_pids.lookup(&tgid) != 0;
+#else
+    return 1;
+#endif
+}
