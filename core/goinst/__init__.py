@@ -5,6 +5,7 @@ from __future__ import annotations
 from goinst.errors import GoinstError, PluginError
 from goinst.events.span import DecodeContext, Resource, Span
 from goinst.plugin.declare import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
+from goinst.plugin.spec import hookimpl
 
 __all__ = [
     "Column",
@@ -23,5 +24,6 @@ __all__ = [
     "Tail",
     "Type",
     "__version__",
+    "hookimpl",
 ]
 __version__ = "0.1.0"

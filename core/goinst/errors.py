@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["BinaryError", "BuildError", "GoinstError", "MachineError", "PluginError", "TargetError", "UsageError"]
+__all__ = [
+    "BinaryError",
+    "BuildError",
+    "GoinstError",
+    "MachineError",
+    "PluginError",
+    "TargetError",
+    "UsageError",
+]
 
 
 class GoinstError(Exception):

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from goinst.events.span import DecodeContext, Span
 
-__all__ = ["Column", "Decoder", "Field", "Fragment", "Option", "Probe", "Protocol", "Record", "Site", "Tail", "Type"]
+__all__ = [
+    "Column",
+    "Decoder",
+    "Field",
+    "Fragment",
+    "Option",
+    "Probe",
+    "Protocol",
+    "Record",
+    "Site",
+    "Tail",
+    "Type",
+]
 
 Place = Literal["entry", "return"]
 Decoder = Callable[[Any, "Span", "DecodeContext"], None]
@@ -64,7 +76,8 @@ class Probe:
     The first of ``sites`` that the binary has is taken. ``place``: ``entry`` (arguments are where the ABI puts them)
     or ``return`` (every RET; results are; rarely worth its cost). ``optional``: without it the plugin still works,
     and ``lost`` says in words what is missing then. ``closes``: this program ends an operation, so programs of
-    other plugins at the same instruction run before it.
+    other plugins at the same instruction run before it. ``attach_on``: a loss reason of the plugin; the probe is
+    attached only after that loss was first counted, so that it costs nothing where it is not needed.
     """
 
     program: str
@@ -72,6 +85,7 @@ class Probe:
     place: Place = "entry"
     optional: bool = False
     closes: bool = False
+    attach_on: str = ""
     lost: str = ""
 
 

@@ -1,0 +1,152 @@
+"""Records to spans: an operation's record is a span; facts that were sent for it come first and are merged in."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from goinst.events.record import HEAD, OPERATION, OPERATION_SIZE, Layout
+from goinst.events.ring import Ring
+from goinst.events.span import DecodeContext, Resource, Span
+
+__all__ = ["Correlator"]
+
+_PENDING = 65536
+_ERRORS = 100
+
+
+class Correlator:
+    """Decodes the records of one target.
+
+    ``resource(tgid)`` describes a process. What is lost here is in ``losses`` by (plugin, reason); a decoder that
+    raises is counted, and after 100 times in a row switched off (``failed`` is called with plugin and words).
+    """
+
+    def __init__(
+        self,
+        layouts: Sequence[Layout],
+        options: Mapping[str, Mapping[str, Any]],
+        resource: Callable[[int], Resource],
+        *,
+        redact: bool,
+        failed: Callable[[str, str], None],
+    ) -> None:
+        self._layouts: dict[int, Layout] = {layout.type: layout for layout in layouts}
+        self._resource = resource
+        self._failed = failed
+        self._facts: dict[int, list[tuple[Layout, Any]]] = {}
+        self.losses: Counter[tuple[str, str]] = Counter()
+        self.late: Counter[str] = Counter()
+        self._raised: Counter[str] = Counter()
+        self._off: set[str] = set()
+        self._contexts = {
+            layout.plugin: DecodeContext(redact, options.get(layout.plugin, {}), self._counter(layout.plugin))
+            for layout in layouts
+        }
+
+    def _counter(self, plugin: str) -> Callable[[str], None]:
+        def count(reason: str) -> None:
+            self.losses[plugin, reason] += 1
+
+        return count
+
+    def count(self, ring: Ring, limit: int = 65536) -> int:
+        """Take records and only count those that are spans."""
+        records = ring.take(limit)
+        unpack, data, total = HEAD.unpack_from, ring.data, 0
+        spans = {number for number, layout in self._layouts.items() if layout.record.role != "fact"}
+        for start, _ in records:
+            if unpack(data, start)[0] in spans:
+                total += 1
+        if records:
+            ring.release()
+        return total
+
+    def drain(self, ring: Ring, limit: int = 8192) -> tuple[int, list[Span]]:
+        """Take records and decode them; (number of records taken, spans that are complete)."""
+        records = ring.take(limit)
+        if not records:
+            return 0, []
+        # CLOCK_MONOTONIC to Unix time, anew for each batch: the wall clock may be set
+        wall = time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        spans: list[Span] = []
+        layouts, data = self._layouts, ring.data
+        for start, end in records:
+            try:
+                kind, _, tgid, span_id = HEAD.unpack_from(data, start)
+                layout = layouts[kind]
+                role = layout.record.role
+                if role == "operation":
+                    span = self._operation(layout, data, start, end, wall)
+                elif role == "fact":
+                    self._fact(span_id, layout, layout.read(data, start + HEAD.size, end))
+                    continue
+                else:
+                    values = layout.read(data, start + HEAD.size, end)
+                    now = time.time_ns()
+                    span = Span(
+                        layout.plugin, layout.record.name, layout.record.kind, 0, span_id, 0, now, 0,
+                        self._resource(tgid),
+                    )  # fmt: skip
+                    self._decode(layout, values, span)
+            except (struct.error, KeyError):
+                self.losses["core", "record_unreadable"] += 1
+                continue
+            spans.append(span)
+        ring.release()
+        return len(records), spans
+
+    def _operation(self, layout: Layout, data: Any, start: int, end: int, wall: int) -> Span:
+        _, _, tgid, span_id, high, low, parent, began, ended, _ = OPERATION.unpack_from(data, start)
+        values = layout.read(data, start + OPERATION_SIZE, end)
+        span = Span(
+            layout.plugin,
+            layout.record.name,
+            layout.record.kind,
+            high << 64 | low,
+            span_id,
+            parent,
+            began + wall,
+            ended - began if ended > began else 0,
+            self._resource(tgid),
+        )
+        self._decode(layout, values, span)
+        facts = self._facts.pop(span_id, None)
+        if facts is not None:
+            for other, fact in facts:
+                self._decode(other, fact, span)
+        return span
+
+    def _fact(self, span_id: int, layout: Layout, values: Any) -> None:
+        facts = self._facts.get(span_id)
+        if facts is not None:
+            facts.append((layout, values))
+            return
+        if len(self._facts) >= _PENDING:
+            # the oldest: its operation was evicted, or its end lost
+            lost = self._facts.pop(next(iter(self._facts)))
+            self.losses[lost[0][0].plugin, "fact_without_span"] += len(lost)
+        self._facts[span_id] = [(layout, values)]
+
+    def _decode(self, layout: Layout, values: Any, span: Span) -> None:
+        plugin = layout.plugin
+        if plugin in self._off:
+            return
+        try:
+            layout.record.decode(values, span, self._contexts[plugin])
+        except Exception as error:  # a plugin's bug must not stop the others
+            self.losses[plugin, "decoder_raised"] += 1
+            self._raised[plugin] += 1
+            if self._raised[plugin] >= _ERRORS:
+                self._off.add(plugin)
+            if self._raised[plugin] in (1, _ERRORS):
+                words = f"{layout.record.decode.__name__}: {type(error).__name__}: {error}"
+                self._failed(plugin, words + ("; switched off" if plugin in self._off else ""))
+
+    @property
+    def pending(self) -> int:
+        """Operations that facts wait for."""
+        return len(self._facts)

@@ -1,0 +1,76 @@
+"""The kernel's BPF ring buffer, mapped and read in place (kernel/bpf/ringbuf.c).
+
+Page 0 holds the consumer's position and is ours to write; page 1 the producer's; then comes the data, mapped twice in a
+row, so that a record never wraps. A record is an 8-byte header (length with BUSY and DISCARD in the top bits, page
+offset) and its data, rounded up to 8.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+
+__all__ = ["Ring"]
+
+_HEADER = 8
+_BUSY, _DISCARD, _LENGTH = 1 << 31, 1 << 30, (1 << 30) - 1
+_U64 = struct.Struct("<Q")
+_U32 = struct.Struct("<I")
+
+
+class Ring:
+    """A mapped ring buffer of ``size`` bytes (a power of two). Take records, then give the space back."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        page = mmap.PAGESIZE
+        self._size = size
+        self._consumer = mmap.mmap(descriptor, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        self._map = mmap.mmap(descriptor, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
+        self.data = memoryview(self._map)[page:]
+        self._position = _U64.unpack_from(self._consumer, 0)[0]
+        self.high_water = 0
+
+    def take(self, limit: int = 8192) -> list[tuple[int, int]]:
+        """Up to ``limit`` finished records as (start, end) in ``data``, in the order they were reserved. They stay
+        valid until ``release``.
+
+        The producer position is read once; a record behind it whose BUSY bit is set is still being written and ends
+        the batch, so the order of the stores is the kernel's (smp_store_release of the header).
+        """
+        produced = _U64.unpack_from(self._map, 0)[0]
+        position, size, data = self._position, self._size, self.data
+        waiting = produced - position
+        if waiting > self.high_water:
+            self.high_water = waiting
+        unpack, mask = _U32.unpack_from, size - 1
+        found: list[tuple[int, int]] = []
+        append = found.append
+        while position < produced and limit > 0:
+            at = position & mask
+            (header,) = unpack(data, at)
+            if header & _BUSY:
+                break
+            length = header & _LENGTH
+            if not header & _DISCARD:
+                append((at + _HEADER, at + _HEADER + length))
+                limit -= 1
+            position += (length + _HEADER + 7) & ~7
+        self._position = position
+        return found
+
+    def release(self) -> None:
+        """Give the space of all taken records back to the producers."""
+        _U64.pack_into(self._consumer, 0, self._position)
+
+    @property
+    def waiting(self) -> float:
+        """How full the ring is, 0 to 1."""
+        produced: int = _U64.unpack_from(self._map, 0)[0]
+        share: float = (produced - self._position) / self._size
+        return share
+
+    def close(self) -> None:
+        """Unmap."""
+        self.data.release()
+        self._map.close()
+        self._consumer.close()
