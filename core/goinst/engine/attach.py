@@ -1,0 +1,81 @@
+"""Programs onto instructions: uprobe_multi links, or perf events on kernels before 6.6. Closing detaches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from goinst.engine import sys as kernel
+
+__all__ = ["Attachment", "attach"]
+
+_CLOSERS = 16
+
+
+@dataclass(slots=True)
+class Attachment:
+    """What keeps programs attached. ``refused`` holds (file offset, why) for each instruction that cannot be probed."""
+
+    descriptors: list[int] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Detach. In threads: the kernel waits for a grace period in each close, and they can wait side by side."""
+        descriptors, self.descriptors = self.descriptors, []
+        if len(descriptors) < 2:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return
+        with ThreadPoolExecutor(_CLOSERS) as pool:
+            list(pool.map(os.close, descriptors))
+
+
+def attach(path: str, programs: Iterable[tuple[int, Sequence[int]]], *, multi: bool) -> Attachment:
+    """Attach (program descriptor, file offsets) pairs to the file at ``path``.
+
+    An instruction that the kernel refuses is left out and listed; nothing is raised for it.
+    """
+    attachment = Attachment()
+    try:
+        for program, offsets in programs:
+            if multi:
+                _multi(attachment, path, program, list(offsets))
+            else:
+                for offset in offsets:
+                    _perf(attachment, path, program, offset)
+    except BaseException:
+        attachment.close()
+        raise
+    return attachment
+
+
+def _multi(attachment: Attachment, path: str, program: int, offsets: list[int]) -> None:
+    """One link for all offsets; when one of them is refused, halves, down to the one that is to blame."""
+    try:
+        attachment.descriptors.append(kernel.create_link_multi(program, path, offsets))
+    except OSError as error:
+        if len(offsets) == 1:
+            attachment.refused.append((offsets[0], error.strerror or str(error)))
+            return
+        middle = len(offsets) // 2
+        _multi(attachment, path, program, offsets[:middle])
+        _multi(attachment, path, program, offsets[middle:])
+
+
+def _perf(attachment: Attachment, path: str, program: int, offset: int) -> None:
+    try:
+        event = kernel.open_perf_uprobe(path, offset)
+    except OSError as error:
+        attachment.refused.append((offset, error.strerror or str(error)))
+        return
+    try:
+        link = kernel.create_link_perf(program, event)
+    except OSError as error:
+        os.close(event)
+        attachment.refused.append((offset, error.strerror or str(error)))
+        return
+    if link is not None:
+        attachment.descriptors.append(link)
+    attachment.descriptors.append(event)

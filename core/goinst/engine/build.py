@@ -1,0 +1,99 @@
+"""From plugins and a binary to programs in the kernel, leaving out each plugin that does not get there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from goinst.engine.compiler import Compiler, blame
+from goinst.engine.loader import Loaded, Rejected, load
+from goinst.engine.plan import Plan, make_plan
+from goinst.errors import BuildError, PluginError
+from goinst.golang.facts import Facts
+from goinst.plugin.declare import Protocol
+
+__all__ = ["Built", "build"]
+
+
+@dataclass(slots=True)
+class Built:
+    """A plan whose programs are loaded."""
+
+    plan: Plan
+    loaded: Loaded
+
+
+def build(
+    facts: Facts,
+    protocols: Sequence[Protocol],
+    options: Mapping[str, Mapping[str, Any]],
+    compiler: Compiler,
+    failed: Callable[[PluginError], None],
+    *,
+    filter_pids: bool,
+    multi: bool,
+    ring_bytes: int,
+    operations: int,
+) -> Built | Plan:
+    """Plan, compile and load; again without the plugin that is to blame when one of the last two fails.
+
+    ``failed`` is told of each such plugin. When no plugin is left, the plan that says why is returned.
+    """
+    disabled: dict[str, str] = {}
+    while True:
+        try:
+            plan = make_plan(facts, protocols, options, disabled=disabled, filter_pids=filter_pids)
+        except PluginError as error:
+            if error.plugin == "core" or error.plugin in disabled:
+                raise
+            disabled[error.plugin] = str(error)
+            failed(error)
+            continue
+        if not plan.enabled:
+            return plan
+        try:
+            built = compiler.compile(plan.source)
+        except BuildError as error:
+            culprit = blame(error.detail, plan.enabled) or _find_culprit(
+                facts, protocols, options, compiler, plan, disabled, filter_pids=filter_pids
+            )
+            if culprit is None:
+                raise
+            reason = str(error)
+            failed(PluginError(culprit, reason, detail=error.detail))
+            disabled[culprit] = reason
+            continue
+        try:
+            loaded = load(built, plan.programs, multi=multi, ring_bytes=ring_bytes, operations=operations)
+        except Rejected as error:
+            failed(PluginError(error.program.plugin, str(error), detail=error.detail))
+            disabled[error.program.plugin] = str(error)
+            continue
+        return Built(plan, loaded)
+
+
+def _find_culprit(
+    facts: Facts,
+    protocols: Sequence[Protocol],
+    options: Mapping[str, Mapping[str, Any]],
+    compiler: Compiler,
+    plan: Plan,
+    disabled: Mapping[str, str],
+    *,
+    filter_pids: bool,
+) -> str | None:
+    """When the compiler's words name no plugin (LLVM ended the process): the one without which it compiles."""
+    for name in reversed(plan.enabled):
+        trial = make_plan(
+            facts, protocols, options, disabled={**disabled, name: "left out to find the culprit"},
+            filter_pids=filter_pids,
+        )  # fmt: skip
+        if not trial.enabled:
+            return name
+        try:
+            compiler.compile(trial.source)
+        except BuildError:
+            continue
+        return name
+    return None

@@ -1,0 +1,142 @@
+"""A BpfObject into the kernel: maps, programs, the tail-call array, and the verifier's complaint in one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import struct
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from goinst.engine import sys as kernel
+from goinst.engine.object import BpfObject, relocate
+from goinst.engine.source import Program
+from goinst.errors import BuildError, MachineError
+
+__all__ = ["Loaded", "Rejected", "load"]
+
+_RINGBUF, _LRU_HASH, _PROG_ARRAY = 27, 9, 3
+_UPROBE_MULTI = 48
+_LOG_SIZE = 1 << 22
+
+
+class Rejected(BuildError):  # noqa: N818 - what the verifier calls it
+    """The verifier refused a program. ``str`` is its complaint in one line, ``detail`` its log."""
+
+    def __init__(self, program: Program, message: str, log: str) -> None:
+        super().__init__(f"the verifier refuses {program.function}: {message}", detail=log)
+        self.program = program
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Descriptors of what is in the kernel. ``maps`` and ``programs`` by name; ``close`` gives all of it back."""
+
+    multi: bool
+    maps: dict[str, int] = field(default_factory=dict)
+    programs: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    rejected: list[Rejected] = field(default_factory=list)
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    def close(self) -> None:
+        """Close every descriptor."""
+        self.stack.close()
+
+
+def load(
+    built: BpfObject,
+    programs: tuple[Program, ...],
+    *,
+    multi: bool,
+    ring_bytes: int,
+    operations: int,
+) -> Loaded:
+    """Create the maps and load the programs. Rejected for a required program; a rejected optional one is left out and
+    listed. MachineError when the kernel does not let this process do it at all."""
+    kernel.raise_memlock()
+    loaded = Loaded(multi)
+    try:
+        replace: dict[int, int] = {}
+        for index, definition in enumerate(built.maps):
+            entries = definition.entries
+            if definition.name == "goinst_events":
+                entries = ring_bytes
+            elif definition.name == "goinst_operations":
+                entries = operations
+            key_size, value_size = definition.key_size, definition.value_size
+            if definition.type == _RINGBUF:
+                key_size = value_size = 0
+            try:
+                descriptor = kernel.create_map(
+                    definition.name, definition.type, key_size, value_size, entries, definition.flags
+                )
+            except OSError as error:
+                raise _refused(error, f"create the map {definition.name}") from None
+            loaded.stack.callback(os.close, descriptor)
+            loaded.maps[definition.name] = replace[index] = descriptor
+            loaded.sizes[definition.name] = (key_size, value_size, entries)
+        for program in programs:
+            _load_program(loaded, built, program, replace)
+        tails = loaded.maps.get("goinst_tails")
+        for program in programs:
+            if program.slot is not None and tails is not None and program.function in loaded.programs:
+                kernel.update(
+                    tails,
+                    struct.pack("<I", program.slot),
+                    struct.pack("<I", loaded.programs[program.function]),
+                )
+    except BaseException:
+        loaded.close()
+        raise
+    return loaded
+
+
+def _load_program(loaded: Loaded, built: BpfObject, program: Program, replace: dict[int, int]) -> None:
+    try:
+        code = relocate(built.programs[program.function], replace)
+    except KeyError:
+        raise BuildError(f"the compiler left out the program {program.function}") from None
+    attach_type = _UPROBE_MULTI if loaded.multi else 0
+    try:
+        descriptor, _ = kernel.load_program(program.function, code, attach_type=attach_type)
+    except OSError as error:
+        if error.errno in (errno.EPERM, errno.ENOSYS):
+            raise _refused(error, f"load the program {program.function}") from None
+        rejected = _explain(program, code, attach_type)
+        if program.required:
+            raise rejected from None
+        loaded.rejected.append(rejected)
+        return
+    loaded.stack.callback(os.close, descriptor)
+    loaded.programs[program.function] = descriptor
+
+
+def _explain(program: Program, code: bytes, attach_type: int) -> Rejected:
+    """Load it again with a log: without one loading is faster, and nearly always succeeds."""
+    try:
+        descriptor, _ = kernel.load_program(program.function, code, attach_type=attach_type, log_size=_LOG_SIZE)
+        os.close(descriptor)
+    except OSError as error:
+        log = error.strerror or ""
+        return Rejected(program, _summary(log), log)
+    return Rejected(program, "it was refused once and taken a moment later", "")
+
+
+def _summary(log: str) -> str:
+    """The line in which the verifier says what is wrong: the last one that is neither state nor statistics."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    for line in reversed(lines):
+        if not re.match(r"processed \d+ insns|verification time|stack depth|\d+: |R\d+=|from \d+ to|;|max_", line):
+            return line[:200]
+    return (lines[-1] if lines else "no reason given")[:200]
+
+
+def _refused(error: OSError, what: str) -> MachineError:
+    if error.errno == errno.EPERM:
+        return MachineError(
+            f"the kernel does not let this process {what}: run as root, or with CAP_BPF, CAP_PERFMON and"
+            " CAP_SYS_PTRACE; `goinst doctor` says more"
+        )
+    return MachineError(f"the kernel cannot {what}: {os.strerror(error.errno or 0)}; see `goinst doctor`")

@@ -1,0 +1,273 @@
+"""The plan: plugins x one binary -> C text and attach points. Pure: no root, no kernel, same input, same plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from goinst.engine.source import Counter, Part, Program, write_source
+from goinst.errors import BinaryError, PluginError
+from goinst.events.record import Layout, lay_out
+from goinst.golang.facts import Facts
+from goinst.golang.model import Argument, BinaryInfo, Fact, Location, Place, Site
+from goinst.plugin import declare
+
+__all__ = ["Plan", "PluginPlan", "ResolvedField", "ResolvedProbe", "make_plan"]
+
+# What the core itself needs of every Go program: bpf/goroutine.h
+_GOROUTINE = {"GOINST_G_GOID": ("runtime.g", "goid"), "GOINST_G_STACK_HI": ("runtime.g", "stack.hi")}
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedField:
+    """A declared field and what the binary said; ``fact`` is None when it has no such field."""
+
+    macro: str
+    type: str
+    path: str
+    fact: Fact | None
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedProbe:
+    """A declared probe and where it goes in this binary; ``symbol`` is None (and ``reason`` says why) when nowhere."""
+
+    program: str
+    symbol: str | None
+    place: Place
+    sites: tuple[Site, ...]
+    optional: bool
+    closes: bool
+    attach_on: str
+    lost: str
+    reason: str
+    candidates: tuple[str, ...]
+    inlined_in: tuple[str, ...]
+    parameters: tuple[Argument, ...] = ()
+    results: tuple[Argument, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PluginPlan:
+    """A plugin in this binary. When it is not ``enabled``, ``reason`` says why in one line."""
+
+    name: str
+    enabled: bool
+    reason: str
+    fields: tuple[ResolvedField, ...]
+    probes: tuple[ResolvedProbe, ...]
+    types: tuple[tuple[str, str, Fact | None], ...]
+    layouts: tuple[Layout, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is needed to trace one binary: ``source`` for the compiler, ``programs`` for the loader and the
+    attacher, ``counters`` and ``layouts`` for the reader."""
+
+    info: BinaryInfo
+    source: str
+    programs: tuple[Program, ...]
+    counters: tuple[Counter, ...]
+    layouts: tuple[Layout, ...]
+    plugins: tuple[PluginPlan, ...]
+
+    @property
+    def enabled(self) -> tuple[str, ...]:
+        """Names of the plugins that trace this binary."""
+        return tuple(plugin.name for plugin in self.plugins if plugin.enabled)
+
+    def describe(self) -> str:
+        """The decisions as text, for golden tests and for people."""
+        lines = [f"{self.info.go_version} {self.info.arch} {self.info.abi} ABI"]
+        for plugin in self.plugins:
+            lines.append(f"plugin {plugin.name}: {'on' if plugin.enabled else 'off: ' + plugin.reason}")
+            for found in plugin.fields:
+                offset = found.fact.value if found.fact else "absent"
+                lines.append(f"  field {found.macro} = {found.type}.{found.path} @ {offset}")
+            for probe in plugin.probes:
+                if not probe.sites:
+                    lines.append(f"  probe {probe.program}: none: {probe.reason}")
+                for site in probe.sites:
+                    kind = "emulated" if site.emulated else "single-stepped"
+                    lines.append(
+                        f"  probe {probe.program} {probe.place} {probe.symbol}: `{site.instruction}` {kind}"
+                        f" guard={site.guard} g={site.g} stack_adjust={site.stack_adjust}"
+                    )
+                for argument in (*probe.parameters, *probe.results):
+                    words = " ".join(
+                        f"{suffix or 'word'}={where.register or f'stack+{where.stack}'}"
+                        for suffix, where in argument.words.items()
+                    )
+                    lines.append(f"    {argument.name} {argument.type}: {words}")
+        for program in self.programs:
+            lines.append(f"program {program.function} role={program.role} slot={program.slot}")
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A plugin while it is being resolved."""
+
+    protocol: declare.Protocol
+    options: Mapping[str, Any]
+    reason: str = ""
+    fields: list[ResolvedField] = field(default_factory=list)
+    types: list[tuple[str, str, Fact | None]] = field(default_factory=list)
+    probes: list[ResolvedProbe] = field(default_factory=list)
+    layouts: list[Layout] = field(default_factory=list)
+
+    def off(self, reason: str) -> None:
+        self.reason = self.reason or reason
+
+
+def make_plan(
+    facts: Facts,
+    protocols: Sequence[declare.Protocol],
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    disabled: Mapping[str, str] | None = None,
+    filter_pids: bool = True,
+) -> Plan:
+    """Plan the tracing of one binary by these plugins, base plugins first (PluginSet's order).
+
+    ``disabled`` maps plugins that failed to compile or verify to the reason. A plugin that lacks what it requires in
+    this binary is in the plan, switched off. BinaryError when even the goroutine cannot be found.
+    """
+    macros: dict[str, int] = {}
+    for macro, (type_name, path) in _GOROUTINE.items():
+        fact = facts.field(type_name, path)
+        if fact is None:
+            raise BinaryError(
+                f"{facts.info.path}: no {type_name}.{path} in its type metadata or DWARF, so goroutines cannot"
+                " be told apart; is it built by the standard Go toolchain (not gccgo, TinyGo or garble)?"
+            )
+        macros[macro] = fact.value
+    drafts: list[_Draft] = []
+    off: dict[str, str] = dict(disabled or {})
+    number = 1
+    for protocol in protocols:
+        draft = _Draft(protocol, _options(protocol, (options or {}).get(protocol.name, {})))
+        drafts.append(draft)
+        for base in protocol.builds_on:
+            if base in off:
+                draft.off(f"it builds on {base}, which is off: {off[base]}")
+        if protocol.name in off:
+            draft.off(off[protocol.name])
+        _resolve(facts, draft)
+        for record in protocol.records:
+            try:
+                draft.layouts.append(lay_out(protocol.name, record, number, draft.options))
+            except PluginError as error:
+                draft.off(str(error))
+            number += 1
+        if draft.reason:
+            off[protocol.name] = draft.reason
+    parts = [_part(draft) for draft in drafts if not draft.reason]
+    source, programs, counters = write_source(facts.info.arch, macros, parts, filter_pids=filter_pids)
+    return Plan(
+        info=facts.info,
+        source=source,
+        programs=programs,
+        counters=counters,
+        layouts=tuple(layout for draft in drafts if not draft.reason for layout in draft.layouts),
+        plugins=tuple(
+            PluginPlan(
+                draft.protocol.name,
+                not draft.reason,
+                draft.reason,
+                tuple(draft.fields),
+                tuple(draft.probes),
+                tuple(draft.types),
+                tuple(draft.layouts),
+            )
+            for draft in drafts
+        ),
+    )
+
+
+def _options(protocol: declare.Protocol, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {option.name: given.get(option.name, option.default) for option in protocol.options}
+
+
+def _resolve(facts: Facts, draft: _Draft) -> None:
+    protocol = draft.protocol
+    for probe in protocol.probes:
+        resolved = _resolve_probe(facts, probe)
+        draft.probes.append(resolved)
+        if not resolved.sites and not probe.optional:
+            draft.off(resolved.reason)
+    absent: list[str] = []
+    for macro, wanted in protocol.fields.items():
+        fact = facts.field(wanted.type, wanted.path)
+        draft.fields.append(ResolvedField(macro, wanted.type, wanted.path, fact, wanted.optional))
+        if fact is None and not wanted.optional:
+            absent.append(f"{wanted.type}.{wanted.path}")
+    if absent:
+        draft.off(f"the binary has no field {', '.join(absent)}")
+    for macro, kind in protocol.types.items():
+        draft.types.append((macro, kind.name, facts.type_hash(kind.name)))
+
+
+def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
+    version = facts.info.version
+    candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
+    names = tuple(site.symbol for site in candidates)
+    inlined: list[str] = []
+    reason = f"no function {' or '.join(names) or 'for ' + facts.info.go_version} in the binary"
+    for candidate in candidates:
+        inlined.extend(facts.inlined(candidate.symbol))
+        if facts.function(candidate.symbol) is None:
+            continue
+        try:
+            sites = facts.sites(candidate.symbol, probe.place)
+            parameters, results = facts.arguments(candidate.signature)
+        except BinaryError as error:
+            reason = str(error)
+            continue
+        if sites:
+            return ResolvedProbe(
+                probe.program, candidate.symbol, probe.place, sites, probe.optional, probe.closes, probe.attach_on,
+                probe.lost, "", names, tuple(inlined), parameters, results,
+            )  # fmt: skip
+        reason = f"{candidate.symbol} has no {probe.place} site"
+    if inlined:
+        reason += f" (its body is inlined in {', '.join(inlined[:3])}{' ...' if len(inlined) > 3 else ''})"
+    return ResolvedProbe(
+        probe.program, None, probe.place, (), probe.optional, probe.closes, probe.attach_on, probe.lost, reason,
+        names, tuple(inlined),
+    )  # fmt: skip
+
+
+def _part(draft: _Draft) -> Part:
+    """What the source writer needs of a plugin: every decision made, only text left to write."""
+    defines: dict[str, str] = {}
+    for found in draft.fields:
+        if found.fact is not None:
+            defines[found.macro] = str(found.fact.value)
+    for macro, _, fact in draft.types:
+        defines[macro] = hex(fact.value) if fact else "0"
+    for option in draft.protocol.options:
+        if option.define:
+            value = draft.options[option.name]
+            defines[option.define] = str(int(value) if isinstance(value, bool) else value)
+    for probe in draft.probes:
+        for kind, arguments in (("", probe.parameters), ("result_", probe.results)):
+            for argument in arguments:
+                for suffix, where in argument.words.items():
+                    word = _word(where)
+                    if word is not None:
+                        name = f"{argument.name}_{suffix}" if suffix else argument.name
+                        defines[f"{probe.program}__{kind}{name}"] = word
+    return Part(draft.protocol, defines, tuple(p for p in draft.probes if p.sites), tuple(draft.layouts))
+
+
+def _word(where: Location) -> str | None:
+    """The C expression for a word, or None for a float register, which pt_regs does not have."""
+    if where.stack is not None:
+        return f"goinst_stack_word(hit, {where.stack})"
+    if where.register is None or where.register.startswith(("xmm", "f")):
+        return None
+    return f"((u64)ctx->{where.register})"

@@ -1,0 +1,385 @@
+"""A run: find processes, trace them, hand on what they do, until it is time to stop."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import PurePath
+from types import FrameType
+from typing import Any
+
+from goinst.config import RunConfig
+from goinst.engine import sys as kernel
+from goinst.engine.build import Built, build
+from goinst.engine.compiler import Compiler
+from goinst.engine.plan import Plan
+from goinst.engine.processes import Processes
+from goinst.engine.summary import Summary
+from goinst.engine.tracer import Tracer
+from goinst.errors import GoinstError, PluginError, TargetError
+from goinst.events.span import Span
+from goinst.export.base import Exporter, OutputClosed
+from goinst.golang.cache import Cache
+from goinst.golang.facts import Facts
+from goinst.plugin.manager import PluginSet
+from goinst.plugin.options import check_options
+from goinst.target.command import Command
+from goinst.target.discover import Selector
+from goinst.target.process import Process
+
+__all__ = ["Session"]
+
+_SCAN_EVERY = 1.0
+_DEMAND_EVERY = 0.1
+_SHORTEST, _LONGEST = 0.001, 0.05
+_FULL = 0.25
+_BATCH = 8192
+
+# (device, inode): what a uprobe sits on
+_File = tuple[int, int]
+
+
+class Session:
+    """Runs once. ``log`` is a structlog logger for diagnostics; exporters get the spans."""
+
+    def __init__(self, config: RunConfig, plugins: PluginSet, exporters: Sequence[Exporter], log: Any) -> None:
+        self._config = config
+        self._plugins = plugins
+        self._exporters = list(exporters)
+        self._log = log
+        self._options = check_options(plugins.protocols, config.plugin_options)
+        self._cache = Cache.default() if config.cache else None
+        self._selector = Selector(config.pids, config.exes, config.ports)
+        self._processes = Processes(lambda path: PurePath(path).name or "unknown")
+        self._tracers: dict[_File, Tracer] = {}
+        self._preparing: dict[_File, tuple[Future[Built | Plan], list[Process]]] = {}
+        self._hopeless: dict[_File, str] = {}
+        self._known: dict[tuple[int, float], _File] = {}
+        self._stop = threading.Event()
+        self._ended = ""
+        self._summary = Summary()
+        self._decode = any(exporter.wants_spans for exporter in self._exporters)
+        self._reported: set[str] = set()
+        self._command: Command | None = None
+        self._stack = ExitStack()
+
+    def run(self) -> Summary:
+        """Trace until a signal, the duration, the number of spans, or the end of all targets. GoinstError when it
+        cannot start; everything is given back in any case."""
+        began = time.monotonic()
+        with self._stack:
+            self._catch_signals()
+            for failure in self._plugins.failures:
+                self._plugin_failed(failure)
+            if not self._plugins.protocols:
+                raise TargetError("none of the plugins can be used; `goinst plugins` says why")
+            self._multi = kernel.probe_features()["uprobe_multi"] is True
+            self._pool = self._stack.enter_context(ThreadPoolExecutor(1, "goinst-prepare"))
+            self._start_targets()
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(50_000)  # spans are not cyclic: collections find nothing and cost a lot
+            self._announce(began)
+            self._loop()
+            self._wind_up(began)
+        return self._summary
+
+    # -- starting ------------------------------------------------------------------------------------------------
+
+    def _catch_signals(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+
+        def stop(number: int, _: FrameType | None) -> None:
+            self._end(signal.Signals(number).name)
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._stack.callback(signal.signal, number, signal.signal(number, stop))
+
+    def _start_targets(self) -> None:
+        config = self._config
+        processes: list[Process] = []
+        if config.command:
+            self._command = Command(config.command)
+            self._stack.callback(self._command.terminate)
+            processes.append(self._command.start_held())
+        if config.pids or config.exes or config.ports:
+            processes += self._selector.scan()
+        problems: list[GoinstError] = []
+        for process in processes:
+            key = (process.device, process.inode)
+            if key not in self._tracers and key not in self._hopeless:
+                try:
+                    self._trace(process, self._build(process))
+                except TargetError as error:
+                    self._hopeless[key] = str(error)
+                    problems.append(error)
+                    continue
+            self._join(process)
+        if not self._tracers:
+            raise problems[0] if problems else TargetError("no process to instrument")
+        for problem in problems:
+            self._log.warning("not instrumented", reason=str(problem))
+        if self._command is not None:
+            self._command.release()
+
+    def _build(self, process: Process) -> Built | Plan:
+        """Analyse, plan, compile and load; in a thread when other targets are being traced already."""
+        compiler = Compiler(self._cache)
+        try:
+            facts = Facts.open(process.binary, cache=self._cache)
+            built = build(
+                facts,
+                self._plugins.protocols,
+                self._options,
+                compiler,
+                self._plugin_failed,
+                filter_pids=not self._every(process),
+                multi=self._multi,
+                ring_bytes=self._config.ring_megabytes << 20,
+                operations=self._config.max_operations,
+            )
+            facts.save()
+            return built
+        finally:
+            compiler.close()
+
+    def _every(self, process: Process) -> bool:
+        """Whether each process that runs the file is meant: then one is traced from its first instruction on."""
+        return process.matched.startswith("--exe")
+
+    def _trace(self, process: Process, built: Built | Plan) -> None:
+        if isinstance(built, Plan):
+            reasons = "; ".join(f"{plugin.name}: {plugin.reason}" for plugin in built.plugins)
+            raise TargetError(f"nothing to instrument in {process.exe}: {reasons}")
+        for rejected in built.loaded.rejected:
+            self._log.warning(
+                "program left out", plugin=rejected.program.plugin, reason=str(rejected),
+                lost=rejected.program.lost, **({"detail": rejected.detail} if self._config.verbose else {}),
+            )  # fmt: skip
+        # an open descriptor keeps the file reachable when the process is gone and its path deleted
+        descriptor = os.open(process.binary, os.O_RDONLY | os.O_CLOEXEC)
+        self._stack.callback(os.close, descriptor)
+        tracer = Tracer(
+            built,
+            f"/proc/self/fd/{descriptor}",
+            self._options,
+            self._processes.resource,
+            lambda plugin, words: self._plugin_failed(PluginError(plugin, words)),
+            redact=self._config.redact,
+            every=self._every(process),
+            name=process.exe,
+        )
+        self._stack.callback(tracer.close)
+        probed = tracer.attach()
+        for plugin in built.plan.plugins:
+            if not plugin.enabled:
+                self._log.info("plugin not used here", plugin=plugin.name, executable=process.exe, reason=plugin.reason)
+            for probe in plugin.probes if plugin.enabled else ():
+                # a function that the linker left out is never called: nothing is lost
+                if not probe.sites and (self._config.verbose or not probe.optional or probe.inlined_in):
+                    self._log.warning("probe missing", plugin=plugin.name, reason=probe.reason, lost=probe.lost)
+        for refused in tracer.refused:
+            self._log.warning("the kernel refuses a probe", reason=refused)
+        if not probed:
+            raise TargetError(f"no instruction of {process.exe} can be probed: {'; '.join(tracer.refused)}")
+        self._tracers[process.device, process.inode] = tracer
+
+    def _join(self, process: Process) -> None:
+        key = (process.device, process.inode)
+        self._known[process.identity] = key
+        self._processes.add(process.pid, process.exe)
+        self._tracers[key].add(process.pid)
+
+    def _announce(self, began: float) -> None:
+        targets = [
+            {
+                "executable": tracer.name,
+                "go": tracer.plan.info.go_version,
+                "plugins": list(tracer.plan.enabled),
+                "pids": sorted(tracer.traced),
+            }
+            for tracer in self._tracers.values()
+        ]
+        self._log.info(
+            "ready", targets=targets, attach="uprobe_multi" if self._multi else "perf events",
+            seconds=round(time.monotonic() - began, 3),
+        )  # fmt: skip
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        config, start = self._config, time.monotonic()
+        deadline = start + config.duration if config.duration is not None else float("inf")
+        scan, demand, pause = start + _SCAN_EVERY, start + _DEMAND_EVERY, _SHORTEST
+        while not self._stop.is_set():
+            taken = self._drain()
+            now = time.monotonic()
+            if now >= deadline:
+                self._end("duration")
+                break
+            if now >= demand:
+                demand = now + _DEMAND_EVERY
+                self._attach_on_demand()
+                if self._command is not None and self._command.poll() is not None:
+                    self._end("the command ended")
+            if now >= scan:
+                scan = now + _SCAN_EVERY
+                self._rescan()
+            pause = _SHORTEST if taken else min(pause * 2, _LONGEST)
+            if not taken or all(tracer.ring.waiting < _FULL for tracer in self._tracers.values()):
+                self._stop.wait(min(max(pause, 0.005 if taken else pause), max(deadline - now, 0)))
+
+    def _drain(self) -> int:
+        total = 0
+        for tracer in self._tracers.values():
+            while not self._stop.is_set():
+                taken, count, spans = tracer.drain(decode=self._decode, limit=_BATCH)
+                total += taken
+                if count:
+                    self._deliver(spans, count)
+                if taken < _BATCH:
+                    break
+        if total:
+            self._flush()
+        return total
+
+    def _deliver(self, spans: list[Span], count: int) -> None:
+        summary, limit = self._summary, self._config.max_spans
+        if limit is not None and summary.spans + count >= limit:
+            count = limit - summary.spans
+            spans = spans[:count]
+            self._end("enough spans")
+        if spans:
+            spans = self._hooked(spans)
+            count = len(spans)
+            for span in spans:
+                summary.spans_by_plugin[span.plugin] += 1
+        summary.spans += count
+        try:
+            for exporter in self._exporters:
+                if exporter.wants_spans:
+                    exporter.export(spans)
+                else:
+                    exporter.count(count)
+        except OutputClosed:
+            self._end("the output was closed")
+
+    def _hooked(self, spans: list[Span]) -> list[Span]:
+        """Let the plugins' hooks see the batch; a hook that raises is switched off with its plugin's hooks."""
+        hooks = self._plugins.hooks
+        implementations = hooks.hook.goinst_spans.get_hookimpls()
+        if not implementations:
+            return spans
+        for implementation in implementations:
+            try:
+                implementation.function(spans=spans)
+            except Exception as error:
+                hooks.unregister(implementation.plugin)
+                words = f"its hook goinst_spans raised {type(error).__name__}: {error}; switched off"
+                self._plugin_failed(PluginError(implementation.plugin_name, words))
+        kept = [span for span in spans if not span.dropped]
+        if len(kept) < len(spans):
+            self._summary.losses["hook.dropped"] += len(spans) - len(kept)
+        return kept
+
+    def _flush(self) -> None:
+        try:
+            for exporter in self._exporters:
+                exporter.flush()
+        except OutputClosed:
+            self._end("the output was closed")
+
+    def _attach_on_demand(self) -> None:
+        for tracer in self._tracers.values():
+            symbols = tracer.attach_wanted()
+            if symbols:
+                self._log.info("probes added on demand", symbols=symbols, executable=tracer.name)
+
+    def _rescan(self) -> None:
+        """Pick up new processes of what was asked for, let go of those that ended."""
+        self._collect_prepared()
+        config = self._config
+        now: set[tuple[int, float]] = set()
+        if config.pids or config.exes or config.ports:
+            for process in self._selector.scan():
+                now.add(process.identity)
+                if process.identity not in self._known:
+                    self._arrived(process)
+        for identity, key in list(self._known.items()):
+            if identity in now or (self._command is not None and identity[0] == self._command.pid):
+                continue
+            del self._known[identity]
+            if key in self._tracers:
+                self._tracers[key].remove(identity[0])
+                self._log.info("process left", pid=identity[0], executable=self._tracers[key].name)
+            self._processes.remove(identity[0])
+        if not self._known and not self._preparing and not config.exes and not config.ports:
+            self._end("all processes ended")
+
+    def _arrived(self, process: Process) -> None:
+        key = (process.device, process.inode)
+        self._known[process.identity] = key
+        if key in self._tracers:
+            self._join(process)
+            self._log.info("process joined", pid=process.pid, executable=process.exe)
+        elif key in self._preparing:
+            self._preparing[key][1].append(process)
+        elif key not in self._hopeless:
+            self._preparing[key] = (self._pool.submit(self._build, process), [process])
+
+    def _collect_prepared(self) -> None:
+        for key, (future, processes) in list(self._preparing.items()):
+            if not future.done():
+                continue
+            del self._preparing[key]
+            try:
+                self._trace(processes[0], future.result())
+            except (GoinstError, OSError) as error:
+                self._hopeless[key] = str(error)
+                self._log.warning("not instrumented", executable=processes[0].exe, reason=str(error))
+                continue
+            for process in processes:
+                self._join(process)
+                self._log.info("process joined", pid=process.pid, executable=process.exe)
+
+    # -- ending --------------------------------------------------------------------------------------------------
+
+    def _end(self, why: str) -> None:
+        self._ended = self._ended or why
+        self._stop.set()
+
+    def _wind_up(self, began: float) -> None:
+        """Detach first, then take what is still in the rings, unless the run ended because it had enough."""
+        summary = self._summary
+        for tracer in self._tracers.values():
+            tracer.detach()
+        enough = self._ended in ("enough spans", "the output was closed")
+        self._stop.clear()
+        if not enough:
+            self._drain()
+        for tracer in self._tracers.values():
+            summary.open += tracer.open_operations()
+            for (plugin, reason), count in tracer.losses().items():
+                summary.losses[f"{plugin}.{reason}"] += count
+            summary.places += tracer.loss_places()
+            summary.hits.update(tracer.hits())
+            summary.ring_high_water = max(summary.ring_high_water, tracer.ring_share())
+        self._flush()
+        summary.seconds = time.monotonic() - began
+        summary.ended = self._ended
+        self._log.info("summary", **summary.fields(places=self._config.stats or self._config.verbose))
+
+    def _plugin_failed(self, error: PluginError) -> None:
+        """Name a broken plugin, once for each reason."""
+        if str(error) in self._reported:
+            return
+        self._reported.add(str(error))
+        detail = {"detail": error.detail} if self._config.verbose and error.detail else {}
+        self._log.error("plugin switched off", plugin=error.plugin, reason=str(error), **detail)

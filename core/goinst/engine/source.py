@@ -1,0 +1,344 @@
+"""The BPF C text of a plan: shared headers, generated record helpers, the plugins' fragments, a wrapper per program.
+
+Everything goes into one translation unit, because BCC rewrites map methods only in the text that it is given itself,
+not in files that are included. ``#line`` markers keep the compiler's words pointing at the right file.
+
+Programs of several plugins at one instruction become a chain of tail calls: each has a stack, an instruction budget
+and a verdict of the verifier of its own, and their order is the plan's, not the kernel's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Literal
+
+from goinst.errors import PluginError
+from goinst.events.record import OPERATION_SIZE, Layout
+from goinst.plugin.declare import Fragment, Protocol
+
+if TYPE_CHECKING:
+    from goinst.engine.plan import ResolvedProbe
+
+__all__ = ["TAIL_SLOTS", "Counter", "Part", "Program", "write_source"]
+
+TAIL_SLOTS = 128
+_HEADERS = ("event.h", "go_types.h", "go_abi.h", "goroutine.h", "trace.h", "operation.h")
+_LOSS = re.compile(r"\bLOSS\(\s*(\w+)\s*\)")
+_TAIL_CALL = re.compile(r"\bTAIL_CALL\(\s*(\w+)\s*\)")
+# reasons that the core's own headers and generated code count
+CORE_LOSSES = {
+    "operation_map_full": "no room for another operation (--max-operations)",
+    "goroutine_unknown": "the probe site does not tell which goroutine runs",
+    "nesting_too_deep": "more than 4 operations one inside the other on a goroutine",
+    "ring_full": "the ring buffer was full (--ring-megabytes)",
+    "no_operation": "a fact had no operation to belong to",
+    "tail_call_failed": "a tail-called program is missing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """An entry of the counters array. ``kind`` is ``hit`` or ``loss``; ``where`` a symbol or ``file:line``."""
+
+    kind: Literal["hit", "loss"]
+    plugin: str
+    name: str
+    where: str
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A BPF program: ``function`` in the source, attached at ``offsets`` (file offsets) or entered through ``slot``
+    of the tail-call array. ``attach_on`` holds the counters that call for it, empty: attached at once."""
+
+    function: str
+    plugin: str
+    role: Literal["entry", "chain", "tail"]
+    symbol: str
+    required: bool
+    slot: int | None = None
+    offsets: tuple[int, ...] = ()
+    attach_on: tuple[int, ...] = ()
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A plugin that is on, with every macro of its fragment decided."""
+
+    protocol: Protocol
+    defines: Mapping[str, str]
+    probes: tuple[ResolvedProbe, ...]
+    layouts: tuple[Layout, ...]
+
+
+class _Writer:
+    """Collects text, counters and programs; allocates slots."""
+
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self.counters: list[Counter] = []
+        self.programs: list[Program] = []
+        self.slots = 0
+
+    def counter(self, counter: Counter) -> int:
+        self.counters.append(counter)
+        return len(self.counters) - 1
+
+    def slot(self) -> int:
+        self.slots += 1
+        return self.slots - 1
+
+    def line(self, text: str = "") -> None:
+        self.text.append(text)
+
+    def fragment(self, plugin: str, name: str, text: str, reasons: Mapping[str, str]) -> None:
+        """Append C text with each LOSS(reason) turned into a counter of its own."""
+        self.line(f'#line 1 "{name}"')
+        for number, line in enumerate(text.splitlines(), 1):
+            if line.lstrip().startswith(("/*", "* ", "//")):
+                self.line(line)  # words about LOSS(...) are no loss
+                continue
+
+            def loss(match: re.Match[str], number: int = number) -> str:
+                return self._loss(plugin, match[1], name, number, reasons)
+
+            self.line(_LOSS.sub(loss, line))
+
+    def _loss(self, plugin: str, reason: str, name: str, number: int, reasons: Mapping[str, str]) -> str:
+        if reason not in reasons:
+            raise PluginError(
+                plugin, f"{name}:{number}: LOSS({reason}) is not among its declared losses {sorted(reasons)}"
+            )
+        return f"goinst_count({self.counter(Counter('loss', plugin, reason, f'{name}:{number}', reasons[reason]))})"
+
+
+def _text(plugin: str, fragment: Fragment) -> str:
+    if fragment.text:
+        return fragment.text
+    try:
+        return resources.files(fragment.package).joinpath(fragment.file).read_text()
+    except (OSError, ModuleNotFoundError) as error:
+        raise PluginError(
+            plugin, f"its BPF source {fragment.file} is not installed with {fragment.package}: {error}"
+        ) from None
+
+
+def write_source(
+    arch: str, macros: Mapping[str, int], parts: Sequence[Part], *, filter_pids: bool
+) -> tuple[str, tuple[Program, ...], tuple[Counter, ...]]:
+    """The C text, the programs in it and what its counters count."""
+    out = _Writer()
+    chains = list(_chains(parts))
+    for chain in chains:
+        part, probe = chain[0]
+        out.counter(Counter("hit", part.protocol.name, probe.program, f"{probe.symbol} {probe.place}"))
+    payload = max((x.size for part in parts for x in part.layouts if x.record.role == "operation"), default=8)
+    for macro, value in macros.items():
+        out.line(f"#define {macro} {value}")
+    out.line(f"#define GOINST_TAILS {max([1, *(len(part.protocol.tails) for part in parts)])}")
+    out.line(f"#define GOINST_PAYLOAD_WORDS {(payload + 7) // 8}")
+    out.line("#define GOINST_ARM64 1" if arch == "arm64" else "#define GOINST_AMD64 1")
+    if filter_pids:
+        out.line("#define GOINST_FILTER_PIDS 1")
+    for header in _HEADERS:
+        text = resources.files("goinst.bpf").joinpath(header).read_text()
+        out.fragment("core", f"goinst/bpf/{header}", text, CORE_LOSSES)
+    out.line('#line 1 "goinst/generated.h"')
+    out.line(f"BPF_PROG_ARRAY(goinst_tails, {TAIL_SLOTS});")
+    for part in parts:
+        for layout in part.layouts:
+            _record(out, layout)
+    for part in parts:
+        _part(out, part)
+    out.line('#line 1 "goinst/generated.c"')
+    for index, chain in enumerate(chains):
+        _chain(out, index, chain)
+    if out.slots > TAIL_SLOTS:
+        raise PluginError("core", f"{out.slots} chained and tail-called programs, more than {TAIL_SLOTS}")
+    # the counters are only known now
+    head = f"#include <uapi/linux/ptrace.h>\n#define GOINST_COUNTERS {len(out.counters)}\n"
+    return head + "\n".join(out.text) + "\n", tuple(out.programs), tuple(out.counters)
+
+
+def _chains(parts: Sequence[Part]) -> Iterator[list[tuple[Part, ResolvedProbe]]]:
+    """Programs that share an instruction, in the order they run: base plugins first, closing programs last."""
+    groups: dict[tuple[object, ...], list[tuple[Part, ResolvedProbe]]] = {}
+    for part in parts:
+        for probe in part.probes:
+            # what is attached on demand must not wait for, or hold up, what is attached at once
+            demand = (part.protocol.name, probe.program) if probe.attach_on else ()
+            key = (probe.sites[0].symbol, probe.place, *demand)
+            groups.setdefault(key, []).append((part, probe))
+    for group in groups.values():
+        yield sorted(group, key=lambda member: member[1].closes)
+
+
+def _record(out: _Writer, layout: Layout) -> None:
+    """The C struct of a record and the functions by which a fragment fills and sends it."""
+    name, kind = layout.record.name, layout.record.role
+    full = out.counter(Counter("loss", layout.plugin, "ring_full", f"record {name}", CORE_LOSSES["ring_full"]))
+    if kind == "operation":
+        out.line(f"""struct {name} {{
+{layout.members}
+}} __attribute__((aligned(8)));
+static __always_inline struct {name} *{name}_begin(struct goinst_hit *hit)
+{{
+    struct goinst_operation *op = goinst_operation_begin(hit, {layout.type});
+    return op ? (struct {name} *)op->payload : 0;
+}}
+static __always_inline struct {name} *{name}_current(struct goinst_hit *hit)
+{{
+    struct goinst_operation *op = goinst_operation_find(hit, {layout.type});
+    return op ? (struct {name} *)op->payload : 0;
+}}
+static __always_inline struct goinst_operation *{name}_operation(struct {name} *record)
+{{
+    return (void *)record - offsetof(struct goinst_operation, payload);
+}}
+static __always_inline void {name}_end(struct {name} *record, u64 last)
+{{
+    if (last > sizeof(record->{layout.last}))
+        last = sizeof(record->{layout.last});
+    goinst_operation_end({name}_operation(record), offsetof(struct {name}, {layout.last}) + last, {full});
+}}""")
+        return
+    out.line(f"""struct {name} {{
+    struct goinst_record goinst;
+{layout.members}
+}} __attribute__((aligned(8)));
+static __always_inline struct {name} *{name}_reserve(struct goinst_operation *op, struct goinst_hit *hit)
+{{
+    struct {name} *record = goinst_events.ringbuf_reserve(sizeof(struct {name}));
+    if (!record) {{
+        goinst_count({full});
+        return 0;
+    }}
+    record->goinst.type = {layout.type};
+    record->goinst.flags = 0;
+    record->goinst.tgid = hit->tgid;
+    record->goinst.span_id = op ? op->head.span_id : 0;
+    if (op)
+        op->facts |= 1UL << ({layout.type} & 63);
+    return record;
+}}
+static __always_inline int {name}_sent(struct goinst_operation *op)
+{{
+    return op && (op->facts & 1UL << ({layout.type} & 63)) != 0;
+}}
+static __always_inline void {name}_submit(struct {name} *record)
+{{
+    goinst_events.ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}}
+static __always_inline void {name}_discard(struct {name} *record)
+{{
+    goinst_events.ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+}}""")
+
+
+def _part(out: _Writer, part: Part) -> None:
+    """A plugin's fragments between the definition of its macros and their end: names of two plugins never mix."""
+    protocol = part.protocol
+    tails = {tail.program: index for index, tail in enumerate(protocol.tails)}
+    failed = 0
+    if tails:
+        failed = out.counter(
+            Counter("loss", protocol.name, "tail_call_failed", "TAIL_CALL", CORE_LOSSES["tail_call_failed"])
+        )
+    for macro, value in part.defines.items():
+        out.line(f"#define {macro} {value}")
+    for fragment in protocol.fragments:
+
+        def tail(match: re.Match[str], fragment: Fragment = fragment) -> str:
+            if match[1] not in tails:
+                raise PluginError(protocol.name, f"{fragment.file}: TAIL_CALL({match[1]}) is not among its tails")
+            # BCC rewrites a map method only where it stands in plain text
+            return f"({{ goinst_tails.call(ctx, hit->tails[{tails[match[1]]}]); goinst_count({failed}); }})"
+
+        text = _TAIL_CALL.sub(tail, _text(protocol.name, fragment))
+        out.fragment(protocol.name, f"{protocol.name}/{fragment.file}", text, protocol.losses)
+    for macro in part.defines:
+        out.line(f"#undef {macro}")
+
+
+def _chain(out: _Writer, index: int, chain: Sequence[tuple[Part, ResolvedProbe]]) -> None:
+    """The programs of one instruction: the first is attached, each enters the next by a tail call."""
+    slots = [out.slot() for _ in chain[1:]]
+    for position, (part, probe) in enumerate(chain):
+        then = slots[position] if position < len(slots) else None
+        tails = _reachable(part, probe.program)
+        base = {tail: out.slot() for tail in tails}
+        name = f"goinst_{index}_{position}_{probe.program}"
+        _wrapper(out, name, probe, probe.program, base, part, then, index if position == 0 else None)
+        attach_on = tuple(
+            number
+            for number, counter in enumerate(out.counters)
+            if probe.attach_on and (counter.plugin, counter.name) == (part.protocol.name, probe.attach_on)
+        )
+        out.programs.append(
+            Program(
+                function=name,
+                plugin=part.protocol.name,
+                role="entry" if position == 0 else "chain",
+                symbol=probe.symbol or "",
+                required=not probe.optional,
+                slot=None if position == 0 else slots[position - 1],
+                offsets=tuple(site.file_offset for site in probe.sites) if position == 0 else (),
+                attach_on=attach_on,
+                lost=probe.lost,
+            )
+        )
+        for tail, slot in base.items():
+            name = f"goinst_{index}_{position}_tail_{tail}"
+            _wrapper(out, name, probe, tail, base, part, then, None)
+            out.programs.append(Program(name, part.protocol.name, "tail", probe.symbol or "", not probe.optional, slot))
+
+
+def _reachable(part: Part, program: str) -> list[str]:
+    """The tail-called programs that a program enters, at once or through another one."""
+    declared = [tail.program for tail in part.protocol.tails]
+    text = "\n".join(_text(part.protocol.name, fragment) for fragment in part.protocol.fragments)
+    bodies = {m[1]: m[2] for m in re.finditer(r"^PROBE\((\w+)\)(.*?)(?=^PROBE\(|\Z)", text, re.DOTALL | re.MULTILINE)}
+    found: list[str] = []
+    to_see = [program]
+    while to_see:
+        for match in _TAIL_CALL.finditer(bodies.get(to_see.pop(), "")):
+            if match[1] in declared and match[1] not in found:
+                found.append(match[1])
+                to_see.append(match[1])
+    return found
+
+
+def _wrapper(
+    out: _Writer,
+    name: str,
+    probe: ResolvedProbe,
+    body: str,
+    slots: Mapping[str, int],
+    part: Part,
+    then: int | None,
+    hit: int | None,
+) -> None:
+    site = probe.sites[0]
+    out.line(f"int {name}(struct pt_regs *ctx)\n{{\n    struct goinst_hit here = {{}}, *hit = &here;")
+    if hit is not None and site.guard:
+        out.line("    if (GOINST_BRANCH_TAKEN(ctx))\n        return 0;")
+    out.line("    hit->tgid = bpf_get_current_pid_tgid() >> 32;")
+    if hit is not None:
+        out.line(f"    if (!goinst_traced(hit->tgid))\n        return 0;\n    goinst_count({hit});")
+    out.line(f"    hit->g = {f'ctx->{site.g}' if site.g else '0'};")
+    out.line(f"    hit->sp = GOINST_SP(ctx) + {site.stack_adjust};")
+    for number, tail in enumerate(part.protocol.tails):
+        if tail.program in slots:
+            out.line(f"    hit->tails[{number}] = {slots[tail.program]};")
+    out.line(f"    {body}(ctx, hit);")
+    if then is not None:
+        out.line(f"    goinst_tails.call(ctx, {then});")
+    out.line("    return 0;\n}")
+
+
+assert OPERATION_SIZE == 80, "struct goinst_operation in bpf/operation.h has another head"

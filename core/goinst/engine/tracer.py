@@ -1,0 +1,172 @@
+"""One executable that is being traced: its programs, its ring buffer, its counters, its processes."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from goinst.engine import sys as kernel
+from goinst.engine.attach import Attachment, attach
+from goinst.engine.build import Built
+from goinst.events.correlate import Correlator
+from goinst.events.ring import Ring
+from goinst.events.span import Resource, Span
+
+__all__ = ["Tracer"]
+
+_OPEN = 1
+# struct goinst_operation: state comes behind the 64 bytes of head, trace, parent, times and goid, and depth
+_STATE_AT = 68
+
+
+class Tracer:
+    """Owns what was built for one executable from attach to close.
+
+    ``traced`` holds the pids that it is told of; with ``every`` every process that runs the file is traced.
+    """
+
+    def __init__(
+        self,
+        built: Built,
+        path: str,
+        options: Mapping[str, Mapping[str, Any]],
+        resource: Callable[[int], Resource],
+        failed: Callable[[str, str], None],
+        *,
+        redact: bool,
+        every: bool,
+        name: str,
+    ) -> None:
+        self.plan = built.plan
+        self.name = name
+        self.every = every
+        self._loaded = built.loaded
+        self._path = path
+        self._attachments: list[Attachment] = []
+        self._waiting = [p for p in built.plan.programs if p.attach_on and p.function in built.loaded.programs]
+        self.refused: list[str] = []
+        self.traced: set[int] = set()
+        self._ring_bytes = built.loaded.sizes["goinst_events"][2]
+        self.ring = Ring(built.loaded.maps["goinst_events"], self._ring_bytes)
+        self.correlator = Correlator(built.plan.layouts, options, resource, redact=redact, failed=failed)
+        self._cpus = kernel.possible_cpus()
+        self._final: list[int] | None = None
+
+    def attach(self) -> int:
+        """Attach what is wanted at once; the number of instructions probed."""
+        programs = [p for p in self.plan.programs if p.role == "entry" and not p.attach_on]
+        return self._attach(programs)
+
+    def _attach(self, programs: list[Any]) -> int:
+        pairs = [
+            (self._loaded.programs[p.function], p.offsets) for p in programs if p.function in self._loaded.programs
+        ]
+        attachment = attach(self._path, pairs, multi=self._loaded.multi)
+        self._attachments.append(attachment)
+        by_offset = {offset: program for program in programs for offset in program.offsets}
+        for offset, why in attachment.refused:
+            program = by_offset[offset]
+            self.refused.append(f"{program.plugin}: {program.symbol} at file offset {offset:#x}: {why}")
+        return sum(len(offsets) for _, offsets in pairs) - len(attachment.refused)
+
+    def attach_wanted(self) -> list[str]:
+        """Attach programs whose loss has been counted by now; their symbols."""
+        if not self._waiting:
+            return []
+        counts = self.counts()
+        wanted = [p for p in self._waiting if any(counts[number] for number in p.attach_on)]
+        if wanted:
+            self._waiting = [p for p in self._waiting if p not in wanted]
+            self._attach(wanted)
+        return sorted({program.symbol for program in wanted})
+
+    def add(self, pid: int) -> None:
+        """Trace a process."""
+        self.traced.add(pid)
+        if not self.every:
+            kernel.update(self._loaded.maps["goinst_pids"], struct.pack("<I", pid), b"\1")
+
+    def remove(self, pid: int) -> None:
+        """Let a process go that has ended."""
+        self.traced.discard(pid)
+        if not self.every:
+            kernel.delete(self._loaded.maps["goinst_pids"], struct.pack("<I", pid))
+
+    def drain(self, *, decode: bool, limit: int = 8192) -> tuple[int, int, list[Span]]:
+        """(records taken, spans among them, spans decoded: none unless ``decode``)."""
+        if decode:
+            taken, spans = self.correlator.drain(self.ring, limit)
+            return taken, len(spans), spans
+        before = self.ring.waiting
+        count = self.correlator.count(self.ring)
+        return int(before > 0), count, []
+
+    def counts(self) -> list[int]:
+        """The kernel's counters, in the order of the plan."""
+        if self._final is not None:
+            return self._final
+        descriptor, form = self._loaded.maps["goinst_counters"], struct.Struct(f"<{self._cpus}Q")
+        values = []
+        for number in range(len(self.plan.counters)):
+            raw = kernel.lookup(descriptor, struct.pack("<I", number), form.size)
+            values.append(sum(form.unpack(raw)) if raw else 0)
+        return values
+
+    def losses(self) -> Counter[tuple[str, str]]:
+        """What was lost, by (plugin, reason)."""
+        losses = Counter(self.correlator.losses)
+        for counter, value in zip(self.plan.counters, self.counts(), strict=True):
+            if counter.kind == "loss" and value:
+                losses[counter.plugin, counter.name] += value
+        return losses
+
+    def loss_places(self) -> Counter[str]:
+        """The same by place in the BPF source: ``plugin.reason at file:line``."""
+        return Counter(
+            {
+                f"{counter.plugin}.{counter.name} at {counter.where}": value
+                for counter, value in zip(self.plan.counters, self.counts(), strict=True)
+                if counter.kind == "loss" and value
+            }
+        )
+
+    def hits(self) -> Counter[str]:
+        """How often each probe fired."""
+        hits: Counter[str] = Counter()
+        for counter, value in zip(self.plan.counters, self.counts(), strict=True):
+            if counter.kind == "hit":
+                hits[counter.where] += value
+        return hits
+
+    def open_operations(self) -> int:
+        """Operations that have begun and not ended."""
+        descriptor = self._loaded.maps["goinst_operations"]
+        key_size, value_size, _ = self._loaded.sizes["goinst_operations"]
+        count, key = 0, None
+        for _ in range(1 << 16):
+            key = kernel.next_key(descriptor, key, key_size)
+            if key is None:
+                break
+            value = kernel.lookup(descriptor, key, value_size)
+            count += value is not None and value[_STATE_AT] == _OPEN
+        return count
+
+    def ring_share(self) -> float:
+        """The most that ever waited in the ring, as a share of its size."""
+        return self.ring.high_water / self._ring_bytes
+
+    def detach(self) -> None:
+        """Take the probes away; what is in the ring can still be drained."""
+        attachments, self._attachments = self._attachments, []
+        for attachment in attachments:
+            attachment.close()
+
+    def close(self) -> None:
+        """Detach, remember the counters, give everything back."""
+        self.detach()
+        if self._final is None:
+            self._final = self.counts()
+            self.ring.close()
+            self._loaded.close()
