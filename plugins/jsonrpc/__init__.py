@@ -1,1 +1,99 @@
-"""To be written."""
+"""JSON-RPC 1.0 and 2.0 over HTTP: method, id, batch, notification and error on the HTTP request's span."""
+
+from __future__ import annotations
+
+from goinst.plugins.jsonrpc.decode import decode_request, decode_response
+
+from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
+
+__all__ = ["PROTOCOL"]
+
+_RESPONSE = "net/http.response"
+_REQUEST = "net/http.Request"
+_READ = Site("net/http.(*body).Read", "b *net/http.body, p []byte -> n int, err error")
+
+PROTOCOL = Protocol(
+    name="jsonrpc",
+    summary="JSON-RPC 1.0 and 2.0 over HTTP",
+    builds_on=("nethttp",),
+    hits="none of its own; 2 or more a request once a body came after its header (1 of them single-stepped)",
+    fragments=(Fragment("jsonrpc.bpf.c", package="goinst.plugins.jsonrpc"),),
+    fields={
+        "RESPONSE_CONN": Field(_RESPONSE, "conn"),
+        "RESPONSE_REQ": Field(_RESPONSE, "req"),
+        "RESPONSE_W": Field(_RESPONSE, "w"),
+        "RESPONSE_STATUS": Field(_RESPONSE, "status"),
+        "RESPONSE_WRITTEN": Field(_RESPONSE, "written"),
+        "REQUEST_METHOD": Field(_REQUEST, "Method"),
+        "REQUEST_CONTENT_LENGTH": Field(_REQUEST, "ContentLength"),
+        "CONN_BUFR": Field("net/http.conn", "bufr"),
+        "CONN_BUFW": Field("net/http.conn", "bufw"),
+        "READER_BUF": Field("bufio.Reader", "buf"),
+        "READER_R": Field("bufio.Reader", "r"),
+        "READER_W": Field("bufio.Reader", "w"),
+        "WRITER_BUF": Field("bufio.Writer", "buf"),
+    },
+    types={"T_RESPONSE": Type("*net/http.response")},
+    probes=(
+        Probe(
+            "jsonrpc_serve",
+            (
+                Site(
+                    "net/http.serverHandler.ServeHTTP",
+                    "sh struct{srv *Server}, rw interface{}, req *net/http.Request",
+                ),
+            ),
+        ),
+        Probe("jsonrpc_finish", (Site("net/http.(*response).finishRequest", "w *net/http.response"),)),
+        Probe("jsonrpc_read", (_READ,), optional=True, attach_on="body_late", lost="bodies that come late"),
+        Probe(
+            "jsonrpc_read_done",
+            (_READ,),
+            place="return",
+            optional=True,
+            attach_on="body_late",
+            lost="bodies that come late",
+        ),
+    ),
+    tails=(Tail("jsonrpc_body"), Tail("jsonrpc_late_body"), Tail("jsonrpc_reply")),
+    records=(
+        Record(
+            "jsonrpc_request",
+            decode=decode_request,
+            columns=(
+                Column("length", "u64"),
+                Column("head_length", "u32"),
+                Column("body_length", "u32"),
+                Column("source", "u8"),
+                Column("chunked", "u8"),
+                Column("head", "bytes", 512),
+                Column("body", "bytes", "body_bytes"),
+            ),
+        ),
+        Record(
+            "jsonrpc_response",
+            decode=decode_response,
+            columns=(
+                Column("length", "u64"),
+                Column("body_length", "u32"),
+                Column("status", "u16"),
+                Column("source", "u8"),
+                Column("body", "bytes", "body_bytes"),
+            ),
+        ),
+    ),
+    options=(
+        Option(
+            "body_bytes",
+            1024,
+            "how much of a request's and a response's body is captured, in bytes",
+            minimum=64,
+            maximum=65536,
+        ),
+    ),
+    losses={
+        "no_operation": "a request body had no HTTP request to belong to",
+        "body_late": "a body came after the handler had started (late bodies are now caught where they are read)",
+        "body_gone": "a late body was no longer in memory when the handler ended",
+    },
+)

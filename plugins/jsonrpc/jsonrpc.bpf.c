@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* JSON-RPC over HTTP: the head of the request's and of the response's body, as a fact of the HTTP operation.
+ *
+ * Whether a body is worth sending is decided here, by the request's method and the body's first bytes; JSON itself is
+ * parsed in user space. In nearly all requests the head of the body is in the connection's bufio.Reader already when
+ * the handler starts (buf[r:w], behind the header block), and a response of up to 2 KB is in the response's
+ * bufio.Writer when it ends: no further hit. A body that comes later is looked for when the handler ends, and from
+ * then on caught where it is read.
+ */
+
+/* what the bytes of a jsonrpc_request are */
+#define JSONRPC_AT_START 0 /* buf[r:w] when the handler started */
+#define JSONRPC_AT_END 1   /* buf[:w] when it ended: what is left of a body that came later */
+#define JSONRPC_READ 2     /* what (*body).Read returned first */
+/* and of a jsonrpc_response */
+#define JSONRPC_WRITER 0 /* the response's own buffer: the body */
+#define JSONRPC_WIRE 1   /* the connection's buffer: the header block, then the body as it goes over the wire */
+
+struct jsonrpc_pending {
+    u64 buffer; /* where (*body).Read puts what it reads */
+    u64 span_id;
+};
+/* by goroutine: a request whose body had not come when its handler started */
+struct jsonrpc_goroutine {
+    u64 g;
+    u64 tgid;
+};
+BPF_TABLE("lru_hash", struct jsonrpc_goroutine, struct jsonrpc_pending, jsonrpc_late, 8192);
+
+/* Whether 16 bytes look like the start of a JSON object or array, perhaps behind a chunk size line. */
+static __always_inline int jsonrpc_looks_like_json(const u8 *head, u64 length, int chunked)
+{
+    u8 c;
+#pragma unroll
+    for (u32 i = 0; i < 16; i++) {
+        if (i >= length)
+            return 0;
+        c = head[i];
+        if (c == '{' || c == '[')
+            return 1;
+        if (c == ' ' || c == '\n' || c == '\r' || c == '\t')
+            continue;
+        if (chunked && ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ';'))
+            continue;
+        return 0;
+    }
+    return 0;
+}
+
+static __always_inline void jsonrpc_send(struct goinst_operation *op, struct goinst_hit *hit, u64 body, u64 length,
+                                         u64 block, u64 used, u8 source, u8 chunked)
+{
+    struct jsonrpc_request *r = jsonrpc_request_reserve(op, hit);
+    u64 head = used;
+
+    if (!r)
+        return;
+    r->source = source;
+    r->chunked = chunked;
+    r->length = length;
+    if (head > sizeof(r->head))
+        head = sizeof(r->head);
+    /* the end of the header block: the content type is in there */
+    r->head_length = head ? go_copy(r->head, sizeof(r->head), block + used - head, head) : 0;
+    r->body_length = go_copy(r->body, sizeof(r->body), body, length);
+    jsonrpc_request_submit(r);
+}
+
+/* func (sh serverHandler) ServeHTTP(rw ResponseWriter, req *Request) */
+PROBE(jsonrpc_serve)
+{
+    u32 method;
+    u64 request = ARG(jsonrpc_serve, req);
+
+    if (go_type_hash(ARG(jsonrpc_serve, rw_type)) != T_RESPONSE)
+        return 0;
+    /* JSON-RPC over HTTP is a POST with a body */
+    if (go_word(request + REQUEST_METHOD + 8) != 4)
+        return 0;
+    method = go_u32(go_word(request + REQUEST_METHOD));
+    if (method != 0x54534f50 /* "POST", little endian */ || go_word(request + REQUEST_CONTENT_LENGTH) == 0)
+        return 0;
+    TAIL_CALL(jsonrpc_body);
+    return 0;
+}
+
+PROBE(jsonrpc_body)
+{
+    u64 response = ARG(jsonrpc_serve, rw_data), request = ARG(jsonrpc_serve, req);
+    u64 reader = go_word(go_word(response + RESPONSE_CONN) + CONN_BUFR);
+    u64 buffer = go_word(reader + READER_BUF), r = go_word(reader + READER_R), w = go_word(reader + READER_W);
+    s64 declared = go_word(request + REQUEST_CONTENT_LENGTH);
+    u64 length = w - r;
+    u8 first[16] = {};
+    struct goinst_operation *op = goinst_operation_find(hit, 0);
+
+    if (!op) {
+        LOSS(no_operation);
+        return 0;
+    }
+    if (w <= r || w > 1 << 24) {
+        struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+        struct jsonrpc_pending pending = {.buffer = 0, .span_id = op->head.span_id};
+
+        LOSS(body_late);
+        jsonrpc_late.update(&key, &pending);
+        return 0;
+    }
+    /* behind the body the next pipelined request may start */
+    if (declared > 0 && length > declared)
+        length = declared;
+    bpf_probe_read_user(first, sizeof(first), (void *)(buffer + r));
+    if (jsonrpc_looks_like_json(first, length, declared < 0))
+        jsonrpc_send(op, hit, buffer + r, length, buffer, r, JSONRPC_AT_START, declared < 0);
+    return 0;
+}
+
+/* func (w *response) finishRequest() */
+PROBE(jsonrpc_finish)
+{
+    u64 response = ARG(jsonrpc_finish, w);
+    struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct goinst_operation *op = goinst_operation_find(hit, 0);
+    struct jsonrpc_pending *pending;
+
+    if (!op)
+        return 0;
+    if (!jsonrpc_request_sent(op)) {
+        pending = jsonrpc_late.lookup(&key);
+        if (!pending || pending->span_id != op->head.span_id)
+            return 0;
+        TAIL_CALL(jsonrpc_late_body);
+        return 0;
+    }
+    TAIL_CALL(jsonrpc_reply);
+    return 0;
+}
+
+/* The body came after the handler had started, and (*body).Read is not probed yet: what it left in the buffer. */
+PROBE(jsonrpc_late_body)
+{
+    u64 response = ARG(jsonrpc_finish, w);
+    u64 conn = go_word(response + RESPONSE_CONN), reader = go_word(conn + CONN_BUFR);
+    u64 buffer = go_word(reader + READER_BUF), w = go_word(reader + READER_W);
+    s64 declared = go_word(go_word(response + RESPONSE_REQ) + REQUEST_CONTENT_LENGTH);
+    u8 first[16] = {};
+    struct goinst_operation *op = goinst_operation_find(hit, 0);
+
+    if (!op)
+        return 0;
+    bpf_probe_read_user(first, sizeof(first), (void *)buffer);
+    if (!jsonrpc_looks_like_json(first, w, declared < 0)) {
+        LOSS(body_gone);
+        return 0;
+    }
+    jsonrpc_send(op, hit, buffer, w, 0, 0, JSONRPC_AT_END, declared < 0);
+    TAIL_CALL(jsonrpc_reply);
+    return 0;
+}
+
+PROBE(jsonrpc_reply)
+{
+    u64 response = ARG(jsonrpc_finish, w), writer, buffer, size;
+    struct goinst_operation *op = goinst_operation_find(hit, 0);
+    struct jsonrpc_response *r;
+
+    if (!op)
+        return 0;
+    r = jsonrpc_response_reserve(op, hit);
+    if (!r)
+        return 0;
+    r->status = go_word(response + RESPONSE_STATUS);
+    r->length = go_word(response + RESPONSE_WRITTEN);
+    r->source = JSONRPC_WRITER;
+    writer = go_word(response + RESPONSE_W);
+    size = r->length;
+    if (size > go_word(writer + WRITER_BUF + 8)) {
+        /* more than the response's buffer holds: the head went on to the connection's, behind the header block */
+        writer = go_word(go_word(response + RESPONSE_CONN) + CONN_BUFW);
+        size = go_word(writer + WRITER_BUF + 8);
+        r->source = JSONRPC_WIRE;
+    }
+    /* also what was flushed already: the bytes stay in the buffer */
+    r->body_length = go_copy(r->body, sizeof(r->body), go_word(writer + WRITER_BUF), size);
+    jsonrpc_response_submit(r);
+    return 0;
+}
+
+/* func (b *body) Read(p []byte) (n int, err error): attached once a body came late */
+PROBE(jsonrpc_read)
+{
+    struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonrpc_pending *pending = jsonrpc_late.lookup(&key);
+
+    if (pending)
+        pending->buffer = ARG(jsonrpc_read, p_ptr);
+    return 0;
+}
+
+PROBE(jsonrpc_read_done)
+{
+    struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonrpc_pending *pending = jsonrpc_late.lookup(&key);
+    struct goinst_operation *op;
+    s64 length = RESULT(jsonrpc_read_done, n);
+    u8 first[16] = {};
+
+    if (!pending || !pending->buffer || length <= 0)
+        return 0;
+    op = goinst_operation_find(hit, 0);
+    if (!op || op->head.span_id != pending->span_id || jsonrpc_request_sent(op))
+        return 0;
+    bpf_probe_read_user(first, sizeof(first), (void *)pending->buffer);
+    if (jsonrpc_looks_like_json(first, length, 0))
+        jsonrpc_send(op, hit, pending->buffer, length, 0, 0, JSONRPC_READ, 0);
+    pending->buffer = 0;
+    pending->span_id = 0;
+    return 0;
+}
