@@ -134,9 +134,7 @@ class _Reader:
             for setting in options.values():
                 if not isinstance(setting, str | int | bool):
                     raise self.fail("text, a whole number or true/false", setting)
-        return {
-            str(name): {str(key): item for key, item in options.items()} for name, options in value.items()
-        }
+        return {str(name): {str(key): item for key, item in options.items()} for name, options in value.items()}
 
 
 # name in the file -> (member of RunConfig, how it is read)
@@ -228,9 +226,7 @@ def _checked(config: RunConfig) -> RunConfig:
         _within("max-spans", config.max_spans, 1, 2**62)
     _within("ring-megabytes", config.ring_megabytes, 1, 1024)
     if config.ring_megabytes & (config.ring_megabytes - 1):
-        raise UsageError(
-            f"ring-megabytes: a power of two expected (1, 2, 4 … 1024), not {config.ring_megabytes}"
-        )
+        raise UsageError(f"ring-megabytes: a power of two expected (1, 2, 4 … 1024), not {config.ring_megabytes}")
     _within("max-operations", config.max_operations, 64, 2**22)
     return config
 

@@ -55,8 +55,7 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "replace").decode("ascii")
-        for char in text
+        char if char.isprintable() else char.encode("unicode_escape", "replace").decode("ascii") for char in text
     )
 
 

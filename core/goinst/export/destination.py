@@ -33,9 +33,7 @@ def open_exporters(outputs: Sequence[str], *, stdout: BinaryIO, is_terminal: boo
     places = [path or ("standard output" if name in _TO_STDOUT else name) for name, path in wanted]
     for place in places:
         if places.count(place) > 1:
-            raise UsageError(
-                f"--output: two outputs go to {place}; give one a file, as in --output json:spans.jsonl"
-            )
+            raise UsageError(f"--output: two outputs go to {place}; give one a file, as in --output json:spans.jsonl")
     with ExitStack() as opened:
         exporters = []
         for name, path in wanted:

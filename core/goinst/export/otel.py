@@ -86,9 +86,7 @@ class OtelExporter:
             span.name,
             context=context,
             kind=_KINDS.get(span.kind, SpanKind.INTERNAL),
-            attributes={
-                key: value if isinstance(value, _PLAIN) else str(value) for key, value in attributes.items()
-            },
+            attributes={key: value if isinstance(value, _PLAIN) else str(value) for key, value in attributes.items()},
             start_time=span.start_ns,
         )
         if span.status == "error":
@@ -104,7 +102,7 @@ class OtelExporter:
         """The SDK sends when it sees fit; waiting for its network here would hold up the next batch."""
 
     def close(self) -> None:
-        """Ask the SDK to send what it holds, where it can be asked. The provider itself is not ours to close."""
+        """Ask the SDK to send what it holds, where it can be asked. The provider is not ours to close."""
         force = getattr(self._provider, "force_flush", None)
         if callable(force):
             force()

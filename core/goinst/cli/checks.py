@@ -1,0 +1,254 @@
+"""What ``goinst doctor`` looks at: each check says what it found and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from goinst.errors import GoinstError
+
+__all__ = ["CHECKS", "Check", "run_checks"]
+
+Verdict = Literal["ok", "warn", "fail"]
+
+# include/uapi/linux/capability.h
+_CAPABILITIES = {"CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
+_NEEDED_KERNEL, _MULTI_KERNEL = (5, 10), (6, 6)
+_AS_ROOT = "run goinst as root (sudo), or give it CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE"
+_BCC_ADVICE = (
+    "install the distribution's package (Debian, Ubuntu: sudo apt install python3-bpfcc), and make the"
+    " environment with /usr/bin/python3 -m venv --system-site-packages (make venv does)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor. ``advice`` is empty when there is nothing to do."""
+
+    name: str
+    verdict: Verdict
+    found: str
+    advice: str = ""
+
+
+def run_checks() -> Iterator[Check]:
+    """Every check in turn; one that fails by itself is a finding, not an end."""
+    for name, look in CHECKS.items():
+        try:
+            verdict, found, advice = look()
+        except (OSError, ValueError, GoinstError) as error:
+            verdict, found, advice = "warn", f"could not be checked: {error}", ""
+        yield Check(name, verdict, found, advice)
+
+
+_Finding = tuple[Verdict, str, str]
+
+
+def _kernel() -> _Finding:
+    release = os.uname().release
+    match = re.match(r"(\d+)\.(\d+)", release)
+    if match is None or os.uname().sysname != "Linux":
+        return "fail", f"{os.uname().sysname} {release}", "goinst runs on Linux 5.10 or later"
+    version = int(match[1]), int(match[2])
+    if version < _NEEDED_KERNEL:
+        return "fail", f"Linux {release}", "Linux 5.10 or later is needed (ring buffer, CAP_BPF)"
+    if version < _MULTI_KERNEL:
+        return "ok", f"Linux {release}; 6.6 would attach faster", ""
+    return "ok", f"Linux {release}", ""
+
+
+def _architecture() -> _Finding:
+    machine = os.uname().machine
+    if machine not in ("x86_64", "aarch64") or sys.maxsize < 2**32:
+        return (
+            "fail",
+            f"{machine}, {'64' if sys.maxsize > 2**32 else '32'}-bit Python",
+            "x86_64 or aarch64 is needed",
+        )
+    return "ok", machine, ""
+
+
+def _privileges() -> _Finding:
+    held = _effective_capabilities()
+    who = f"uid {os.geteuid()}"
+    if "CAP_SYS_ADMIN" not in held and not {"CAP_BPF", "CAP_PERFMON"} <= held:
+        return "fail", f"{who} with {', '.join(sorted(held)) or 'none of the capabilities'}", _AS_ROOT
+    if "CAP_SYS_PTRACE" not in held:
+        advice = "add CAP_SYS_PTRACE to trace programs of other users"
+        return "warn", f"{who} with {', '.join(sorted(held))}", advice
+    return "ok", f"{who} with {', '.join(sorted(held))}", ""
+
+
+def _effective_capabilities() -> set[str]:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            mask = int(line.split()[1], 16)
+            return {name for name, bit in _CAPABILITIES.items() if mask >> bit & 1}
+    return set()
+
+
+def _namespace() -> _Finding:
+    link = os.readlink("/proc/self/ns/pid")  # noqa: PTH115
+    if link == f"pid:[{_FIRST_PID_NAMESPACE}]":
+        return "ok", "goinst sees the machine's own process numbers", ""
+    return (
+        "fail",
+        f"goinst runs in a container's process namespace ({link}), whose numbers are not the kernel's",
+        "run it on the host, or give the container the host's processes (docker run --pid=host)",
+    )
+
+
+@cache
+def _features() -> dict[str, bool | str]:
+    from goinst.engine.sys import probe_features
+
+    return probe_features()
+
+
+def _tried(feature: str, works: str, advice: str, otherwise: Verdict = "fail") -> _Finding:
+    answer = _features().get(feature, "not tried")
+    if answer is True:
+        return "ok", works, ""
+    return otherwise, f"tried: {answer}", advice
+
+
+def _load() -> _Finding:
+    return _tried(
+        "load",
+        "a BPF program was loaded",
+        f"{_AS_ROOT}; in a container also seccomp must allow bpf(2) (docker run --privileged)",
+    )
+
+
+def _ring_buffer() -> _Finding:
+    return _tried("ring_buffer", "a ring buffer was made", f"{_AS_ROOT}; Linux 5.8 and later have it")
+
+
+def _uprobe_multi() -> _Finding:
+    return _tried(
+        "uprobe_multi",
+        "available: probes attach and detach at once",
+        "nothing: goinst uses perf events instead, start and end take longer (Linux 6.6 has it)",
+        "warn",
+    )
+
+
+def _uprobes() -> _Finding:
+    kind = Path("/sys/bus/event_source/devices/uprobe/type")
+    if kind.exists():
+        return "ok", "the kernel has uprobe perf events", ""
+    if _features().get("uprobe_multi") is True:
+        return "ok", "no uprobe perf events in /sys; uprobe_multi does without", ""
+    return "fail", f"no {kind}", "a kernel with CONFIG_UPROBE_EVENTS=y is needed, and /sys mounted"
+
+
+def _bcc() -> _Finding:
+    script = "import bcc; print(getattr(bcc, '__version__', '?')); print(bcc.__file__); bcc.BPF"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False, cwd="/"
+        )
+    except subprocess.TimeoutExpired:
+        return "fail", "importing bcc did not end within 60 s", _BCC_ADVICE
+    words = done.stdout.split("\n")
+    if done.returncode == 0:
+        return "ok", f"bcc {words[0]} from {Path(words[1]).parent}", ""
+    last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+    if "has no attribute 'BPF'" in last:
+        return (
+            "fail",
+            f"{words[1]} is not the BPF Compiler Collection but an unrelated package of that name from PyPI",
+            f"pip uninstall bcc; {_BCC_ADVICE}",
+        )
+    return "fail", f"{sys.executable} cannot import it: {last}", _BCC_ADVICE
+
+
+def _compiler() -> _Finding:
+    from goinst.engine.compiler import Compiler
+
+    compiler = Compiler()
+    try:
+        compiler.compile("int goinst_try(void *ctx) { return 0; }\n")
+    except GoinstError as error:
+        return "fail", str(error), "goinst doctor's line on bcc, if that is ok: reinstall python3-bpfcc"
+    finally:
+        compiler.close()
+    return "ok", "a small BPF program was compiled (no kernel headers needed)", ""
+
+
+def _lockdown(path: Path = Path("/sys/kernel/security/lockdown")) -> _Finding:
+    try:
+        text = path.read_text().strip()
+    except FileNotFoundError:
+        return "ok", "this kernel has none, or securityfs is not mounted", ""
+    except PermissionError:
+        return "warn", f"{path} cannot be read", _AS_ROOT
+    match = re.search(r"\[(\w+)\]", text)
+    mode = match[1] if match else "none"
+    if mode == "confidentiality":
+        return (
+            "warn",
+            "confidentiality: BPF may not read kernel memory; goinst's own programs read only the target's",
+            "plugins that read kernel memory need lockdown=integrity on the kernel command line, or none",
+        )
+    found = "integrity: no program may write into a target" if mode == "integrity" else mode
+    return "ok", found, ""
+
+
+def _memory() -> _Finding:
+    match = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    if match and (int(match[1]), int(match[2])) >= (5, 11):
+        return "ok", "BPF memory is accounted to the control group (Linux 5.11 and later)", ""
+    soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if soft == resource.RLIM_INFINITY or os.geteuid() == 0:
+        return "ok", "unlimited, or can be raised", ""
+    return "warn", f"{soft // 1024} KiB may be locked", "ulimit -l unlimited, or run goinst as root"
+
+
+def _files() -> _Finding:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= 256:
+        return "ok", f"{soft} descriptors", ""
+    return "warn", f"only {soft} descriptors", f"ulimit -n {min(hard, 1024) if hard > 0 else 1024}"
+
+
+def _cache() -> _Finding:
+    from goinst.golang.cache import cache_folder
+
+    folder = cache_folder()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        advice = "make it writable, set XDG_CACHE_HOME, or live with slower starts"
+        return "warn", f"{folder}: {error.strerror}", advice
+    return "ok", f"{folder} is writable", ""
+
+
+CHECKS: dict[str, Callable[[], _Finding]] = {
+    "kernel": _kernel,
+    "architecture": _architecture,
+    "privileges": _privileges,
+    "process namespace": _namespace,
+    "load a program": _load,
+    "ring buffer": _ring_buffer,
+    "uprobes": _uprobes,
+    "uprobe_multi": _uprobe_multi,
+    "bcc": _bcc,
+    "compiler": _compiler,
+    "lockdown": _lockdown,
+    "locked memory": _memory,
+    "open files": _files,
+    "cache": _cache,
+}

@@ -1,0 +1,59 @@
+"""``goinst inspect``: what would be seen in a program, and why."""
+
+from __future__ import annotations
+
+import click
+
+from goinst.cli.choice import load_plugins, split_names
+from goinst.diagnostics import configure
+from goinst.errors import UsageError
+
+__all__ = ["inspect_command"]
+
+
+@click.command("inspect")
+@click.argument("binary", required=False)
+@click.option("--pid", type=int, metavar="N", help="The executable of this process, instead of a file.")
+@click.option("--plugins", multiple=True, metavar="A,B", help="Only these.  [default: all that come with goinst]")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--cache/--no-cache", default=True, help="Keep what the analysis found.  [default: keep]")
+@click.option("-v", "--verbose", is_flag=True, help="Say more when something fails.")
+def inspect_command(
+    *,
+    binary: str | None,
+    pid: int | None,
+    plugins: tuple[str, ...],
+    as_json: bool,
+    cache: bool,
+    verbose: bool,
+) -> None:
+    """Say what goinst knows about a Go program: its version and ABI, where each probe of each plugin goes and
+    why, where each offset comes from, and what will be missing.
+
+    Reading a file needs no root and runs nothing.
+
+    \b Examples: goinst inspect ./server sudo goinst inspect --pid 4711 --json
+    """
+    if (binary is None) == (pid is None):
+        raise UsageError("inspect: give either the path of a Go program or --pid N")
+    log = configure(verbose=verbose)
+    chosen = load_plugins(split_names(plugins))
+    for failure in chosen.failures:
+        log.error("plugin switched off", plugin=failure.plugin, reason=str(failure))
+
+    from goinst.cli.report import as_members, as_text
+    from goinst.engine.plan import make_plan
+    from goinst.golang.cache import Cache
+    from goinst.golang.facts import Facts
+    from goinst.target.process import require_process
+
+    path = require_process(pid).binary if pid is not None else str(binary)
+    facts = Facts.open(path, cache=Cache.default() if cache else None)
+    plan = make_plan(facts, chosen.protocols)
+    facts.save()
+    if as_json:
+        import json
+
+        click.echo(json.dumps(as_members(plan), indent=2))
+    else:
+        click.echo(as_text(plan), nl=False)
