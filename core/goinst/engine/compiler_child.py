@@ -1,8 +1,8 @@
 """The compile child: `python -m goinst.engine.compiler_child`. The only module that imports bcc.
 
 It reads one msgpack map ``{"source", "flags", "include"}`` from standard input and writes one to descriptor 3:
-``{"maps", "programs"}``, or ``{"error"}``. What clang and LLVM say goes to standard error, which the parent keeps; if LLVM aborts
-or exits, that is all there is.
+``{"maps", "programs"}``, or ``{"error"}``. What clang and LLVM say goes to standard error, which the parent keeps; if
+LLVM aborts or exits, that is all there is.
 """
 
 from __future__ import annotations
