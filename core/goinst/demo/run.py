@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from goinst.demo.drive import drive
-from goinst.demo.server import build, running
+from goinst.demo.server import Go, build, running
 
 __all__ = ["run_demo"]
 
@@ -31,14 +31,13 @@ def run_demo(seconds: float = 3.0) -> int:
     The tracer is a child, started with the command line that is shown; when it fails, its exit code is ours.
     MachineError when the server cannot be built.
     """
+    go = Go()
     with _folder() as folder:
         _say("demo: building a Go JSON-RPC server (standard library only, it knows nothing of goinst)")
-        executable = build(folder)
+        executable = build(go, folder)
         with running(executable) as server:
             arguments = ["run", "--pid", str(server.pid), "--plugins", "nethttp,jsonrpc"]
-            _say(
-                f"demo: it is process {server.pid}, listening on {server.host}:{server.port}; tracing it with"
-            )
+            _say(f"demo: it is process {server.pid}, listening on {server.host}:{server.port}; tracing it with")
             _say(f"demo:   goinst {' '.join(arguments)}")
             tracer = _Tracer([*arguments, "--output", "console", "--duration", _LONGEST])
             try:
@@ -62,9 +61,7 @@ def _folder() -> Iterator[Path]:
     try:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = cache.lstat()
-        private = (
-            status.st_uid == os.geteuid() and stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o022
-        )
+        private = status.st_uid == os.geteuid() and stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o022
     except (OSError, RuntimeError):  # Path.home() raises RuntimeError for a user without one
         private = False
     if private:

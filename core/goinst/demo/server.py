@@ -15,7 +15,7 @@ from pathlib import Path
 
 from goinst.errors import MachineError
 
-__all__ = ["Server", "build", "running"]
+__all__ = ["Go", "Server", "build", "running"]
 
 _SOURCES = ("go.mod", "main.go")
 _OLDEST_GO = (1, 18)  # the server's go.mod
@@ -31,36 +31,38 @@ class Server:
         self.port = port
 
 
-def build(folder: Path) -> Path:
+class Go:
+    """The go command on PATH. MachineError when there is none or one that is too old for the server."""
+
+    def __init__(self) -> None:
+        found = shutil.which("go")
+        if found is None:
+            raise MachineError("the demo builds a Go server, but no go command is on PATH: apt install golang-go")
+        self.path = found
+        # Nothing of the user's Go settings matters here, and the demo must not download anything.
+        self.environment = {
+            **os.environ,
+            "GOENV": "off",
+            "GOFLAGS": "",
+            "GOWORK": "off",
+            "GOTOOLCHAIN": "local",
+            "CGO_ENABLED": "0",
+        }
+        self.version = subprocess.run(
+            [found, "version"], capture_output=True, text=True, env=self.environment, check=False
+        ).stdout
+        numbers = re.search(r"\bgo(\d+)\.(\d+)", self.version)
+        if numbers and (int(numbers[1]), int(numbers[2])) < _OLDEST_GO:
+            raise MachineError(f"the demo needs Go 1.18 or later; {found} is {numbers[0]}: install a newer Go")
+
+
+def build(go: Go, folder: Path) -> Path:
     """Return the server's executable in ``folder``: compiled, unless an equal one is there.
 
-    MachineError without a Go that can.
+    MachineError when it does not compile.
     """
-    go = shutil.which("go")
-    if go is None:
-        raise MachineError(
-            "the demo builds a Go server, but there is no go command on PATH: apt install golang-go"
-        )
-    # Nothing of the user's Go settings matters here, and the demo must not download anything.
-    environment = {
-        **os.environ,
-        "GOENV": "off",
-        "GOFLAGS": "",
-        "GOWORK": "off",
-        "GOTOOLCHAIN": "local",
-        "CGO_ENABLED": "0",
-    }
-    if "HOME" not in environment:
-        environment.setdefault("GOCACHE", str(folder / "gocache"))
-    shown = subprocess.run([go, "version"], capture_output=True, text=True, env=environment, check=False)
-    found = re.search(r"\bgo(\d+)\.(\d+)", shown.stdout)
-    if found and (int(found[1]), int(found[2])) < _OLDEST_GO:
-        raise MachineError(
-            f"the demo's server needs Go 1.18 or later, {go} is {found[0]}: install a newer one"
-        )
-
     sources = {name: (files("goinst.demo") / "go" / name).read_bytes() for name in _SOURCES}
-    key = hashlib.sha256(b"\0".join([shown.stdout.encode(), *sources.values()])).hexdigest()[:16]
+    key = hashlib.sha256(b"\0".join([go.version.encode(), *sources.values()])).hexdigest()[:16]
     executable = folder / f"goinst-demo-{key}"
     if executable.exists():
         return executable
@@ -68,9 +70,9 @@ def build(folder: Path) -> Path:
         for name, text in sources.items():
             (Path(work) / name).write_bytes(text)
         done = subprocess.run(
-            [go, "build", "-trimpath", "-buildvcs=false", "-o", "server", "."],
+            [go.path, "build", "-trimpath", "-buildvcs=false", "-o", "server", "."],
             cwd=work,
-            env=environment,
+            env=go.environment,
             capture_output=True,
             text=True,
             timeout=_BUILD_SECONDS,

@@ -1,0 +1,294 @@
+"""JSON-RPC over HTTP, seen from outside: net/rpc/jsonrpc, a handler written by hand, an MCP server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection
+
+import pytest
+from harness import Server, Tracer, named, needs_root, serving, tracing
+
+from gobuild import PROGRAMS, VERSIONS, build
+
+pytestmark = [pytest.mark.bpf, needs_root]
+
+BOTH = ("--plugins", "nethttp,jsonrpc")
+BUILDS = [
+    pytest.param({"go": "1.17.13"}, id="go1.17"),
+    pytest.param({"go": "1.21.13"}, id="go1.21"),
+    pytest.param({"go": "1.24.13"}, id="go1.24"),
+    pytest.param({"go": "1.26.8"}, id="go1.26"),
+    pytest.param({"go": "1.27.3"}, id="go1.27"),
+    pytest.param({"go": "1.26.8", "ldflags": "-s -w"}, id="go1.26-stripped"),
+    pytest.param({"go": "1.26.8", "buildmode": "pie"}, id="go1.26-pie"),
+]
+MORE = [
+    pytest.param({"go": go, **how}, id=f"go{go}-{name}", marks=pytest.mark.matrix)
+    for go in VERSIONS
+    for name, how in {
+        "plain": {},
+        "stripped": {"ldflags": "-s -w"},
+        "pie": {"buildmode": "pie"},
+        "pie-cgo": {"buildmode": "pie", "cgo": True},
+    }.items()
+]
+
+
+@pytest.mark.parametrize("how", [*BUILDS, *MORE])
+def test_one_span_named_after_the_method(how: dict[str, object]) -> None:
+    with (
+        serving(build(PROGRAMS / "arith", **how)) as server,
+        tracing("--port", str(server.port), *BOTH) as tracer,
+    ):
+        body = json.dumps({"method": "Arith.Multiply", "params": [{"A": 6, "B": 7}], "id": 41})
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.connect()
+        own_port = connection.sock.getsockname()[1]
+        connection.request("POST", "/rpc?token=secret", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse().read()
+        connection.close()
+        assert json.loads(answer)["result"] == 42
+        tracer.wait_spans(1)
+        server.call({"method": "Arith.Divide", "params": [{"A": 1, "B": 0}], "id": 42})
+        tracer.wait_spans(2)
+        ended = tracer.stop()
+
+    assert ended.code == 0
+    span, failed = ended.spans
+    assert span["name"] == "Arith.Multiply"
+    assert span["kind"] == "server"
+    assert span["duration_ns"] > 0
+    assert span["parent_span_id"] is None
+    assert span["resource"] == {
+        "service.name": server.binary.name,
+        "process.pid": server.pid,
+        "process.executable.path": str(server.binary),
+    }
+    attributes = span["attributes"]
+    expected = {
+        "rpc.system": "jsonrpc",
+        "rpc.method": "Arith.Multiply",
+        "rpc.jsonrpc.version": "1.0",
+        "rpc.jsonrpc.request_id": "41",
+        "http.request.method": "POST",
+        "http.response.status_code": 200,
+        "url.path": "/rpc",
+        "url.query": "token=REDACTED",
+        "url.scheme": "http",
+        "network.protocol.version": "1.1",
+        "http.request.body.size": len(body),
+        "http.response.body.size": len(answer),
+        "client.address": "127.0.0.1",
+        "client.port": own_port,
+        "server.address": "127.0.0.1",
+        "server.port": server.port,
+    }
+    assert {name: attributes.get(name) for name in expected} == expected
+    assert failed["name"] == "Arith.Divide"
+    assert failed["status"] == "error"
+    assert failed["attributes"]["rpc.jsonrpc.error_message"] == "divide by zero"
+    assert failed["attributes"]["http.response.status_code"] == 200
+    assert ended.summary["spans"] == 2
+    assert ended.summary["losses"] == {}
+
+
+@pytest.fixture(scope="module")
+def hand() -> Iterator[tuple[Server, Tracer]]:
+    """A hand-written handler under one tracer; each test looks at the spans that it made."""
+    with (
+        serving(build(PROGRAMS / "jsonhand")) as server,
+        tracing("--pid", str(server.pid), *BOTH) as tracer,
+    ):
+        yield server, tracer
+
+
+Hand = tuple[Server, Tracer]
+
+
+def call(method: str, identifier: object = None, **more: object) -> dict[str, object]:
+    message: dict[str, object] = {"jsonrpc": "2.0", "method": method, **more}
+    return message if identifier is None else {**message, "id": identifier}
+
+
+def test_request_and_error(hand: Hand) -> None:
+    server, tracer = hand
+    before = len(tracer.spans)
+    server.call(call("Arith.Multiply", 1, params=[6, 7]))
+    server.call(call("Arith.Divide", "a-b", params=[1, 0]))
+    server.call(call("a/method/that/is/not/there", 3))
+    good, failed, unknown = tracer.wait_spans(before + 3)[before:]
+    assert [good["name"], good["status"]] == ["Arith.Multiply", "unset"]
+    assert good["attributes"]["rpc.jsonrpc.version"] == "2.0"
+    assert good["attributes"]["rpc.jsonrpc.request_id"] == "1"
+    assert "goinst.jsonrpc.notification" not in good["attributes"]
+    assert [failed["name"], failed["status"]] == ["Arith.Divide", "error"]
+    assert failed["attributes"]["rpc.jsonrpc.request_id"] == "a-b"
+    assert failed["attributes"]["rpc.jsonrpc.error_code"] == -32000
+    assert failed["attributes"]["rpc.jsonrpc.error_message"] == "division by zero"
+    assert unknown["attributes"]["rpc.method"] == "a/method/that/is/not/there"
+    assert unknown["attributes"]["rpc.jsonrpc.error_code"] == -32601
+
+
+def test_notification(hand: Hand) -> None:
+    server, tracer = hand
+    before = len(tracer.spans)
+    status, _ = server.call(call("log", params={"text": "x"}))
+    (span,) = tracer.wait_spans(before + 1)[before:]
+    assert status == 204
+    assert span["name"] == "log"
+    assert span["attributes"]["goinst.jsonrpc.notification"] is True
+    assert span["attributes"]["http.response.status_code"] == 204
+
+
+def test_batch(hand: Hand) -> None:
+    server, tracer = hand
+    before = len(tracer.spans)
+    server.call([call("Arith.Multiply", 1, params=[2, 3]), call("log"), call("Arith.Divide", 2)])
+    (span,) = tracer.wait_spans(before + 1)[before:]
+    assert span["attributes"]["goinst.jsonrpc.batch.size"] == 3
+    assert span["attributes"]["goinst.jsonrpc.batch.methods"] == ["Arith.Multiply", "log", "Arith.Divide"]
+    assert span["status"] == "error"
+    assert span["attributes"]["rpc.jsonrpc.error_message"] == "division by zero"
+
+
+def test_a_body_over_the_limit_keeps_its_method(hand: Hand) -> None:
+    server, tracer = hand
+    before = len(tracer.spans)
+    server.call(call("echo", 5, params="p" * 9000))
+    (span,) = tracer.wait_spans(before + 1)[before:]
+    assert span["name"] == "echo"
+    assert span["attributes"]["http.request.body.size"] > 9000
+    assert "goinst.jsonrpc.notification" not in span["attributes"]  # the id is cut off, not absent
+
+
+def test_what_is_no_json_rpc_stays_an_http_span(hand: Hand) -> None:
+    server, tracer = hand
+    before = len(tracer.spans)
+    server.request("POST", "/rpc", "{not json", {"Content-Type": "application/json"})
+    server.request("GET", "/nowhere")
+    server.request("POST", "/rpc", json.dumps({"method": 7}))
+    spans = tracer.wait_spans(before + 3)[before:]
+    assert all("rpc.system" not in span["attributes"] for span in spans)
+    assert spans[1]["attributes"]["http.response.status_code"] == 404
+
+
+HEAD = b"POST /rpc HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Type: application/json\r\n"
+BODY = b'{"jsonrpc":"2.0","method":"Arith.Multiply","params":[6,7],"id":9}'
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+LENGTH = b"Content-Length: %d\r\n\r\n" % len(BODY)
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+STREAM = HEAD.replace(b"/rpc", b"/stream")
+OLD = HEAD.replace(b"HTTP/1.1", b"HTTP/1.0")
+SHAPES = [
+    pytest.param([HEAD + LENGTH + BODY], id="whole"),
+    pytest.param([HEAD + LENGTH, BODY], id="body-after-the-headers"),
+    pytest.param([HEAD + LENGTH + BODY[:20], BODY[20:]], id="body-in-two-parts"),
+    pytest.param([HEAD + LENGTH, *[BODY[at : at + 1] for at in range(0, len(BODY))]], id="byte-by-byte"),
+    pytest.param([HEAD + CHUNKED + chunk(BODY) + b"0\r\n\r\n"], id="chunked"),
+    pytest.param([HEAD + CHUNKED + chunk(BODY[:30]) + chunk(BODY[30:]) + b"0\r\n\r\n"], id="two-chunks"),
+    pytest.param([HEAD + CHUNKED, chunk(BODY), b"0\r\n\r\n"], id="chunked-after-the-headers"),
+    pytest.param([HEAD + CHUNKED, chunk(BODY[:30]), chunk(BODY[30:]), b"0\r\n\r\n"], id="late-chunks"),
+    pytest.param([STREAM + CHUNKED, chunk(BODY), b"0\r\n\r\n"], id="decoded-as-it-comes"),
+    pytest.param([OLD + LENGTH + BODY], id="http-1.0"),
+    pytest.param([HEAD + b"Expect: 100-continue\r\n" + LENGTH, BODY], id="expect-continue"),
+]
+
+
+def test_late_bodies_are_caught(hand: Hand) -> None:
+    """The probes for late bodies come with the first of them; from then on none is missed."""
+    server, tracer = hand
+    before = len(tracer.spans)
+    server.raw(HEAD + LENGTH, BODY, pause=0.05)
+    tracer.wait_event("probes added on demand")
+    server.raw(HEAD + LENGTH, BODY, pause=0.05)
+    assert tracer.wait_spans(before + 2)[before + 1]["name"] == "Arith.Multiply"
+
+
+@pytest.mark.parametrize("pieces", SHAPES)
+def test_shapes_of_requests(hand: Hand, pieces: list[bytes]) -> None:
+    server, tracer = hand
+    before = len(tracer.spans)
+    answer = server.raw(*pieces, pause=0.01 if len(pieces) > 9 else 0.05)
+    assert b'"result":42' in answer
+    (span,) = tracer.wait_spans(before + 1)[before:]
+    assert span["name"] == "Arith.Multiply"
+    assert span["attributes"]["rpc.jsonrpc.request_id"] == "9"
+    assert span["attributes"]["http.response.status_code"] == 200
+    assert span["attributes"]["network.protocol.version"] == ("1.0" if b"HTTP/1.0" in pieces[0] else "1.1")
+
+
+def test_pipelined_requests(hand: Hand) -> None:
+    server, tracer = hand
+    before = len(tracer.spans)
+    open_head = HEAD.replace(b"Connection: close\r\n", b"")
+    names = ["first", "second", "the.third"]
+    stream = b""
+    for number, name in enumerate(names):
+        body = json.dumps(call(name, number)).encode()
+        head = HEAD if number == len(names) - 1 else open_head
+        stream += head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    assert server.raw(stream).count(b"Method not found") == len(names)
+    spans = tracer.wait_spans(before + 3)[before:]
+    assert [span["name"] for span in spans] == names
+    assert [span["attributes"]["url.path"] for span in spans] == ["/rpc"] * 3
+
+
+def test_every_call_of_many_at_once(hand: Hand) -> None:
+    """Eight connections at a time: each span has its own request's method and id, as the server saw them."""
+    server, tracer = hand
+    before, seen = len(tracer.spans), len(server.lines)
+    threads_done = []
+
+    def client(number: int) -> None:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+        for turn in range(25):
+            connection.request("POST", "/rpc", json.dumps(call(f"m.{number}.{turn}", number * 100 + turn)))
+            connection.getresponse().read()
+        connection.close()
+        threads_done.append(number)
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(threads_done) == 8
+    spans = tracer.wait_spans(before + 200)[before:]
+    served = [json.loads(line) for line in server.wait_lines(seen + 200)[seen:]]
+    assert sorted((span["name"], span["attributes"]["rpc.jsonrpc.request_id"]) for span in spans) == sorted(
+        (one["method"], str(one["id"])) for one in served
+    )
+
+
+def test_mcp_conversation() -> None:
+    binary = build(PROGRAMS / "mcp")
+    with serving(binary) as server, tracing("--port", str(server.port), *BOTH) as tracer:
+        talk = subprocess.run(
+            [binary, "-client", f"http://127.0.0.1:{server.port}/mcp"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        assert talk.stdout.splitlines() == ["server calculator", "tool multiply", "result 42"]
+        tracer.wait_spans(4)
+        ended = tracer.stop()
+    calls = [span for span in ended.spans if span["attributes"].get("rpc.system") == "jsonrpc"]
+    assert [span["name"] for span in calls] == [
+        "initialize",
+        "notifications/initialized",
+        "tools/list",
+        "tools/call",
+    ]
+    assert [span["attributes"]["rpc.method"] for span in calls] == [span["name"] for span in calls]
+    assert named(calls, "notifications/initialized")["attributes"]["goinst.jsonrpc.notification"] is True
+    assert {span["attributes"]["rpc.jsonrpc.version"] for span in calls} == {"2.0"}
+    assert ended.code == 0
