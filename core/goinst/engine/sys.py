@@ -7,6 +7,7 @@ shorter attr than its own for an older one (bpf_check_uarg_tail_zero).
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import resource
@@ -218,9 +219,13 @@ def raise_memlock() -> None:
 
 # r0 = 0; exit
 _NOTHING = struct.pack("<BBhi", 0xB7, 0, 0, 0) + struct.pack("<BBhi", 0x95, 0, 0, 0)
-# r1 = 0; r2 = 0; r3 = 0; call 36 (bpf_probe_write_user); r0 = 0; exit
+# *(u64 *)(r10 - 8) = 0; r1 = 0; r2 = r10; r2 += -8; r3 = 8; call 36 (bpf_probe_write_user); r0 = 0; exit
 _WRITE = (
-    b"".join(struct.pack("<BBhi", 0xB7, register, 0, 0) for register in (1, 2, 3))
+    struct.pack("<BBhi", 0x7A, 10, -8, 0)
+    + struct.pack("<BBhi", 0xB7, 1, 0, 0)
+    + struct.pack("<BBhi", 0xBF, 10 << 4 | 2, 0, 0)
+    + struct.pack("<BBhi", 0x07, 2, 0, -8)
+    + struct.pack("<BBhi", 0xB7, 3, 0, 8)
     + struct.pack("<BBhi", 0x85, 0, 0, 36)
     + _NOTHING
 )
@@ -248,18 +253,18 @@ def probe_features() -> dict[str, bool | str]:
 
 
 def _try_multi() -> bool | str:
-    """Loading with the attach type is not enough: 6.6 is where BPF_LINK_CREATE knows it. No offsets: EINVAL there,
-    while an older kernel refuses the attach type of the program already."""
+    """Ask for a link on a folder: a kernel that has uprobe_multi says that it is no regular file (EBADF,
+    kernel/trace/bpf_trace.c, bpf_uprobe_multi_link_attach), an older one that it does not know such links (EINVAL)."""
     try:
         program, _ = load_program("goinst_try", _NOTHING, attach_type=_UPROBE_MULTI)
     except OSError as error:
         return f"{os.strerror(error.errno or 0)} (Linux 6.6 has it)"
     try:
-        os.close(create_link_multi(program, "/proc/self/exe", [0]))
+        os.close(create_link_multi(program, "/", [0]))
     except OSError as error:
-        # an offset that is no instruction is refused later, with other words, than a link type that is not known
-        if error.errno not in (22, 524):
-            return f"{os.strerror(error.errno or 0)} (Linux 6.6 has it)"
+        if error.errno == errno.EBADF:
+            return True
+        return f"{os.strerror(error.errno or 0)} (Linux 6.6 has it)"
     finally:
         os.close(program)
     return True
