@@ -39,7 +39,7 @@ def under_load(requests: int, *arguments: str, meanwhile: Any = None) -> tuple[i
 
 
 def accounted(ended: Ended) -> int:
-    return int(ended.summary["spans"]) + sum(ended.summary["losses"].values())
+    return int(ended.summary["spans"] + sum(ended.summary["losses"].values()))
 
 
 def test_200_000_requests_counted() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def _elf32() -> bytes:
     return ident + (2).to_bytes(2, "little") + (3).to_bytes(2, "little") + bytes(32)
 
 
-BAD_FILES = {
+BAD_FILES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda whole: b"",
     "truncated": lambda whole: whole[:5000],
     "half": lambda whole: whole[: len(whole) // 2],

@@ -102,7 +102,7 @@ def test_long_path_says_that_it_is_cut(odd: Traced) -> None:
 
 def test_many_headers(odd: Traced) -> None:
     """Beyond the captured part of the header block, nothing is made up."""
-    span = odd.ask("GET", "/nothing", **{f"X_{number}": "v" * 50 for number in range(60)})
+    span = odd.ask("GET", "/nothing", None, **{f"X_{number}": "v" * 50 for number in range(60)})
     assert span["attributes"]["url.path"] == "/nothing"
     assert span["attributes"]["http.response.status_code"] == 200
 

@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from typing import Any
 
 import pytest
 from harness import Server, Tracer, named, needs_root, serving, tracing
@@ -25,20 +26,21 @@ BUILDS = [
     pytest.param({"go": "1.26.8", "ldflags": "-s -w"}, id="go1.26-stripped"),
     pytest.param({"go": "1.26.8", "buildmode": "pie"}, id="go1.26-pie"),
 ]
+_KINDS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "stripped": {"ldflags": "-s -w"},
+    "pie": {"buildmode": "pie"},
+    "pie-cgo": {"buildmode": "pie", "cgo": True},
+}
 MORE = [
     pytest.param({"go": go, **how}, id=f"go{go}-{name}", marks=pytest.mark.matrix)
     for go in VERSIONS
-    for name, how in {
-        "plain": {},
-        "stripped": {"ldflags": "-s -w"},
-        "pie": {"buildmode": "pie"},
-        "pie-cgo": {"buildmode": "pie", "cgo": True},
-    }.items()
+    for name, how in _KINDS.items()
 ]
 
 
 @pytest.mark.parametrize("how", [*BUILDS, *MORE])
-def test_one_span_named_after_the_method(how: dict[str, object]) -> None:
+def test_one_span_named_after_the_method(how: dict[str, Any]) -> None:
     with (
         serving(build(PROGRAMS / "arith", **how)) as server,
         tracing("--port", str(server.port), *BOTH) as tracer,
