@@ -46,7 +46,7 @@ PROTOCOL = Protocol(
             (
                 Site(
                     "net/http.serverHandler.ServeHTTP",
-                    "sh struct{srv *Server}, rw interface{}, req *net/http.Request",
+                    "sh struct{srv *net/http.Server}, rw interface{}, req *net/http.Request",
                 ),
             ),
         ),
