@@ -22,10 +22,9 @@ _RELEASE = re.compile(r"\bgo(\d{1,3})\.(\d{1,3})")
 
 @dataclass(frozen=True, slots=True)
 class BuildInfo:
-    """``modules`` maps module paths to versions: of the replacement where a module was replaced by another
-    version.
+    """``modules`` maps module paths to versions; where a module is replaced, to the replacement's version.
 
-    Without modules, or before Go 1.18 for ``settings``, the fields are empty.
+    A folder's version is ``(devel)``. Without modules, or before Go 1.18 for ``settings``, they are empty.
     """
 
     go_version: str
@@ -113,8 +112,8 @@ def _modules(go_version: str, wrapped: bytes) -> BuildInfo:
             last = first
             modules[first] = second
             module = first if kind == "mod" else module
-        elif kind == "=>" and last and second:  # a replacement by a folder has no version
-            modules[last] = second
+        elif kind == "=>" and last:
+            modules[last] = second or "(devel)"
         elif kind == "build":
             name, value = _setting(line.removeprefix("build\t"))
             settings[name] = value
