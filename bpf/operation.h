@@ -39,6 +39,40 @@ BPF_TABLE("lru_hash", struct goinst_operation_key, struct goinst_operation, goin
 /* an all-zero value to make new entries from: it is too large for the stack */
 BPF_ARRAY(goinst_blank, struct goinst_operation, 1);
 
+/* Which operation a goroutine was started in: bpf/lineage.bpf.c writes it, when a goroutine is made. */
+#define GOINST_LINEAGE_DEPTH 4
+struct goinst_goroutine_key {
+    u64 g;
+    u64 tgid;
+};
+struct goinst_ancestor {
+    u64 g;
+    u64 span_id;
+    u32 level;
+    u32 depth; /* 1: started by the goroutine of the operation itself */
+};
+BPF_TABLE("lru_hash", struct goinst_goroutine_key, struct goinst_ancestor, goinst_lineage, 16384);
+
+/* The operation that the goroutine of the hit was started in, if it is still open: a worker that outlives the request
+ * that started it works for others later, and nobody knows for whom. */
+static __always_inline struct goinst_operation *goinst_operation_ancestor(const struct goinst_hit *hit)
+{
+    struct goinst_goroutine_key key = {.g = hit->g, .tgid = hit->tgid};
+    struct goinst_ancestor *ancestor = goinst_lineage.lookup(&key);
+    struct goinst_operation_key where = {};
+    struct goinst_operation *op;
+
+    if (!ancestor)
+        return 0;
+    where.g = ancestor->g;
+    where.tgid = hit->tgid;
+    where.level = ancestor->level;
+    op = goinst_operations.lookup(&where);
+    if (!op || op->state != GOINST_OPEN || op->head.span_id != ancestor->span_id)
+        return 0;
+    return op;
+}
+
 static __always_inline struct goinst_operation *goinst_operation_make(struct goinst_operation_key *key)
 {
     u32 zero = 0;
@@ -53,8 +87,10 @@ static __always_inline struct goinst_operation *goinst_operation_make(struct goi
 }
 
 /* Begins an operation of record `type` on the goroutine of the hit, as the child of the innermost one that is still
- * open there. NULL (and counted) when the goroutine is not known or the nesting too deep. */
-static __always_inline struct goinst_operation *goinst_operation_begin(struct goinst_hit *hit, u16 type)
+ * open there, or, with `inherit`, of the one that the goroutine was started in (never for servers: what a request's
+ * goroutine starts to serve others is not part of the request). NULL (and counted) when the goroutine is not known or
+ * the nesting too deep. */
+static __always_inline struct goinst_operation *goinst_operation_begin(struct goinst_hit *hit, u16 type, int inherit)
 {
     struct goinst_operation *parent = 0, *op = 0, *slot = 0;
     struct goinst_operation_key key = {};
@@ -89,6 +125,8 @@ static __always_inline struct goinst_operation *goinst_operation_begin(struct go
         LOSS(nesting_too_deep);
         return 0;
     }
+    if (!parent && inherit)
+        parent = goinst_operation_ancestor(hit);
     slot->reused = slot->head.type == type && slot->goid == goid;
     slot->head.type = type;
     slot->head.flags = 0;
@@ -101,7 +139,7 @@ static __always_inline struct goinst_operation *goinst_operation_begin(struct go
     slot->facts = 0;
     slot->end = 0;
     if (parent) {
-        parent->nested = 1;
+        parent->nested = 1; /* true for the levels of this goroutine; a spare look-up for those of another */
         slot->trace_high = parent->trace_high;
         slot->trace_low = parent->trace_low;
         slot->parent_id = parent->head.span_id;
@@ -113,6 +151,93 @@ static __always_inline struct goinst_operation *goinst_operation_begin(struct go
     slot->state = GOINST_OPEN;
     slot->start = bpf_ktime_get_ns();
     return slot;
+}
+
+/* Operations that are not one goroutine's: begun on one, ended on another. They are known by something that both
+ * have at hand, such as the address of an object or that of a connection and a number on it, and are children of what
+ * the goroutine that begins them does at that time. The tag keeps their keys apart from those of goroutines. */
+#define GOINST_KEYED 0x80000000U
+
+static __always_inline void goinst_operation_key_of(struct goinst_operation_key *key, const struct goinst_hit *hit,
+                                                    u64 address, u32 number)
+{
+    key->g = address;
+    key->tgid = hit->tgid;
+    key->level = GOINST_KEYED | number;
+}
+
+/* The innermost operation that the goroutine of the hit is in: open, its own, and of a frame that is still there. */
+static __always_inline struct goinst_operation *goinst_operation_around(const struct goinst_hit *hit)
+{
+    struct goinst_operation *around = 0, *op;
+    struct goinst_operation_key key = {};
+    u64 goid, depth;
+
+    if (!hit->g)
+        return 0;
+    goid = goinst_goid(hit);
+    depth = goinst_depth(hit);
+    key.g = hit->g;
+    key.tgid = hit->tgid;
+#pragma unroll
+    for (u32 level = 0; level < GOINST_LEVELS; level++) {
+        key.level = level;
+        op = goinst_operations.lookup(&key);
+        if (!op || op->state != GOINST_OPEN || op->goid != goid || op->depth >= depth ||
+            (around && op->parent_id != around->head.span_id))
+            break;
+        around = op;
+    }
+    return around;
+}
+
+/* Begins an operation of record `type` that is known by an address and a number below 2^31. */
+static __always_inline struct goinst_operation *goinst_operation_begin_keyed(struct goinst_hit *hit, u16 type,
+                                                                             u64 address, u32 number)
+{
+    struct goinst_operation *parent = goinst_operation_around(hit), *op;
+    struct goinst_operation_key key = {};
+
+    goinst_operation_key_of(&key, hit, address, number);
+    op = goinst_operation_make(&key);
+    if (!op)
+        return 0;
+    op->head.type = type;
+    op->head.tgid = hit->tgid;
+    op->head.span_id = goinst_random_id();
+    op->goid = hit->g ? goinst_goid(hit) : 0;
+    if (parent) {
+        op->trace_high = parent->trace_high;
+        op->trace_low = parent->trace_low;
+        op->parent_id = parent->head.span_id;
+    } else {
+        op->trace_high = goinst_random_id();
+        op->trace_low = goinst_random_id();
+    }
+    op->state = GOINST_OPEN;
+    op->start = bpf_ktime_get_ns();
+    return op;
+}
+
+/* The open operation of record `type` that is known by this address and number. */
+static __always_inline struct goinst_operation *goinst_operation_find_keyed(const struct goinst_hit *hit, u16 type,
+                                                                            u64 address, u32 number)
+{
+    struct goinst_operation_key key = {};
+    struct goinst_operation *op;
+
+    goinst_operation_key_of(&key, hit, address, number);
+    op = goinst_operations.lookup(&key);
+    return op && op->state == GOINST_OPEN && op->head.type == type ? op : 0;
+}
+
+/* Forgets a keyed operation: its entry is of no further use, for the address will be another object's. */
+static __always_inline void goinst_operation_forget(const struct goinst_hit *hit, u64 address, u32 number)
+{
+    struct goinst_operation_key key = {};
+
+    goinst_operation_key_of(&key, hit, address, number);
+    goinst_operations.delete(&key);
 }
 
 /* The innermost open operation of record `type` on the goroutine of the hit; of any record when type is 0. */

@@ -39,6 +39,7 @@ class RunConfig:
     ring_megabytes: int = 16
     max_operations: int = 16384
     cache: bool = True
+    lineage: bool = True
 
     @property
     def has_target(self) -> bool:
@@ -156,6 +157,8 @@ _KEYS: dict[str, tuple[str, Callable[[_Reader, Any], object]]] = {
     "max-operations": ("max_operations", _Reader.integer),
     "cache": ("cache", _Reader.flag),
     "no-cache": ("cache", _Reader.inverse),
+    "lineage": ("lineage", _Reader.flag),
+    "no-lineage": ("lineage", _Reader.inverse),
 }
 
 

@@ -59,6 +59,11 @@ _FORMATS = ", ".join(f"{name} ({meaning})" for name, meaning in FORMATS.items())
 @click.option("--stats", is_flag=True, default=None, help="Say more in the summary: where losses happened.")
 @click.option("--ring-megabytes", type=int, metavar="N", help="Ring buffer between kernel and goinst.  [default: 16]")
 @click.option("--max-operations", type=int, metavar="N", help="Operations under way at once.  [default: 16384]")
+@click.option(
+    "--lineage/--no-lineage",
+    default=None,
+    help="Follow the goroutines that a handler starts, so that their calls are its children.  [default: follow]",
+)
 @click.option("--cache/--no-cache", default=None, help="Keep analysed binaries and compiled programs.  [default: keep]")
 @click.option("-v", "--verbose", is_flag=True, default=None, help="Say more on standard error.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND [ARGS]...]")

@@ -32,6 +32,7 @@ def build(
     failed: Callable[[PluginError], None],
     *,
     filter_pids: bool,
+    lineage: bool,
     multi: bool,
     ring_bytes: int,
     operations: int,
@@ -43,7 +44,7 @@ def build(
     disabled: dict[str, str] = {}
     while True:
         try:
-            plan = make_plan(facts, protocols, options, disabled=disabled, filter_pids=filter_pids)
+            plan = make_plan(facts, protocols, options, disabled=disabled, filter_pids=filter_pids, lineage=lineage)
         except PluginError as error:
             if error.plugin == "core" or error.plugin in disabled:
                 raise

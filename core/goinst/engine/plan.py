@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from goinst.engine.lineage import LINEAGE
 from goinst.engine.source import Counter, Part, Program, write_source
 from goinst.errors import BinaryError, PluginError
 from goinst.events.record import Layout, lay_out
@@ -77,7 +78,7 @@ class Plan:
     @property
     def enabled(self) -> tuple[str, ...]:
         """Names of the plugins that trace this binary."""
-        return tuple(plugin.name for plugin in self.plugins if plugin.enabled)
+        return tuple(p.name for p in self.plugins if p.enabled and p.name != LINEAGE.name)
 
     def describe(self) -> str:
         """The decisions as text, for golden tests and for people."""
@@ -130,11 +131,13 @@ def make_plan(
     *,
     disabled: Mapping[str, str] | None = None,
     filter_pids: bool = True,
+    lineage: bool = True,
 ) -> Plan:
     """Plan the tracing of one binary by these plugins, base plugins first (PluginSet's order).
 
     ``disabled`` maps plugins that failed to compile or verify to the reason. A plugin that lacks what it requires in
-    this binary is in the plan, switched off. BinaryError when even the goroutine cannot be found.
+    this binary is in the plan, switched off. ``lineage``: follow goroutines that are started inside an operation.
+    BinaryError when even the goroutine cannot be found.
     """
     macros: dict[str, int] = {}
     for macro, (type_name, path) in _GOROUTINE.items():
@@ -149,22 +152,13 @@ def make_plan(
     off: dict[str, str] = dict(disabled or {})
     number = 1
     for protocol in protocols:
-        draft = _Draft(protocol, _options(protocol, (options or {}).get(protocol.name, {})))
+        draft = _draft(facts, protocol, options or {}, off, number)
         drafts.append(draft)
-        for base in protocol.builds_on:
-            if base in off:
-                draft.off(f"it builds on {base}, which is off: {off[base]}")
-        if protocol.name in off:
-            draft.off(off[protocol.name])
-        _resolve(facts, draft)
-        for record in protocol.records:
-            try:
-                draft.layouts.append(lay_out(protocol.name, record, number, draft.options))
-            except PluginError as error:
-                draft.off(str(error))
-            number += 1
+        number += len(protocol.records)
         if draft.reason:
             off[protocol.name] = draft.reason
+    if lineage and any(_has_clients(draft) for draft in drafts):
+        drafts.append(_draft(facts, LINEAGE, {}, off, number))
     parts = [_part(draft) for draft in drafts if not draft.reason]
     source, programs, counters = write_source(facts.info.arch, macros, parts, filter_pids=filter_pids)
     return Plan(
@@ -188,6 +182,34 @@ def make_plan(
     )
 
 
+def _draft(
+    facts: Facts,
+    protocol: declare.Protocol,
+    options: Mapping[str, Mapping[str, Any]],
+    off: Mapping[str, str],
+    number: int,
+) -> _Draft:
+    """Resolve one plugin; ``off`` are those that are off already, ``number`` the type of its first record."""
+    draft = _Draft(protocol, _options(protocol, options.get(protocol.name, {})))
+    for base in protocol.builds_on:
+        if base in off:
+            draft.off(f"it builds on {base}, which is off: {off[base]}")
+    if protocol.name in off:
+        draft.off(off[protocol.name])
+    _resolve(facts, draft)
+    for index, record in enumerate(protocol.records):
+        try:
+            draft.layouts.append(lay_out(protocol.name, record, number + index, draft.options))
+        except PluginError as error:
+            draft.off(str(error))
+    return draft
+
+
+def _has_clients(draft: _Draft) -> bool:
+    records = draft.protocol.records
+    return not draft.reason and any(r.role == "operation" and r.kind != "server" for r in records)
+
+
 def _options(protocol: declare.Protocol, given: Mapping[str, Any]) -> dict[str, Any]:
     return {option.name: given.get(option.name, option.default) for option in protocol.options}
 
@@ -201,8 +223,10 @@ def _resolve(facts: Facts, draft: _Draft) -> None:
             draft.off(resolved.reason)
     absent: list[str] = []
     for macro, wanted in protocol.fields.items():
-        fact = facts.field(wanted.type, wanted.path)
-        draft.fields.append(ResolvedField(macro, wanted.type, wanted.path, fact, wanted.optional))
+        places = ((wanted.type, wanted.path), *wanted.alternatives)
+        found = ((place, facts.field(*place)) for place in places)
+        (type_name, path), fact = next((pair for pair in found if pair[1] is not None), (places[0], None))
+        draft.fields.append(ResolvedField(macro, type_name, path, fact, wanted.optional))
         if fact is None and not wanted.optional:
             absent.append(f"{wanted.type}.{wanted.path}")
     if absent:
@@ -222,7 +246,7 @@ def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
         if facts.function(candidate.symbol) is None:
             continue
         try:
-            sites = facts.sites(candidate.symbol, probe.place)
+            sites = facts.sites(candidate.symbol, probe.place, candidate.callee)
             parameters, results = facts.arguments(candidate.signature)
         except BinaryError as error:
             reason = str(error)
@@ -232,7 +256,7 @@ def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
                 probe.program, candidate.symbol, probe.place, sites, probe.optional, probe.closes, probe.attach_on,
                 probe.lost, "", names, tuple(inlined), parameters, results,
             )  # fmt: skip
-        reason = f"{candidate.symbol} has no {probe.place} site"
+        reason = f"{candidate.symbol} has no {probe.place} {candidate.callee} site".replace("  ", " ")
     if inlined:
         reason += f" (its body is inlined in {', '.join(inlined[:3])}{' ...' if len(inlined) > 3 else ''})"
     return ResolvedProbe(

@@ -39,7 +39,7 @@ _SCAN_EVERY = 1.0
 _DEMAND_EVERY = 0.1
 _SHORTEST, _LONGEST = 0.001, 0.05
 _FULL = 0.25
-_BATCH = 8192
+_BATCH = 1024  # what fits in the CPU's caches: larger batches are slower
 
 # (device, inode): what a uprobe sits on
 _File = tuple[int, int]
@@ -141,6 +141,7 @@ class Session:
                 compiler,
                 self._plugin_failed,
                 filter_pids=not self._every(process),
+                lineage=self._config.lineage,
                 multi=self._multi,
                 ring_bytes=self._config.ring_megabytes << 20,
                 operations=self._config.max_operations,

@@ -188,12 +188,22 @@ def _record(out: _Writer, layout: Layout) -> None:
 }} __attribute__((aligned(8)));
 static __always_inline struct {name} *{name}_begin(struct goinst_hit *hit)
 {{
-    struct goinst_operation *op = goinst_operation_begin(hit, {layout.type});
+    struct goinst_operation *op = goinst_operation_begin(hit, {layout.type}, {int(layout.record.kind != "server")});
     return op ? (struct {name} *)op->payload : 0;
 }}
 static __always_inline struct {name} *{name}_current(struct goinst_hit *hit)
 {{
     struct goinst_operation *op = goinst_operation_find(hit, {layout.type});
+    return op ? (struct {name} *)op->payload : 0;
+}}
+static __always_inline struct {name} *{name}_begin_keyed(struct goinst_hit *hit, u64 address, u32 number)
+{{
+    struct goinst_operation *op = goinst_operation_begin_keyed(hit, {layout.type}, address, number);
+    return op ? (struct {name} *)op->payload : 0;
+}}
+static __always_inline struct {name} *{name}_find_keyed(struct goinst_hit *hit, u64 address, u32 number)
+{{
+    struct goinst_operation *op = goinst_operation_find_keyed(hit, {layout.type}, address, number);
     return op ? (struct {name} *)op->payload : 0;
 }}
 static __always_inline struct goinst_operation *{name}_operation(struct {name} *record)

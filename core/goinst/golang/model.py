@@ -7,7 +7,7 @@ from typing import Literal
 
 __all__ = ["Argument", "BinaryInfo", "Fact", "Function", "Location", "Place", "Site"]
 
-Place = Literal["entry", "return"]
+Place = Literal["entry", "return", "call"]
 
 
 @dataclass(frozen=True, slots=True)

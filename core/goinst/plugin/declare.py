@@ -26,7 +26,8 @@ __all__ = [
     "Type",
 ]
 
-Place = Literal["entry", "return"]
+# "call" goes with Site.callee
+Place = Literal["entry", "return", "call"]
 Decoder = Callable[[Any, "Span", "DecodeContext"], None]
 
 
@@ -37,11 +38,14 @@ class Field:
     Its byte offset becomes a ``#define`` in the fragment. ``path`` may go through embedded and nested structs by
     value (``"URL.Path"`` does not: URL is a pointer). When an optional field is absent the macro is not defined:
     the fragment says ``#ifdef``. A missing required field switches the plugin off for that binary.
+    ``alternatives`` are (type, path) pairs to try, in order, when the binary does not have the field: what it was
+    called, or where it was, in other versions of the library.
     """
 
     type: str
     path: str
     optional: bool = False
+    alternatives: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Type:
 class Site:
     """A function by its full symbol name, and the signature the C code relies on.
 
+    For a probe of place ``call`` the site is each call of ``callee`` inside ``symbol``, and the signature is callee's.
+
     ``signature`` is ``"name Type, name Type -> name Type"`` with full package paths, receiver first. Pointers, maps,
     channels and funcs are one word whatever they point to; a named type passed by value is looked up in the binary.
     ``versions`` limits it to Go versions ``((1, 16), (1, 26))`` inclusive: the last resort.
@@ -67,17 +73,19 @@ class Site:
     symbol: str
     signature: str = ""
     versions: tuple[tuple[int, int], tuple[int, int]] | None = None
+    callee: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """A BPF function of the fragment and where it goes.
 
-    The first of ``sites`` that the binary has is taken. ``place``: ``entry`` (arguments are where the ABI puts them)
-    or ``return`` (every RET; results are; rarely worth its cost). ``optional``: without it the plugin still works,
-    and ``lost`` says in words what is missing then. ``closes``: this program ends an operation, so programs of
-    other plugins at the same instruction run before it. ``attach_on``: a loss reason of the plugin; the probe is
-    attached only after that loss was first counted, so that it costs nothing where it is not needed.
+    The first of ``sites`` that the binary has is taken. ``place``: ``entry`` (arguments are where the ABI puts
+    them), ``call`` (the calls of ``Site.callee`` in it; as cheap), or ``return`` (every RET; results are; rarely worth
+    its cost). ``optional``: without it the plugin still works, and ``lost`` says in words what is missing then.
+    ``closes``: this program ends an operation, so programs of other plugins at the same instruction run before it.
+    ``attach_on``: a loss reason of the plugin; the probe is attached only after that loss was first counted, so that
+    it costs nothing where it is not needed.
     """
 
     program: str
