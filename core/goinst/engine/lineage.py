@@ -1,4 +1,4 @@
-"""The core's own probe: which operation a goroutine was started in. Planned only when a plugin has client operations."""
+"""The core's own probe: which operation a goroutine was started in. Planned only when there are client operations."""
 
 from __future__ import annotations
 
