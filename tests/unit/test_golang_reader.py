@@ -274,8 +274,7 @@ def test_parts_of_types() -> None:
 
 def test_packages_with_one_last_element_are_told_apart() -> None:
     binary = web()
-    text, html = type_of(binary, "net/http.conn"), type_of(binary, "net.conn")
-    assert layout(text) != layout(html)
+    assert layout(type_of(binary, "net/http.conn")) != layout(type_of(binary, "net.conn"))
     assert type_of(binary, "vendor/golang.org/x/net/http2/hpack.HeaderField").kind == "struct"
     assert binary.types.find("golang.org/x/net/http2/hpack.HeaderField") is None
 
@@ -385,13 +384,15 @@ def test_types_agree_with_dwarf(version: str) -> None:
 @every_version
 def test_dwarf_has_what_type_descriptors_lack(version: str, variant: str) -> None:
     binary = web(version, variant)
-    assert binary.types.find("net/http.transferReader") is None
-    found = binary.type("net/http.transferReader")
+    if number(version) >= (1, 17):  # Go 1.16 has a descriptor
+        assert binary.types.find("net/http.transferReader") is None
+        assert binary.type("net/http.transferReader") == binary.debug.type("net/http.transferReader")
+        assert web(version, "-s -w").type("net/http.transferReader") is None
+    found = binary.debug.type("net/http.transferReader")
     assert found is not None
     assert (found.address, found.hash, found.kind) == (0, 0, "struct")
     assert [field.name for field in found.fields][:3] == ["Header", "StatusCode", "RequestMethod"]
     assert [field.offset for field in found.fields][:3] == [0, 8, 16]
-    assert web(version, "-s -w").type("net/http.transferReader") is None
 
 
 @every_version
@@ -448,8 +449,6 @@ def test_relocated_words_that_the_linker_left_empty() -> None:
     """The addends count, not what the file happens to have in place."""
     path = path_of("1.24.13", "pie -s -w")
     image = GoBinary.open(str(path)).image
-    relro = image.section(".data.rel.ro.typelink") or image.section(".data.rel.ro")
-    assert relro is not None
 
     def blank(data: bytearray) -> None:
         rela = image.section(".rela")
