@@ -1,0 +1,88 @@
+"""Machine instructions as the choice of probe sites sees them: what amd64 and arm64 have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["Instruction", "Machine", "Scan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One decoded instruction; ``code`` are its bytes."""
+
+    address: int
+    code: bytes
+    mnemonic: str
+    operands: str
+
+    @property
+    def text(self) -> str:
+        """The instruction as a disassembler writes it."""
+        return f"{self.mnemonic} {self.operands}".strip()
+
+    @property
+    def end(self) -> int:
+        """The address of what follows."""
+        return self.address + len(self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the branches of a function are.
+
+    ``targets``: where direct jumps go to (calls are not jumps). ``indirect``: there are jumps to addresses
+    that are computed. ``returns``: addresses of RETs. ``decoded``: the address up to which the code could be
+    decoded.
+    """
+
+    targets: frozenset[int]
+    indirect: bool
+    returns: tuple[int, ...]
+    decoded: int
+
+
+class Machine(Protocol):
+    """What differs between amd64 and arm64. ``abi`` is ``register`` or ``stack``.
+
+    ``guard`` is the conditional branch that ends a stack check; ``early`` are those that may come before it
+    in the check of a function with a huge frame; both lead to runtime.morestack.
+    """
+
+    guard: str
+    early: frozenset[str]
+
+    def decode(self, code: bytes, address: int, count: int) -> tuple[Instruction, ...]:
+        """Decode up to ``count`` instructions; fewer where the bytes end or are none."""
+
+    def scan(self, code: bytes, address: int) -> Scan:
+        """Look at all instructions of a function, in order of addresses."""
+
+    def goroutine(self, abi: str, *, checked: bool) -> str | None:
+        """Return the register that holds g where a function starts or returns, or at the end of a stack check."""
+
+    def prepares(self, instruction: Instruction, abi: str) -> bool:
+        """Say whether a stack check may have this instruction: it changes nothing but flags and scratch."""
+
+    def reads_limit(self, instruction: Instruction) -> bool:
+        """Say whether it reads g.stackguard0 or g.stackguard1."""
+
+    def target(self, instruction: Instruction) -> int | None:
+        """Return where a direct jump or branch goes to; None for everything else."""
+
+    def calls(self, instruction: Instruction) -> bool:
+        """Say whether it is a direct call."""
+
+    def emulated(self, instruction: Instruction) -> bool:
+        """Say whether the kernel's uprobes emulate it, on every kernel that can run goinst."""
+
+    def refused(self, instruction: Instruction) -> bool:
+        """Say whether the kernel refuses a uprobe on it."""
+
+    def passes(self, instruction: Instruction, adjust: int, abi: str) -> int | None:
+        """Follow one instruction of straight-line code; ``adjust`` is how far SP is below its value at entry.
+
+        Return the new ``adjust``, or None when it is not certain that, behind it, all argument registers, the
+        closure context, g, and all memory but the function's own frame are as they were at entry.
+        """

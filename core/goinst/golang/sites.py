@@ -1,0 +1,213 @@
+"""Where to put a uprobe: the cheapest instruction that every call passes exactly once with its arguments in
+place.
+
+A uprobe on an instruction that the kernel emulates costs a tenth of one on an instruction that it must step
+out of line. A probe on the first instruction would also fire again each time the goroutine's stack grows: the
+stack check that Go functions start with calls runtime.morestack and jumps back to the first instruction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from goinst.errors import BinaryError
+from goinst.golang.amd64 import AMD64
+from goinst.golang.arm64 import ARM64
+from goinst.golang.instruction import Instruction, Machine, Scan
+from goinst.golang.model import BinaryInfo, Function, Place, Site
+
+if TYPE_CHECKING:
+    from goinst.golang.elf import Image
+
+__all__ = ["Code", "find_sites"]
+
+_MAX_CODE = 1 << 20  # bytes of one function; the largest of a real server has about 50,000
+_CHECK = 14  # instructions that a stack check takes at most, with its branch
+_MORESTACK = 96  # instructions of the block that saves arguments, calls runtime.morestack and starts again
+_STRAIGHT = 32  # instructions that are followed in a function without a stack check
+
+_MACHINES: dict[str, Machine] = {"amd64": AMD64(), "arm64": ARM64()}
+
+
+class Code(Protocol):
+    """What sites are looked for in: a GoBinary."""
+
+    @property
+    def image(self) -> Image:
+        """The file's memory."""
+
+    @property
+    def info(self) -> BinaryInfo:
+        """Machine and ABI."""
+
+    def function(self, name: str) -> Function | None:
+        """Return a function by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """An instruction and the reasons for it."""
+
+    instruction: Instruction
+    why: str
+    checked: bool = False
+    guard: str | None = None
+    adjust: int = 0
+
+
+def find_sites(binary: Code, symbol: str, place: Place) -> tuple[Site, ...]:
+    """Return one site for ``entry`` and one per RET for ``return``; none when ``symbol`` is not a function.
+
+    A function that never returns by RET has no site for ``return``. BinaryError when its code cannot be
+    decoded, or when the kernel would refuse the only instruction possible.
+    """
+    function = binary.function(symbol)
+    if function is None:
+        return ()
+    size = function.end - function.entry
+    if not 0 < size <= _MAX_CODE:
+        raise BinaryError(f"function {symbol}: has {size} bytes; 1 to {_MAX_CODE} can be probed; choose another")
+    code = binary.image.read(function.entry, size)
+    return _Search(binary, function, code).sites(place)
+
+
+class _Search:
+    """The search in one function."""
+
+    def __init__(self, binary: Code, function: Function, code: bytes) -> None:
+        self._image = binary.image
+        self._machine = _MACHINES[binary.info.arch]
+        self._abi = binary.info.abi
+        self._function = function
+        self._code = code
+
+    def sites(self, place: Place) -> tuple[Site, ...]:
+        scan = self._machine.scan(self._code, self._function.entry)
+        if place == "return":
+            return tuple(self._site(place, choice) for choice in self._returns(scan))
+        return (self._site(place, self._entry(scan)),)
+
+    def _entry(self, scan: Scan) -> _Choice:
+        head = self._decode(self._function.entry, _CHECK)
+        if not head:
+            raise self._error("its first bytes are no instruction", self._function.entry)
+        choice = self._behind_check(head, scan) or self._straight(scan) or self._first(head[0], scan)
+        if self._machine.refused(choice.instruction):
+            raise self._error(f"the kernel takes no probe on {choice.instruction.text!r}", choice.instruction.address)
+        return choice
+
+    def _behind_check(self, head: Sequence[Instruction], scan: Scan) -> _Choice | None:
+        """Choose the instruction behind the stack check, or the branch that ends it; None without a check."""
+        branch = self._check(head)
+        if branch is None:
+            return None
+        following = head[branch + 1] if branch + 1 < len(head) else None
+        if following and self._machine.emulated(following) and following.address not in scan.targets:
+            return _Choice(
+                following,
+                "first instruction behind the stack check: the kernel emulates it, every call passes it once, "
+                "arguments are in place",
+                checked=True,
+            )
+        inside = {instruction.address for instruction in head[1 : branch + 1]}
+        if inside & scan.targets:
+            return None
+        return _Choice(
+            head[branch],
+            "the stack check's branch, which the kernel emulates (what follows it, it does not); counts when not "
+            "taken, which is once per call, arguments are in place",
+            checked=True,
+            guard=self._machine.guard,
+        )
+
+    def _check(self, head: Sequence[Instruction]) -> int | None:
+        """Return the index of the branch that ends the stack check, when it is proven to be one."""
+        reads_limit = False
+        for index, instruction in enumerate(head[:_CHECK]):
+            branches = instruction.mnemonic == self._machine.guard or instruction.mnemonic in self._machine.early
+            if branches:
+                if not self._starts_again(self._machine.target(instruction)):
+                    return None
+                if instruction.mnemonic == self._machine.guard and reads_limit:
+                    return index
+            elif not self._machine.prepares(instruction, self._abi):
+                return None
+            reads_limit = reads_limit or self._machine.reads_limit(instruction)
+        return None
+
+    def _starts_again(self, address: int | None) -> bool:
+        """Say whether the block at ``address`` calls something (runtime.morestack) and jumps to the entry."""
+        if address is None or not self._function.entry <= address < self._function.end:
+            return False
+        called = False
+        for instruction in self._decode(address, _MORESTACK):
+            if (target := self._machine.target(instruction)) is not None:
+                return called and target == self._function.entry
+            called = called or self._machine.calls(instruction)
+        return False
+
+    def _straight(self, scan: Scan) -> _Choice | None:
+        """Choose the first emulated instruction of the straight-line code that a function starts with.
+
+        A call that ends before it by dereferencing a nil argument is not counted.
+        """
+        head = self._decode(self._function.entry, _STRAIGHT)
+        # A jump to an address that is not known, or out of code that is not known, may lead back here.
+        known = not scan.indirect and scan.decoded >= self._function.end
+        adjust: int | None = 0
+        for instruction in head:
+            again = instruction.address in scan.targets or (not known and instruction is not head[0])
+            if adjust is None or again or self._machine.refused(instruction):
+                return None
+            if self._machine.emulated(instruction):
+                where = "first instruction" if instruction is head[0] else "in the straight-line code at the start"
+                return _Choice(
+                    instruction,
+                    f"no stack check; {where}: the kernel emulates it, every call passes it once, arguments are "
+                    "in place",
+                    adjust=adjust,
+                )
+            adjust = self._machine.passes(instruction, adjust, self._abi)
+        return None
+
+    def _first(self, first: Instruction, scan: Scan) -> _Choice:
+        why = "first instruction: no emulated one is certain to be passed once with arguments in place"
+        if first.address in scan.targets:
+            why += "; the function jumps back to it, so one call may count several times"
+        return _Choice(first, why)
+
+    def _returns(self, scan: Scan) -> list[_Choice]:
+        if scan.decoded < self._function.end:
+            raise self._error("its code cannot be decoded", scan.decoded)
+        found: list[_Choice] = []
+        for address in scan.returns:
+            (instruction,) = self._decode(address, 1)
+            found.append(_Choice(instruction, "a RET: results are in place, SP is as at entry"))
+        return found
+
+    def _site(self, place: Place, choice: _Choice) -> Site:
+        instruction = choice.instruction
+        offset = self._image.file_offset(instruction.address)
+        if offset is None:
+            raise self._error("its code is not in the file", instruction.address)
+        return Site(
+            symbol=self._function.name,
+            place=place,
+            address=instruction.address,
+            file_offset=offset,
+            instruction=instruction.text,
+            emulated=self._machine.emulated(instruction),
+            guard=choice.guard,
+            g=self._machine.goroutine(self._abi, checked=choice.checked),
+            stack_adjust=choice.adjust,
+            why=choice.why,
+        )
+
+    def _decode(self, address: int, count: int) -> tuple[Instruction, ...]:
+        return self._machine.decode(self._code[address - self._function.entry :], address, count)
+
+    def _error(self, what: str, address: int) -> BinaryError:
+        where = f"{self._function.name}+{address - self._function.entry:#x}"
+        return BinaryError(f"function {where}: {what}; probe another function")
