@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from harness import Server, Tracer, named, needs_root, serving, tracing
+from harness import Server, Tracer, needs_root, serving, tracing
 
 from gobuild import PROGRAMS, VERSIONS, build
 
@@ -39,6 +40,19 @@ MORE = [
 ]
 
 
+def post(server: Server, target: str, body: str) -> tuple[bytes, int]:
+    """POST in one packet, as curl does: (the response's body, the client's port)."""
+    request = (
+        f"POST {target} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
+    )
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(request.encode())
+        with connection.makefile("rb") as stream:
+            _, _, answer = stream.read().partition(b"\r\n\r\n")
+        return answer, connection.getsockname()[1]
+
+
 @pytest.mark.parametrize("how", [*BUILDS, *MORE])
 def test_one_span_named_after_the_method(how: dict[str, Any]) -> None:
     with (
@@ -46,15 +60,10 @@ def test_one_span_named_after_the_method(how: dict[str, Any]) -> None:
         tracing("--port", str(server.port), *BOTH) as tracer,
     ):
         body = json.dumps({"method": "Arith.Multiply", "params": [{"A": 6, "B": 7}], "id": 41})
-        connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
-        connection.connect()
-        own_port = connection.sock.getsockname()[1]
-        connection.request("POST", "/rpc?token=secret", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse().read()
-        connection.close()
+        answer, own_port = post(server, "/rpc?token=secret", body)
         assert json.loads(answer)["result"] == 42
         tracer.wait_spans(1)
-        server.call({"method": "Arith.Divide", "params": [{"A": 1, "B": 0}], "id": 42})
+        post(server, "/rpc", json.dumps({"method": "Arith.Divide", "params": [{"A": 1, "B": 0}], "id": 42}))
         tracer.wait_spans(2)
         ended = tracer.stop()
 
@@ -270,27 +279,32 @@ def test_every_call_of_many_at_once(hand: Hand) -> None:
     )
 
 
-def test_mcp_conversation() -> None:
+CONVERSATIONS = {
+    "handshake": ([], ["initialize", "notifications/initialized", "tools/list", "tools/call"]),
+    "modern": (["-modern"], ["server/discover", "tools/list", "tools/call"]),
+}
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_mcp_conversation(name: str) -> None:
+    arguments, methods = CONVERSATIONS[name]
     binary = build(PROGRAMS / "mcp")
     with serving(binary) as server, tracing("--port", str(server.port), *BOTH) as tracer:
         talk = subprocess.run(
-            [binary, "-client", f"http://127.0.0.1:{server.port}/mcp"],
+            [binary, "-client", f"http://127.0.0.1:{server.port}/mcp", *arguments],
             capture_output=True,
             text=True,
             timeout=30,
             check=True,
         )
         assert talk.stdout.splitlines() == ["server calculator", "tool multiply", "result 42"]
-        tracer.wait_spans(4)
+        tracer.wait_spans(len(methods))
         ended = tracer.stop()
     calls = [span for span in ended.spans if span["attributes"].get("rpc.system") == "jsonrpc"]
-    assert [span["name"] for span in calls] == [
-        "initialize",
-        "notifications/initialized",
-        "tools/list",
-        "tools/call",
-    ]
-    assert [span["attributes"]["rpc.method"] for span in calls] == [span["name"] for span in calls]
-    assert named(calls, "notifications/initialized")["attributes"]["goinst.jsonrpc.notification"] is True
+    assert [span["name"] for span in calls] == methods
+    assert [span["attributes"]["rpc.method"] for span in calls] == methods
     assert {span["attributes"]["rpc.jsonrpc.version"] for span in calls} == {"2.0"}
+    assert [span["name"] for span in calls if span["attributes"].get("goinst.jsonrpc.notification")] == [
+        method for method in methods if method.startswith("notifications/")
+    ]
     assert ended.code == 0

@@ -71,6 +71,7 @@ def test_a_process_of_the_executable_that_starts_later(ping: Path, tmp_path: Pat
             spans = tracer.wait_spans(2)
             assert spans[1]["resource"]["process.pid"] == second.pid
             assert spans[1]["resource"]["process.executable.path"] == str(binary)
+            tracer.wait_event("process joined")
         tracer.wait_event("process left")
         first.request("GET", "/ping")
         tracer.wait_spans(3)

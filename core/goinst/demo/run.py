@@ -33,7 +33,6 @@ def run_demo(seconds: float = 3.0) -> int:
     """
     go = Go()
     with _folder() as folder:
-        _say("demo: building a Go JSON-RPC server (standard library only, it knows nothing of goinst)")
         executable = build(go, folder)
         with running(executable) as server:
             arguments = ["run", "--pid", str(server.pid), "--plugins", "nethttp,jsonrpc"]

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,9 +64,11 @@ def build(go: Go, folder: Path) -> Path:
     """
     sources = {name: (files("goinst.demo") / "go" / name).read_bytes() for name in _SOURCES}
     key = hashlib.sha256(b"\0".join([go.version.encode(), *sources.values()])).hexdigest()[:16]
-    executable = folder / f"goinst-demo-{key}"
+    executable = folder / key / "goinst-demo"
     if executable.exists():
         return executable
+    print("demo: building a Go JSON-RPC server (standard library only)", file=sys.stderr, flush=True)
+    executable.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         for name, text in sources.items():
             (Path(work) / name).write_bytes(text)

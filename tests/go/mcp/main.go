@@ -2,6 +2,7 @@
 //
 //	mcp                  serves; prints "listening ADDRESS" first; the endpoint is /mcp
 //	mcp -client URL      initialize, notifications/initialized, tools/list, tools/call; prints what came back
+//	mcp -client URL -modern      the same without a handshake (MCP 2026-07-28): server/discover, tools/list, tools/call
 package main
 
 import (
@@ -21,11 +22,16 @@ import (
 func main() {
 	address := flag.String("listen", "127.0.0.1:0", "address to listen on")
 	endpoint := flag.String("client", "", "be a client of this URL")
+	modern := flag.Bool("modern", false, "as a client, speak the newest protocol instead of the last with a handshake")
 	flag.Parse()
 
 	var err error
 	if *endpoint != "" {
-		err = converse(*endpoint)
+		version := mcp.LATEST_LEGACY_PROTOCOL_VERSION
+		if *modern {
+			version = mcp.LATEST_PROTOCOL_VERSION
+		}
+		err = converse(*endpoint, version)
 	} else {
 		err = serve(*address)
 	}
@@ -65,7 +71,7 @@ func serve(address string) error {
 	return http.Serve(listener, mux)
 }
 
-func converse(endpoint string) error {
+func converse(endpoint, version string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	session, err := client.NewStreamableHttpClient(endpoint)
@@ -78,9 +84,9 @@ func converse(endpoint string) error {
 	}
 
 	hello := mcp.InitializeRequest{}
-	hello.Params.ProtocolVersion = mcp.LATEST_PROTOCOL_VERSION
+	hello.Params.ProtocolVersion = version
 	hello.Params.ClientInfo = mcp.Implementation{Name: "goinst-test", Version: "1.0.0"}
-	// Sends initialize, then notifications/initialized.
+	// With a handshake: initialize, then notifications/initialized.
 	welcome, err := session.Initialize(ctx, hello)
 	if err != nil {
 		return err
