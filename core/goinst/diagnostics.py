@@ -51,7 +51,7 @@ class Log:
 
     def warm_up(self) -> None:
         """Import structlog in a thread, while the caller waits for the kernel or a compiler."""
-        threading.Thread(target=self._bound, name="goinst-log", daemon=True).start()
+        threading.Thread(target=_import_structlog, name="goinst-log", daemon=True).start()
 
     def _say(self, level: str, event: str, fields: dict[str, Any]) -> None:
         logger = self._bound()
@@ -61,7 +61,7 @@ class Log:
     def _bound(self) -> FilteringBoundLogger:
         with self._lock:
             if self._logger is None:
-                self._logger = _make(self._stream or sys.stderr)
+                self._logger = _make(self._stream or sys.stderr or open(os.devnull, "w"))  # noqa: PTH123, SIM115
             return self._logger
 
 

@@ -302,7 +302,12 @@ def test_otel_replays_times_kind_parent_and_identifiers(monkeypatch: pytest.Monk
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: recorder)
     exporter = OtelExporter()
     assert exporter.sdk
-    exporter.export([make_span(), make_span(parent_span_id=0x77, kind="client", status="error", status_message="no")])
+    exporter.export(
+        [
+            make_span(),
+            make_span(parent_span_id=0x77, kind="client", status="error", status_message="no\ud800", name="\udc80"),
+        ]
+    )
     exporter.close()
     root, child = recorder.spans
     assert recorder.scope == "goinst.web"
@@ -312,7 +317,8 @@ def test_otel_replays_times_kind_parent_and_identifiers(monkeypatch: pytest.Monk
     assert root["end"] - root["start_time"] == 1_234_567
     assert root["attributes"]["service.name"] == "demo"
     assert "status" not in root
-    assert child["status"] == ("ERROR", "no")
+    assert child["status"] == ("ERROR", "no?")
+    assert child["name"] == "?"
 
 
 def test_otel_without_an_sdk_says_so_and_does_nothing() -> None:

@@ -223,17 +223,17 @@ def _files() -> _Finding:
 
 
 def _cache() -> _Finding:
-    from goinst.golang.cache import cache_folder
+    from goinst.golang.cache import Cache
 
-    folder = cache_folder()
+    cache = Cache.default()
+    if cache.problem:
+        return "warn", cache.problem, "put it right, set XDG_CACHE_HOME, or live with slower starts"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=cache.folder):
             pass
     except OSError as error:
-        advice = "make it writable, set XDG_CACHE_HOME, or live with slower starts"
-        return "warn", f"{folder}: {error.strerror}", advice
-    return "ok", f"{folder} is writable", ""
+        return "warn", f"{cache.folder}: {error.strerror}", "free space there, or live with slower starts"
+    return "ok", f"{cache.folder} is writable", ""
 
 
 CHECKS: dict[str, Callable[[], _Finding]] = {

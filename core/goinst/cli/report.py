@@ -73,6 +73,7 @@ def _plugin_members(plugin: PluginPlan) -> dict[str, Any]:
                 "symbol": probe.symbol,
                 "place": probe.place,
                 "optional": probe.optional,
+                "attach_on": probe.attach_on,
                 "reason": probe.reason,
                 "candidates": list(probe.candidates),
                 "inlined_in": list(probe.inlined_in),
@@ -192,7 +193,8 @@ def _probe_lines(probe: ResolvedProbe) -> Iterator[str]:
         optional = " (optional)" if probe.optional else ""
         yield f"    {probe.program}: nowhere{optional}: {probe.reason}"
         return
-    yield f"    {probe.program}: {probe.place} of {probe.symbol}"
+    when = f", attached only after the first {probe.attach_on!r}" if probe.attach_on else ""
+    yield f"    {probe.program}: {probe.place} of {probe.symbol}{when}"
     for site in probe.sites[:_FEW]:
         cost = "emulated (cheap)" if site.emulated else "single-stepped (dear)"
         yield f"      {site.address:#x}  {site.instruction}  {cost}: {site.why}"

@@ -24,7 +24,15 @@ __all__ = ["OtelExporter"]
 
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-_PLAIN = (str, bool, int, float)
+
+
+def _valid(text: str) -> str:
+    """Without lone surrogates, which would spoil an SDK's whole batch."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _value(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float) else _valid(str(value))
 
 
 class _Identifiers:
@@ -83,14 +91,14 @@ class OtelExporter:
             context = set_span_in_context(NonRecordingSpan(parent), context)
         attributes: dict[str, Any] = {**span.resource.attributes, **span.attributes}
         replayed = self._tracer(span.plugin).start_span(
-            span.name,
+            _valid(span.name),
             context=context,
             kind=_KINDS.get(span.kind, SpanKind.INTERNAL),
-            attributes={key: value if isinstance(value, _PLAIN) else str(value) for key, value in attributes.items()},
+            attributes={_valid(key): _value(value) for key, value in attributes.items()},
             start_time=span.start_ns,
         )
         if span.status == "error":
-            replayed.set_status(Status(StatusCode.ERROR, span.status_message or None))
+            replayed.set_status(Status(StatusCode.ERROR, _valid(span.status_message) or None))
         elif span.status == "ok":
             replayed.set_status(Status(StatusCode.OK))
         replayed.end(end_time=span.start_ns + span.duration_ns)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgpack
 
-from goinst.events.span import Resource, Span
+from goinst.events.span import Span
 from goinst.export.base import Sink
-from goinst.export.jsonlines import careful, plain
+from goinst.export.members import CHUNK, Encoding, careful
 
 __all__ = ["MsgpackExporter"]
 
@@ -17,7 +16,7 @@ _REFUSALS = (TypeError, ValueError, OverflowError)
 
 
 class MsgpackExporter:
-    """Packs each batch into one buffer and writes it with one system call."""
+    """Packs and writes some spans at a time."""
 
     name = "msgpack"
     wants_spans = True
@@ -25,36 +24,33 @@ class MsgpackExporter:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._packer = msgpack.Packer(autoreset=False)
-        self._resource: Resource | None = None
-        self._attributes: dict[str, Any] = {}
+        self._encoding = Encoding(lambda resource: dict(resource.attributes))
 
     def export(self, spans: Sequence[Span]) -> None:
-        """Pack and write; a span that msgpack cannot hold as it is gets written in a form that it can."""
-        try:
-            for span in spans:
-                self._packer.pack(self._members(span))
-            data = self._packer.bytes()
-        except _REFUSALS:  # the packer forgets its whole buffer then: once more, span by span
-            data = b"".join(self._one(span) for span in spans)
-        finally:
-            self._packer.reset()
-        if data:
+        """Write the spans out; one that msgpack cannot hold as it is gets written in a form that it can."""
+        for start in range(0, len(spans), CHUNK):
+            chunk = spans[start : start + CHUNK]
+            try:
+                data = self._maps(chunk)
+            except _REFUSALS:
+                data = b"".join(map(self._map, chunk))
             self._sink.write(data)
 
-    def _members(self, span: Span) -> dict[str, Any]:
-        if span.resource is not self._resource:
-            self._resource = span.resource
-            self._attributes = dict(span.resource.attributes)
-        members = plain(span)
-        members["resource"] = self._attributes
-        return members
-
-    def _one(self, span: Span) -> bytes:
+    def _maps(self, spans: Sequence[Span]) -> bytes:
         try:
-            packed: bytes = msgpack.packb(self._members(span))
+            for members in self._encoding.members(spans):
+                self._packer.pack(members)
+            data: bytes = self._packer.bytes()
+            return data
+        finally:
+            self._packer.reset()
+
+    def _map(self, span: Span) -> bytes:
+        try:
+            return self._maps([span])
         except _REFUSALS:
-            packed = msgpack.packb(careful(span))
-        return packed
+            data: bytes = msgpack.packb(careful(span))
+            return data
 
     def count(self, n: int) -> None:
         """Counting is not this exporter's work."""
