@@ -134,6 +134,8 @@ class Session:
         compiler = Compiler(self._cache)
         try:
             facts = Facts.open(process.binary, cache=self._cache)
+            if not facts.known:
+                compiler.warm_up()  # it loads LLVM while the binary is analysed
             built = build(
                 facts,
                 self._plugins.protocols,

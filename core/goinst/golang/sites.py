@@ -57,8 +57,9 @@ class _Choice:
     adjust: int = 0
 
 
-def find_sites(binary: Code, symbol: str, place: Place) -> tuple[Site, ...]:
-    """Return one site for ``entry`` and one per RET for ``return``; none when ``symbol`` is not a function.
+def find_sites(binary: Code, symbol: str, place: Place, callee: str = "") -> tuple[Site, ...]:
+    """Return one site for ``entry``, one per RET for ``return``, one per call of ``callee`` for ``call``; none when
+    ``symbol`` is not a function.
 
     A function that never returns by RET has no site for ``return``. BinaryError when its code cannot be
     decoded, or when the kernel would refuse the only instruction possible.
@@ -70,7 +71,11 @@ def find_sites(binary: Code, symbol: str, place: Place) -> tuple[Site, ...]:
     if not 0 < size <= _MAX_CODE:
         raise BinaryError(f"function {symbol}: has {size} bytes; 1 to {_MAX_CODE} can be probed; choose another")
     code = binary.image.read(function.entry, size)
-    return _Search(binary, function, code).sites(place)
+    search = _Search(binary, function, code)
+    if place == "call":
+        target = binary.function(callee)
+        return search.calls(target) if target else ()
+    return search.sites(place)
 
 
 class _Search:
@@ -88,6 +93,24 @@ class _Search:
         if place == "return":
             return tuple(self._site(place, choice) for choice in self._returns(scan))
         return (self._site(place, self._entry(scan)),)
+
+    def calls(self, callee: Function) -> tuple[Site, ...]:
+        """Each direct call of ``callee``. Its arguments are in place there, as at its own first instruction."""
+        # what the call pushes is not there yet
+        adjust = -8 if self._machine is _MACHINES["amd64"] else 0
+        found = []
+        address, end = self._function.entry, self._function.end
+        while address < end:
+            batch = self._decode(address, 256)
+            if not batch:
+                break
+            for instruction in batch:
+                # both disassemblers write the address of a direct call as its only operand
+                if self._machine.calls(instruction) and int(instruction.operands.lstrip("#"), 16) == callee.entry:
+                    why = f"a call of {callee.name}: the kernel emulates it, its arguments are in place"
+                    found.append(_Choice(instruction, why, adjust=adjust))
+            address = batch[-1].end
+        return tuple(self._site("call", choice) for choice in found)
 
     def _entry(self, scan: Scan) -> _Choice:
         head = self._decode(self._function.entry, _CHECK)
