@@ -1,0 +1,177 @@
+"""A plugin in a distribution of its own: built as a wheel, installed apart, found, used, and survived when broken."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from harness import Server, goinst, needs_root, serving, tracing
+
+from gobuild import build
+
+HELLO = Path(__file__).parents[1] / "thirdparty" / "goinst-hello"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel's contents, nothing else, and not on goinst's path."""
+    work = tmp_path_factory.mktemp("hello")
+    source = work / "source"
+    shutil.copytree(HELLO, source, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
+    for command in (
+        ["-m", "build", "--wheel", "--no-isolation", "--outdir", str(work / "dist"), str(source)],
+        ["-m", "pip", "install", "--no-deps", "--no-index", "--target", str(work / "site"),
+         str(work / "dist" / "goinst_hello-1.2.3-py3-none-any.whl")],
+    ):  # fmt: skip
+        done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return work / "site"
+
+
+@pytest.fixture
+def hello(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+
+
+@pytest.fixture(scope="module")
+def sample() -> Path:
+    return build(HELLO / "sample")
+
+
+def test_it_is_not_there_before() -> None:
+    assert "goinst-hello" not in goinst("plugins").stdout
+
+
+@pytest.mark.usefixtures("hello")
+def test_it_is_listed_with_its_distribution_and_options() -> None:
+    (one,) = [plugin for plugin in json.loads(goinst("plugins", "--json").stdout) if plugin["name"] == "hello"]
+    assert one["distribution"] == "goinst-hello"
+    assert one["version"] == "1.2.3"
+    assert one["error"] is None
+    assert [option["name"] for option in one["options"]] == ["with_name"]
+    assert "goinst-hello 1.2.3" in goinst("plugins").stdout
+
+
+@pytest.mark.bpf
+@needs_root
+@pytest.mark.usefixtures("hello")
+@pytest.mark.parametrize("go", ["1.17.13", None, "1.27.3"])
+def test_it_traces(go: str | None) -> None:
+    with (
+        serving(build(HELLO / "sample", go=go)) as server,
+        tracing("--pid", str(server.pid), "--plugins", "nethttp,hello") as tracer,
+    ):
+        _, answer = server.request("GET", "/greet?name=Gopher")
+        server.request("GET", "/greet?name=" + "G" * 40)
+        tracer.wait_spans(4)
+        ended = tracer.stop()
+    call, request, cut, _ = ended.spans  # a call ends before the request that it is part of
+    assert call["plugin"] == "hello"
+    assert call["name"] == "greet Gopher"
+    assert call["kind"] == "internal"
+    assert call["attributes"] == {
+        "hello.name": "Gopher",
+        "hello.times": 3,
+        "hello.greeting.length": len(answer),
+    }
+    assert request["plugin"] == "nethttp"
+    assert call["parent_span_id"] == request["span_id"]
+    assert call["trace_id"] == request["trace_id"]
+    assert cut["attributes"]["hello.name"] == "G" * 32
+    assert cut["truncated"] == ["hello.name"]
+    assert ended.summary["losses"] == {}
+
+
+@pytest.mark.bpf
+@needs_root
+@pytest.mark.usefixtures("hello")
+def test_it_works_alone_with_an_option(sample: Path) -> None:
+    with (
+        serving(sample) as server,
+        tracing("--pid", str(server.pid), "--plugins", "hello", "--set", "hello.with_name=false") as tracer,
+    ):
+        server.request("GET", "/greet?name=x")
+        (span,) = tracer.wait_spans(1)
+        tracer.stop()
+    assert span["name"] == "greet"
+    assert span["parent_span_id"] is None
+
+
+def _import_error(package: Path) -> None:
+    module = package / "__init__.py"
+    module.write_text("import a_module_that_is_not_there\n" + module.read_text().replace("from __future__", "# "))
+
+
+def _bad_c(package: Path) -> None:
+    fragment = package / "hello.bpf.c"
+    fragment.write_text(fragment.read_text().replace("r->times = ", "r->tiems = "))
+
+
+def _verifier_reject(package: Path) -> None:
+    """Uses what may be NULL: correct C, which the verifier refuses."""
+    fragment = package / "hello.bpf.c"
+    fragment.write_text(fragment.read_text().replace("    if (!r)\n        return 0;\n", "", 1))
+
+
+@pytest.mark.bpf
+@needs_root
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        pytest.param(_import_error, "a_module_that_is_not_there", id="import-error"),
+        pytest.param(_bad_c, "tiems", id="bad-c"),
+        pytest.param(_verifier_reject, "hello_enter", id="verifier-reject"),
+    ],
+)
+def test_broken_it_is_named_and_left_out(
+    damage: Callable[[Path], None],
+    words: str,
+    installed: Path,
+    sample: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = tmp_path / "site"
+    shutil.copytree(installed, site)
+    damage(site / "goinst_hello")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    with (
+        serving(sample) as server,
+        tracing("--pid", str(server.pid), "--plugins", "nethttp,hello") as tracer,
+    ):
+        _asks(server)
+        (span, *_) = tracer.wait_spans(1)
+        ended = tracer.stop()
+    complaints = [
+        event for event in ended.events if event.get("plugin") == "hello" and event["level"] in ("error", "warning")
+    ]
+    assert complaints, ended.events
+    assert words in complaints[0]["reason"]
+    assert "\n" not in complaints[0]["reason"]
+    assert span["plugin"] == "nethttp"
+    assert span["attributes"]["http.response.status_code"] == 200
+    assert [span["plugin"] for span in ended.spans] == ["nethttp"]
+    assert ended.code == 0
+    assert ended.noise == []
+
+
+def _asks(server: Server) -> None:
+    assert server.request("GET", "/greet?name=x")[0] == 200
+
+
+def test_a_plugin_that_cannot_be_imported_is_listed_with_the_reason(
+    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    shutil.copytree(installed, site)
+    _import_error(site / "goinst_hello")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    done = goinst("plugins")
+    assert done.returncode == 0
+    assert "a_module_that_is_not_there" in done.stdout
+    assert "nethttp" in done.stdout

@@ -1,0 +1,3 @@
+module goinst.test/hello
+
+go 1.16
