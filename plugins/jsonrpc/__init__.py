@@ -95,5 +95,7 @@ PROTOCOL = Protocol(
         "no_operation": "a request body had no HTTP request to belong to",
         "body_late": "a body came after the handler had started (late bodies are now caught where they are read)",
         "body_gone": "a late body was no longer in memory when the handler ended",
+        "body_unclear": "a body that speaks of jsonrpc was cut before its method (body_bytes), or is not proper JSON",
+        "response_gone": "the head of a long response was no longer in memory: its error, if any, is missing",
     },
 )

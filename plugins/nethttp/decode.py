@@ -37,8 +37,7 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
         and len(parts[0]) == values.method_length
         and len(parts[1]) == values.uri_length
         and parts[2] in _VERSIONS
-        and headers.find(b"\r\n\r\n", 0, -4) < 0
-        and not flags & BLOCK_CUT
+        and headers.find(b"\r\n\r\n", 0, None if flags & BLOCK_CUT else -4) < 0
     ):
         method, uri, version = parts[0], parts[1], _VERSIONS[parts[2]]
     else:

@@ -1,0 +1,74 @@
+"""Records as a program in the kernel would send them, for testing decoders without one."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from goinst import DecodeContext, Protocol, Record, Resource, Span
+from goinst.events.record import lay_out
+
+__all__ = ["context", "decode", "new_span", "on_wire"]
+
+_CODES = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i32": "i", "i64": "q"}
+
+
+def on_wire(record: Record, options: Mapping[str, Any], values: Mapping[str, Any]) -> bytes:
+    """The columns as C has them in memory. Columns that ``values`` lacks are 0; the last one may be cut short."""
+    unknown = set(values) - {column.name for column in record.columns}
+    assert not unknown, f"{record.name} has no columns {unknown}"
+    wire = b""
+    for column in record.columns:
+        value = values.get(column.name, b"" if column.type == "bytes" else 0)
+        if column.type == "bytes":
+            size = options[column.size] if isinstance(column.size, str) else column.size
+            assert len(value) <= size, f"{column.name} holds {size} bytes"
+            wire += value if column is record.columns[-1] else value.ljust(size, b"\0")
+            continue
+        packed = struct.pack(f"<{_CODES[column.type]}", value)
+        wire += bytes(-len(wire) % len(packed)) + packed
+    return wire
+
+
+def new_span(record: Record, plugin: str = "test") -> Span:
+    """A span as the core makes it before it is decoded."""
+    return Span(
+        plugin=plugin,
+        name=record.name,
+        kind=record.kind,
+        trace_id=0xA1,
+        span_id=0xB2,
+        parent_span_id=0,
+        start_ns=1_700_000_000_000_000_000,
+        duration_ns=1_500,
+        resource=Resource({"process.pid": 1}, b'{"process.pid":1}'),
+    )
+
+
+def context(
+    protocol: Protocol, options: Mapping[str, Any] | None = None, *, redact: bool = True
+) -> tuple[DecodeContext, list[str]]:
+    """What a decoder is given beside the record, and the list in which its counts end up."""
+    counted: list[str] = []
+    chosen = {option.name: option.default for option in protocol.options} | dict(options or {})
+    return DecodeContext(redact, chosen, counted.append), counted
+
+
+def decode(
+    protocol: Protocol,
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    span: Span | None = None,
+    options: Mapping[str, Any] | None = None,
+    redact: bool = True,
+) -> tuple[Span, list[str]]:
+    """Pack, read and decode one record; the span and what the decoder counted."""
+    record = next(record for record in protocol.records if record.name == name)
+    given, counted = context(protocol, options, redact=redact)
+    wire = on_wire(record, given.options, values)
+    read = lay_out(protocol.name, record, 1, given.options).read
+    span = span or new_span(record, protocol.name)
+    record.decode(read(memoryview(wire), 0, len(wire)), span, given)
+    return span, counted
