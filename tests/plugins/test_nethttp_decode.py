@@ -1,0 +1,446 @@
+"""nethttp's decoder, from the bytes that its programs send."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from goinst.plugins.nethttp import PROTOCOL
+
+from goinst import Span
+from wire import decode
+
+TLS, HIJACKED, UNFINISHED, BLOCK_CUT = 1, 2, 4, 8
+BLOCK = b"GET /ping?a=1 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n"
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+def request(block: bytes = BLOCK, *, before: bytes = b"", size: int = 512, **values: Any) -> dict[str, Any]:
+    """The columns as the kernel fills them in for a header block behind ``before`` in the connection's buffer."""
+    line = block.split(b"\n")[0].rstrip(b"\r").split(b" ")
+    buffer = before + block
+    peer = values.pop("peer", b"127.0.0.1:51234")
+    pattern = values.pop("pattern", b"")
+    captured = buffer[:size]
+    return {
+        "content_length": 0,
+        "written": 4,
+        "used": len(buffer),
+        "method_length": len(line[0]),
+        "uri_length": len(line[1]) if len(line) > 1 else 0,
+        "pattern_length": len(pattern),
+        "pattern": pattern[:128],
+        "block_length": len(captured),
+        "block": captured,
+        "status": 200,
+        "local_port": 8080,
+        "peer_length": len(peer),
+        "peer": peer,
+        "flags": BLOCK_CUT if len(buffer) > size else 0,
+    } | values
+
+
+def decoded(block: bytes = BLOCK, *, redact: bool = True, **values: Any) -> Span:
+    """The span of a request that is expected to leave nothing to count."""
+    span, counted = decode(PROTOCOL, "nethttp_request", request(block, **values), redact=redact)
+    assert counted == []
+    return span
+
+
+def test_an_ordinary_request() -> None:
+    span = decoded()
+    assert span.name == "GET /ping"
+    assert span.status == "unset"
+    assert span.truncated == []
+    assert (span.trace_id, span.parent_span_id) == (0xA1, 0)
+    assert span.attributes == {
+        "http.request.method": "GET",
+        "url.path": "/ping",
+        "url.query": "a=REDACTED",
+        "url.scheme": "http",
+        "network.protocol.version": "1.1",
+        "http.response.status_code": 200,
+        "http.request.body.size": 0,
+        "http.response.body.size": 4,
+        "network.peer.address": "127.0.0.1",
+        "network.peer.port": 51234,
+        "client.address": "127.0.0.1",
+        "client.port": 51234,
+        "server.address": "127.0.0.1",
+        "server.port": 8080,
+        "user_agent.original": "curl/8.5.0",
+        "goinst.http.server.handler.duration_ns": 1_500,
+    }
+
+
+def test_tls_and_http_1_0() -> None:
+    span = decoded(b"GET / HTTP/1.0\r\n\r\n", flags=TLS)
+    assert span.attributes["url.scheme"] == "https"
+    assert span.attributes["network.protocol.version"] == "1.0"
+    assert "server.address" not in span.attributes
+    assert span.name == "GET /"
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        (b"token=secret", "token=REDACTED"),
+        (b"a=1&b=2&c", "a=REDACTED&b=REDACTED&c"),
+        (b"a=1=2;b=3", "a=REDACTED"),
+        (b"=x", "=REDACTED"),
+        (b"a=", "a=REDACTED"),
+        (b"a=?b=1", "a=REDACTED"),
+    ],
+)
+def test_query_values_are_redacted(query: bytes, shown: str) -> None:
+    block = b"GET /x?" + query + b" HTTP/1.1\r\nHost: h\r\n\r\n"
+    assert decoded(block).attributes["url.query"] == shown
+    assert decoded(block, redact=False).attributes["url.query"] == query.decode()
+    assert decoded(block).attributes["url.path"] == "/x"
+    assert decoded(block).name == "GET /x"
+
+
+def test_an_empty_query_is_one() -> None:
+    assert decoded(b"GET /x? HTTP/1.1\r\n\r\n").attributes["url.query"] == ""
+    assert "url.query" not in decoded(b"GET /x HTTP/1.1\r\n\r\n").attributes
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"GET /first HTTP/1.1\r\nHost: a\r\nUser-Agent: other\r\n\r\n",
+        b"GET /a HTTP/1.1\r\n\r\nGET /bb HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST /first HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello=world",
+        b"POST /first HTTP/1.1\r\nContent-Length: 23\r\n\r\none\r\ntwo\r\nGET /x HTTP/1.1",
+        b"POST /first HTTP/1.1\r\nContent-Length: 9\r\n\r\na\r\n\r\nb\r\nc",
+        b"POST /f HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"POST /f HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody\r\n",  # an old browser's extra line end
+        b"the end of an earlier body, whose head has been overwritten",
+        b"several lines\r\nof an earlier body\r\nGET /ping HTTP/1.1",
+        b'{"text": "GET /x HTTP/1.1\\r\\n"}',
+        b"\r\n",
+        b"GET /bare HTTP/1.1\nHost: a\n\n",
+        # the same lengths as ours
+        b"GET /pong?b=2 HTTP/1.1\r\nHost: 127.0.0.2:8080\r\nUser-Agent: other\r\n\r\n",
+    ],
+)
+def test_what_earlier_requests_left_in_the_buffer(before: bytes) -> None:
+    assert decoded(before=before).attributes == decoded().attributes
+    assert decoded(before=before).name == "GET /ping"
+
+
+def test_a_keep_alive_connection_with_its_own_lengths_each_time() -> None:
+    for path in (b"/", b"/" + b"x" * 200, b"/short"):
+        block = b"GET " + path + b" HTTP/1.1\r\nHost: h\r\n\r\n"
+        assert decoded(block).attributes["url.path"] == path.decode()
+
+
+def test_lines_that_end_in_a_bare_line_feed() -> None:
+    block = BLOCK.replace(b"\r\n", b"\n")
+    assert decoded(block).attributes == decoded().attributes
+    assert decoded(block, before=b"GET /other HTTP/1.1\r\n\r\n").attributes == decoded().attributes
+
+
+@pytest.mark.parametrize("size", range(len(BLOCK)))
+def test_a_block_that_is_cut_anywhere(size: int) -> None:
+    """Whatever is shown of a request is right or, for the target, the beginning of what is right."""
+    values = request(size=max(size, 1))
+    span, counted = decode(PROTOCOL, "nethttp_request", values)
+    whole = decoded().attributes
+    for name, value in span.attributes.items():
+        if name in ("url.path", "url.query") and value != whole[name]:
+            assert name == "url.query" or whole[name].startswith(value)
+            assert span.truncated
+        elif name not in ("http.request.method_original",):
+            assert value == whole[name], name
+    assert "http.request.header" in span.truncated or "user_agent.original" in span.attributes
+    # too short for even the method: it is counted, not made up
+    assert counted == ([] if "http.request.method" in span.attributes else ["header_unreadable"])
+
+
+def test_a_long_target_is_marked_as_cut() -> None:
+    span = decoded(b"GET /" + b"a" * 600 + b" HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert span.attributes["url.path"] == "/" + "a" * 507
+    assert span.truncated == ["url.path", "http.request.header"]
+    assert "network.protocol.version" not in span.attributes
+    span = decoded(b"GET /x?q=" + b"a" * 600 + b" HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert span.attributes["url.path"] == "/x"
+    assert span.truncated == ["url.query", "http.request.header"]
+
+
+def test_a_request_that_begins_behind_the_captured_bytes_is_counted() -> None:
+    """An earlier request fills the capture: its method and path must not be taken for ours."""
+    before = b"POST /first HTTP/1.1\r\nHost: a\r\nUser-Agent: other\r\nContent-Length: 600\r\n\r\n" + b"x" * 600
+    span, counted = decode(PROTOCOL, "nethttp_request", request(before=before))
+    assert counted == ["header_unreadable"]
+    assert "http.request.method" not in span.attributes
+    assert "url.path" not in span.attributes
+    assert "user_agent.original" not in span.attributes
+    assert span.name == "HTTP"
+    assert span.truncated == ["url.path", "http.request.header"]
+    assert span.attributes["http.response.status_code"] == 200
+
+
+def test_a_long_header_is_used_up_to_the_cut() -> None:
+    block = b"GET /x HTTP/1.1\r\nHost: h.example\r\nCookie: " + b"c" * 600 + b"\r\nUser-Agent: late\r\n\r\n"
+    span = decoded(block)
+    assert span.attributes["server.address"] == "h.example"
+    assert "user_agent.original" not in span.attributes
+    assert span.truncated == ["http.request.header"]
+
+
+def test_no_block_at_all() -> None:
+    """The kernel has counted that already."""
+    span = decoded(block=b"", used=300, method_length=3, uri_length=5)
+    assert span.name == "HTTP"
+    assert span.truncated == ["url.path"]
+    assert span.attributes["http.response.status_code"] == 200
+    assert span.attributes["network.peer.address"] == "127.0.0.1"
+
+
+def test_an_unknown_method_does_not_name_spans() -> None:
+    span = decoded(b"BREW /pot HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert span.attributes["http.request.method"] == "_OTHER"
+    assert span.attributes["http.request.method_original"] == "BREW"
+    assert span.name == "HTTP /pot"
+    # methods are case-sensitive (RFC 9110 section 9.1)
+    assert decoded(b"get / HTTP/1.1\r\n\r\n").attributes["http.request.method"] == "_OTHER"
+
+
+def test_a_response_to_head_has_no_body() -> None:
+    assert "http.response.body.size" not in decoded(b"HEAD / HTTP/1.1\r\n\r\n", written=500).attributes
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "host"),
+    [
+        (b"http://other.example/a/b?c=d", "/a/b", "other.example"),
+        (b"http://user:password@other.example:81/a", "/a", "other.example"),
+        (b"https://[2001:db8::1]:443/", "/", "2001:db8::1"),
+        (b"http://other.example", "/", "other.example"),
+        (b"http://other.example?c=d", "/", "other.example"),
+        (b"http://other.example?c=/d/", "/", "other.example"),
+        (b"/a?u=http://other.example/b", "/a", "127.0.0.1"),
+        (b"*", "*", "127.0.0.1"),
+    ],
+)
+def test_forms_of_the_target(target: bytes, path: str, host: str) -> None:
+    block = BLOCK.replace(b"/ping?a=1", target)
+    span = decoded(block)
+    assert span.attributes["url.path"] == path
+    assert span.attributes["server.address"] == host
+    assert "password" not in repr(span)
+
+
+def test_connect_has_no_path() -> None:
+    span = decoded(b"CONNECT db.internal:5432 HTTP/1.1\r\nHost: ignored\r\n\r\n")
+    assert span.name == "CONNECT"
+    assert "url.path" not in span.attributes
+    assert span.attributes["server.address"] == "db.internal"
+
+
+def test_bytes_that_are_not_utf_8() -> None:
+    span = decoded(b"GET /caf\xe9/\xff?\xfe=\xfd HTTP/1.1\r\nHost: \xf0\r\nUser-Agent: \x80\r\n\r\n", redact=False)
+    assert span.attributes["url.path"] == "/caf\ufffd/\ufffd"
+    assert span.attributes["url.query"] == "\ufffd=\ufffd"
+    assert span.attributes["user_agent.original"] == "\ufffd"
+    for value in span.attributes.values():
+        str(value).encode()  # an exporter must be able to write it
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [(0, "unset"), (200, "unset"), (404, "unset"), (499, "unset"), (500, "error"), (599, "error")],
+)
+def test_status(status: int, outcome: str) -> None:
+    span = decoded(status=status)
+    assert span.attributes["http.response.status_code"] == (status or 200)
+    assert span.status == outcome
+    assert span.attributes.get("error.type") == (str(status) if outcome == "error" else None)
+
+
+def test_a_handler_that_panicked() -> None:
+    span = decoded(flags=UNFINISHED, status=0, written=0)
+    assert span.status == "error"
+    assert span.attributes["error.type"] == "panic"
+    assert "panicked" in span.status_message
+    assert "http.response.status_code" not in span.attributes
+    assert decoded(flags=UNFINISHED, status=201).attributes["http.response.status_code"] == 201
+
+
+def test_a_hijacked_connection() -> None:
+    span = decoded(flags=HIJACKED | UNFINISHED | TLS, status=0, written=0)
+    assert span.attributes["goinst.http.hijacked"] is True
+    assert span.attributes["url.scheme"] == "https"
+    assert span.status == "unset"
+    for name in ("http.response.status_code", "http.response.body.size", "error.type"):
+        assert name not in span.attributes
+
+
+def test_sizes_that_are_not_known() -> None:
+    attributes = decoded(content_length=-1, written=-1).attributes
+    assert "http.request.body.size" not in attributes
+    assert "http.response.body.size" not in attributes
+    assert decoded(content_length=1 << 40).attributes["http.request.body.size"] == 1 << 40
+
+
+@pytest.mark.parametrize(
+    ("peer", "address", "port"),
+    [
+        (b"10.1.2.3:80", "10.1.2.3", 80),
+        (b"[2001:db8::7]:65535", "2001:db8::7", 65535),
+        (b"[fe80::1%eth0]:1", "fe80::1%eth0", 1),
+        (b"@", "@", None),
+        (b"/run/app.sock", "/run/app.sock", None),
+        (b"/run/a:b.sock", "/run/a:b.sock", None),
+        (b"pipe", "pipe", None),
+        (b"host:\xb2", "host:\ufffd", None),
+        (b"", None, None),
+    ],
+)
+def test_peers(peer: bytes, address: str | None, port: int | None) -> None:
+    attributes = decoded(peer=peer).attributes
+    assert attributes.get("network.peer.address") == address
+    assert attributes.get("network.peer.port") == port
+    assert attributes.get("client.address") == (address if port else None)
+    assert attributes.get("client.port") == port
+
+
+def test_a_peer_longer_than_its_column() -> None:
+    span = decoded(peer=b"[" + b"f" * 56, peer_length=200)
+    assert span.attributes["network.peer.address"] == "[" + "f" * 56
+
+
+@pytest.mark.parametrize(
+    ("pattern", "route"),
+    [
+        (b"/items/{id}", "/items/{id}"),
+        (b"GET /items/{id}", "/items/{id}"),
+        (b"POST  /a", "/a"),
+        (b"example.com/b/", "/b/"),
+        (b"GET example.com/b/{rest...}", "/b/{rest...}"),
+        (b"/", "/"),
+    ],
+)
+def test_routes(pattern: bytes, route: str) -> None:
+    span = decoded(pattern=pattern)
+    assert span.attributes["http.route"] == route
+    assert span.attributes["url.path"] == "/ping"
+    assert span.name == f"GET {route}"
+    assert span.truncated == []
+
+
+def test_a_route_that_is_cut() -> None:
+    span = decoded(pattern=b"GET /" + b"r" * 200)
+    assert span.attributes["http.route"] == "/" + "r" * 123
+    assert span.truncated == ["http.route"]
+
+
+def test_a_route_that_is_none() -> None:
+    assert "http.route" not in decoded(pattern=b"\0\0\0").attributes
+    assert decoded(pattern=b"nonsense").name == "GET /ping"
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        (b"example.com", "example.com"),
+        (b"example.com:8080", "example.com"),
+        (b"[::1]:8080", "::1"),
+        (b"[::1]", "::1"),
+        (b"[::1", "::1"),
+        (b"  spaced.example  ", "spaced.example"),
+        (b"", None),
+        (b":80", None),
+    ],
+)
+def test_hosts(host: bytes, address: str | None) -> None:
+    span = decoded(b"GET / HTTP/1.1\r\nHOST:" + host + b"\r\nuser-AGENT:\tx \r\n\r\n")
+    assert span.attributes.get("server.address") == address
+    assert span.attributes["user_agent.original"] == "x"
+
+
+def test_header_names_inside_values_are_not_headers() -> None:
+    span = decoded(b"GET / HTTP/1.1\r\nX-Host: a\r\nReferer: x host: b\r\nX: user-agent: c\r\nHost: right\r\n\r\n")
+    assert span.attributes["server.address"] == "right"
+    assert "user_agent.original" not in span.attributes
+
+
+def traced(value: str) -> tuple[int, int]:
+    span = decoded(b"GET / HTTP/1.1\r\nTraceparent: " + value.encode() + b"\r\n\r\n")
+    return span.trace_id, span.parent_span_id
+
+
+@pytest.mark.parametrize(
+    "value",
+    [f"00-{TRACE}-{PARENT}-01", f"00-{TRACE}-{PARENT}-00", f"01-{TRACE}-{PARENT}-01", f"01-{TRACE}-{PARENT}-01-x-y"],
+)
+def test_the_callers_trace_is_taken_over(value: str) -> None:
+    assert traced(value) == (int(TRACE, 16), int(PARENT, 16))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        f"ff-{TRACE}-{PARENT}-01",
+        f"00-{TRACE}-{PARENT}-01-more",
+        f"00-{TRACE}-{PARENT}-01-",
+        f"00-{TRACE.upper()}-{PARENT}-01",
+        f"00-{'0' * 32}-{PARENT}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE}-{PARENT}",
+        f"00-{TRACE}-{PARENT}-1",
+        f"00-{TRACE[:-1]}-{PARENT}-01",
+        f"00-{TRACE[:-1]}g-{PARENT}-01",
+        f"0-{TRACE}-{PARENT}-01",
+        f"00-{TRACE}-{PARENT}-01\0",
+        f"00_{TRACE}_{PARENT}_01",
+        f"00-+{TRACE[1:]}-{PARENT}-01",
+    ],
+)
+def test_a_malformed_trace_is_as_if_it_were_not_there(value: str) -> None:
+    assert traced(value) == (0xA1, 0)
+
+
+def mutated(rng: random.Random, block: bytes) -> bytes:
+    data = bytearray(block)
+    for _ in range(rng.randint(0, 6)):
+        at = rng.randrange(len(data) + 1)
+        match rng.randrange(4):
+            case 0:
+                data[at:at] = rng.choice([b"\r\n", b"\n", b" ", b"\0", b"\xff", b"\r\n\r\n", b" HTTP/1.1\r\n", b"://"])
+            case 1:
+                del data[at : at + rng.randint(1, 9)]
+            case 2:
+                data[at : at + 1] = bytes([rng.randrange(256)])
+            case _:
+                data[at:at] = bytes(data[: rng.randint(0, 40)])
+    return bytes(data)
+
+
+def test_no_bytes_make_it_fail() -> None:
+    """3,000 records of mutated blocks, lies about lengths, and noise: never an exception, never text that can't be
+    written, and never an attribute of the wrong type."""
+    rng = random.Random(1)
+    types = {"http.response.status_code": int, "client.port": int, "url.path": str, "http.request.method": str}
+    strange = b"GET http://a@b/c?d HTTP/1.0\r\nTraceparent: 00-\r\n\r\n"
+    blocks = [BLOCK, BLOCK * 3, b"CONNECT h:1 HTTP/1.1\r\n\r\n", strange]
+    limits = {"used": 64, "uri_length": 32, "method_length": 32, "pattern_length": 32, "status": 16}
+    limits |= {"peer_length": 8, "flags": 8}
+    for _ in range(3_000):
+        block = mutated(rng, rng.choice(blocks)) if rng.random() < 0.9 else rng.randbytes(rng.randrange(512))
+        values = request(block)
+        for name, bits in limits.items():
+            if rng.random() < 0.15:
+                values[name] = rng.choice([0, 1, (1 << bits) - 1, rng.getrandbits(bits)])
+        if rng.random() < 0.2:
+            values |= {"peer": rng.randbytes(57), "peer_length": 57, "pattern": rng.randbytes(128)}
+        span, counted = decode(PROTOCOL, "nethttp_request", values, redact=rng.random() < 0.5)
+        assert set(counted) <= {"header_unreadable"}
+        for name, value in span.attributes.items():
+            assert isinstance(value, types.get(name, (str, int, bool))), name
+            if isinstance(value, str):
+                value.encode()
+        span.name.encode()
