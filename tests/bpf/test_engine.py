@@ -1,0 +1,253 @@
+"""The engine on a real kernel: both ways of attaching, plugins that do not compile or verify, accounting."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import gobuild
+import pytest
+from goinst import Column, Fragment, Probe, Protocol, Record, Site, Tail
+from goinst.engine import sys as kernel
+from goinst.engine.build import Built, build
+from goinst.engine.compiler import Compiler
+from goinst.engine.plan import Plan
+from goinst.engine.tracer import Tracer
+from goinst.errors import PluginError
+from goinst.events.span import Resource
+from goinst.golang.facts import Facts
+from goinst.plugin.manager import PluginSet
+
+pytestmark = [
+    pytest.mark.bpf,
+    pytest.mark.skipif(os.geteuid() != 0, reason="loads BPF programs: needs root (make test uses sudo)"),
+]
+
+SERVE = Site("net/http.serverHandler.ServeHTTP", "sh struct{p *int}, rw interface{}, req *net/http.Request")
+
+
+@pytest.fixture(scope="module")
+def ping() -> Path:
+    return gobuild.build(gobuild.PROGRAMS / "ping")
+
+
+@contextmanager
+def serving(binary: Path) -> Iterator[tuple[int, str]]:
+    process = subprocess.Popen([binary], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.pid, process.stdout.readline().split()[1]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def get(address: str, path: str = "/ping") -> None:
+    with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as response:
+        response.read()
+
+
+def built_with(
+    binary: Path, protocols: tuple[Protocol, ...], failures: list[PluginError], *, multi: bool = True, ring: int = 1 << 20
+) -> Built | Plan:
+    compiler = Compiler()
+    try:
+        return build(
+            Facts.open(str(binary)),
+            protocols,
+            {},
+            compiler,
+            failures.append,
+            filter_pids=True,
+            lineage=True,
+            multi=multi,
+            ring_bytes=ring,
+            operations=1024,
+        )
+    finally:
+        compiler.close()
+
+
+def tracer_of(built: Built | Plan, binary: Path) -> Tracer:
+    assert isinstance(built, Built)
+    resource = Resource({"process.pid": 1}, b"{}")
+    return Tracer(
+        built, str(binary), {}, lambda _: resource, lambda plugin, words: pytest.fail(f"{plugin}: {words}"),
+        redact=True, every=False, name="ping",
+    )  # fmt: skip
+
+
+def nethttp() -> tuple[Protocol, ...]:
+    return PluginSet.load(["nethttp"]).protocols
+
+
+def broken(name: str, text: str, **more: object) -> Protocol:
+    return Protocol(
+        name=name, summary="broken", fragments=(Fragment(f"{name}.bpf.c", text=text),),
+        probes=(Probe(f"{name}_serve", (SERVE,)),), records=(), **more,
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+@pytest.mark.parametrize("multi", [True, False], ids=["uprobe_multi", "perf_events"])
+def test_spans_by_both_ways_of_attaching(ping: Path, multi: bool) -> None:
+    failures: list[PluginError] = []
+    with ExitStack() as stack:
+        pid, address = stack.enter_context(serving(ping))
+        tracer = tracer_of(built_with(ping, nethttp(), failures, multi=multi), ping)
+        stack.callback(tracer.close)
+        assert tracer.attach() >= 3
+        get(address)  # not of a traced process yet
+        tracer.add(pid)
+        for number in range(20):
+            get(address, f"/ping?n={number}")
+        _, _, spans = tracer.drain(decode=True)
+        assert [span.attributes["url.query"] for span in spans] == ["n=REDACTED"] * 20
+        assert {span.attributes["http.response.status_code"] for span in spans} == {200}
+        assert len({span.span_id for span in spans}) == 20
+        assert not tracer.losses()
+        tracer.detach()
+        get(address)
+        assert tracer.drain(decode=True) == (0, 0, [])
+    assert failures == []
+
+
+def test_a_full_ring_is_counted_and_nothing_else_is_lost(ping: Path) -> None:
+    with ExitStack() as stack:
+        pid, address = stack.enter_context(serving(ping))
+        tracer = tracer_of(built_with(ping, nethttp(), [], ring=4096), ping)
+        stack.callback(tracer.close)
+        tracer.attach()
+        tracer.add(pid)
+        for _ in range(100):
+            get(address)
+        _, received, _ = tracer.drain(decode=True)
+        losses = tracer.losses()
+        assert 0 < received < 100
+        assert received + losses["nethttp", "ring_full"] == 100
+        assert sum(losses.values()) == losses["nethttp", "ring_full"]
+        assert "nethttp.ring_full at record nethttp_request" in tracer.loss_places()
+
+
+def test_operations_that_are_evicted_are_counted(ping: Path) -> None:
+    """Requests that begin before goinst end without a beginning; here the map is emptied under a running request."""
+    with ExitStack() as stack:
+        pid, address = stack.enter_context(serving(ping))
+        built = built_with(ping, nethttp(), [])
+        tracer = tracer_of(built, ping)
+        stack.callback(tracer.close)
+        # only the end of a request is probed
+        finish = [p for p in built.plan.programs if "nethttp_finish" in p.function]
+        tracer._attach(finish)
+        tracer.add(pid)
+        get(address)
+        assert tracer.losses() == {("nethttp", "began_unseen"): 1}
+
+
+BAD_C = "PROBE(bad_serve)\n{\n    return no_such_function(1);\n}\n"
+BAD_POINTER = """PROBE(bad_serve)
+{
+    u64 address = ARG(bad_serve, req);
+    return *(u64 *)address;
+}
+"""
+BAD_STACK = """PROBE(bad_serve)
+{
+    volatile char buffer[1024];
+    for (int i = 0; i < 1024; i++)
+        buffer[i] = i;
+    return buffer[hit->tgid & 1023];
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BAD_C, "bad/bad.bpf.c:3"),
+        (BAD_POINTER, "the verifier refuses"),
+        (BAD_STACK, "does not compile"),
+    ],
+    ids=["C", "verifier", "stack"],
+)
+def test_a_bad_fragment_is_named_and_left_out(ping: Path, text: str, words: str) -> None:
+    failures: list[PluginError] = []
+    with ExitStack() as stack:
+        pid, address = stack.enter_context(serving(ping))
+        built = built_with(ping, (*nethttp(), broken("bad", text)), failures)
+        tracer = tracer_of(built, ping)
+        stack.callback(tracer.close)
+        assert tracer.plan.enabled == ("nethttp",)
+        assert [failure.plugin for failure in failures] == ["bad"]
+        assert words in str(failures[0])
+        assert "\n" not in str(failures[0])
+        assert failures[0].detail
+        tracer.attach()
+        tracer.add(pid)
+        get(address)
+        assert tracer.drain(decode=True)[1] == 1
+
+
+def test_only_bad_plugins_leave_a_plan_that_says_why(ping: Path) -> None:
+    plan = built_with(ping, (broken("bad", BAD_C),), [])
+    assert isinstance(plan, Plan)
+    assert plan.enabled == ()
+    assert "no_such_function" in plan.plugins[0].reason
+
+
+CHAIN = """PROBE(second_serve)
+{
+    struct goinst_operation *op = goinst_operation_find(hit, 0);
+    if (!op)
+        LOSS(no_operation);
+    TAIL_CALL(second_more);
+    return 0;
+}
+PROBE(second_more)
+{
+    struct goinst_operation *op = goinst_operation_find(hit, 0);
+    struct second_fact *fact = second_fact_reserve(op, hit);
+    if (!fact)
+        return 0;
+    fact->sp = hit->sp;
+    second_fact_submit(fact);
+    return 0;
+}
+"""
+
+
+def test_programs_of_two_plugins_share_an_instruction_and_an_operation(ping: Path) -> None:
+    def decode(values, span, context) -> None:
+        span.attributes["second.sp"] = values.sp
+
+    second = replace(
+        broken("second", CHAIN, losses={"no_operation": "no operation"}),
+        builds_on=("nethttp",),
+        tails=(Tail("second_more"),),
+        records=(Record("second_fact", (Column("sp", "u64"),), decode=decode),),
+    )
+    with ExitStack() as stack:
+        pid, address = stack.enter_context(serving(ping))
+        tracer = tracer_of(built_with(ping, (*nethttp(), second), []), ping)
+        stack.callback(tracer.close)
+        tracer.attach()
+        tracer.add(pid)
+        get(address)
+        _, _, spans = tracer.drain(decode=True)
+        assert [span.name for span in spans] == ["GET /ping"]
+        assert spans[0].attributes["second.sp"] > 0
+        assert not tracer.losses()
+        hits = tracer.hits()
+        assert hits["net/http.serverHandler.ServeHTTP entry"] == 1
+        assert hits["net/http.(*response).finishRequest entry"] == 1
+
+
+def test_features_are_tried() -> None:
+    features = kernel.probe_features()
+    assert features["load"] is True
+    assert features["ring_buffer"] is True
+    assert isinstance(features["uprobe_multi"], bool | str)
