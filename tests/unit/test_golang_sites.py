@@ -1,4 +1,5 @@
-"""Probe sites: hand-written code for each rule, then every function of real servers against other evidence."""
+"""Probe sites: hand-written code for each rule, then every function of real servers against other
+evidence."""
 
 from __future__ import annotations
 
@@ -43,6 +44,8 @@ class Fake:
         return SimpleNamespace(read=read, file_offset=lambda va: va - BASE + 0x1000 if self.in_file else None)
 
     def function(self, name: str) -> Function | None:
+        if name == "callee":
+            return Function(name, BASE + 0x1000, BASE + 0x1010)
         return Function(name, BASE, BASE + len(self.code)) if name == "f" else None
 
 
@@ -191,6 +194,20 @@ def test_every_ret_and_nothing_else() -> None:
         find_sites(Fake(b"\xc3\x06"), "f", "return")
 
 
+def test_calls_of_a_function() -> None:
+    # Stack arguments of a callee begin at SP here, and at SP+8 at its first instruction.
+    code = bytes.fromhex("55 e8fa0f0000 e800000000 e8f00f0000 c3")
+    sites = find_sites(Fake(code), "f", "call", "callee")
+    assert [(site.address - BASE, site.stack_adjust, site.emulated) for site in sites] == [
+        (1, -8, True),
+        (11, -8, True),
+    ]
+    assert {(site.place, site.guard, site.g) for site in sites} == {("call", None, "r14")}
+    assert find_sites(Fake(code), "f", "call", "absent") == ()
+    (site,) = find_sites(Fake(bytes.fromhex(words(PUSH, 0x940003FF, RET)), arch="arm64"), "f", "call", "callee")
+    assert (site.address - BASE, site.stack_adjust) == (4, 0)
+
+
 def test_arm64_literals_are_not_instructions() -> None:
     code = bytes.fromhex(words(0x18000060, RET, RET, RET, 0))  # ldr w0, of the fourth word
     sites = find_sites(Fake(code, arch="arm64"), "f", "return")
@@ -293,6 +310,16 @@ def test_every_function_of_a_server(version: str, step: int) -> None:
 @pytest.mark.parametrize("version", gobuild.VERSIONS)
 def test_every_function_of_every_version(version: str, arch: Arch) -> None:
     check_all(version, arch, 1)
+
+
+def test_calls_in_a_server() -> None:
+    binary = server("1.26.8")
+    caller, callee = "net/http.(*conn).serve", "net/http.serverHandler.ServeHTTP"
+    function = binary.function(caller)
+    (site,) = find_sites(binary, caller, "call", callee)
+    assert function is not None
+    assert function.entry < site.address < function.end
+    assert site.instruction == f"call {binary.function(callee).entry:#x}"  # type: ignore[union-attr]
 
 
 def check_shapes(version: str, arch: Arch = "amd64") -> None:

@@ -56,6 +56,7 @@ class AMD64:
 
     guard = "jbe"
     early = frozenset({"jb", "je"})
+    pushed = 8
 
     @cached_property
     def _capstone(self) -> capstone.Cs:
@@ -71,6 +72,7 @@ class AMD64:
     def scan(self, code: bytes, address: int) -> Scan:
         """See Machine. Go's amd64 text holds no data: jump tables are in .rodata."""
         targets, returns, indirect, end = set[int](), list[int](), False, address
+        calls: list[tuple[int, int]] = []
         for at, size, mnemonic, operands in self._capstone.disasm_lite(code, address):
             end = at + size
             if mnemonic[0] == "j" or mnemonic[:4] == "loop":
@@ -78,9 +80,12 @@ class AMD64:
                     targets.add(int(operands, 16))
                 else:
                     indirect = True
+            elif mnemonic == "call":
+                if operands[:2] == "0x":
+                    calls.append((at, int(operands, 16)))
             elif mnemonic[-3:] == "ret":
                 returns.append(at)
-        return Scan(frozenset(targets), indirect, tuple(returns), end)
+        return Scan(frozenset(targets), indirect, tuple(returns), tuple(calls), end)
 
     def goroutine(self, abi: str, *, checked: bool) -> str | None:
         """See Machine. Before Go 1.17 the stack check loads it from thread-local storage."""

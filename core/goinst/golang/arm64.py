@@ -50,6 +50,7 @@ class ARM64:
 
     guard = "b.ls"
     early = frozenset({"b.lo", "b.eq"})
+    pushed = 0
 
     @cached_property
     def _capstone(self) -> capstone.Cs:
@@ -65,6 +66,7 @@ class ARM64:
     def scan(self, code: bytes, address: int) -> Scan:
         """See Machine. Words that a load names as its literal are data, not instructions."""
         targets, returns, literals, indirect = set[int](), list[int](), set[int](), False
+        calls: list[tuple[int, int]] = []
         count = len(code) // 4
         for number, word in enumerate(struct.unpack_from(f"<{count}I", code)):
             at = address + number * 4
@@ -73,12 +75,15 @@ class ARM64:
                 literals.update(range(start, start + 16, 4) if word >> 30 == 2 else (start, start + 4))
             elif (offset := _branch(word)) is not None:
                 targets.add(at + offset)
+            elif word & 0xFC000000 == 0x94000000:  # bl
+                calls.append((at, at + _signed(word & 0x3FFFFFF, 26) * 4))
             elif word == _RET:
                 returns.append(at)
             elif word & 0xFFFFFC1F == 0xD61F0000:  # br
                 indirect = True
         kept = tuple(at for at in returns if at not in literals)
-        return Scan(frozenset(targets), indirect, kept, address + count * 4)
+        called = tuple(call for call in calls if call[0] not in literals)
+        return Scan(frozenset(targets), indirect, kept, called, address + count * 4)
 
     def goroutine(self, abi: str, *, checked: bool) -> str | None:
         """See Machine. x28 is g in both ABIs."""

@@ -2,7 +2,9 @@
 
 What comes out of it decides what is loaded into the kernel, so only files that nobody else can have written are read:
 the folder and the file belong to the effective user, nobody else may write to them, and neither is a symbolic link.
-Anything that is not right is as if it were not there, and is written anew.
+The folder is opened once and files are opened, replaced and removed relative to it: whoever owns a folder above it
+cannot put another one in its place meanwhile. Anything that is not right is as if it were not there, and is written
+anew.
 """
 
 from __future__ import annotations
@@ -11,8 +13,11 @@ import contextlib
 import hashlib
 import os
 import pwd
+import re
+import secrets
 import stat
-import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +26,26 @@ import msgpack
 __all__ = ["Cache"]
 
 _SCHEMA = b"goinst cache 1\n"
-_DIGEST = 32
-_LARGEST = 16 << 20
-_ENTRIES = 256
-_BYTES = 128 << 20
+_HEAD = len(_SCHEMA) + hashlib.sha256().digest_size
+_OURS = re.compile(r"(?:[a-z]+|\.new)-[0-9a-f]{40}")
+_UNFINISHED = 3600.0  # seconds after which a file that was never completed is left over from a crash
 
 
 class Cache:
-    """Plain data (what msgpack takes) by kind and key. ``problem`` says why nothing is kept, or is empty."""
+    """Plain data (what msgpack takes) by kind (lower-case letters) and key (any text).
 
-    def __init__(self, folder: Path) -> None:
+    ``problem`` says in one line why nothing is kept, or is empty. Nothing here raises for what is in the folder or
+    happens to it. Sizes are in bytes: of one entry, and of all of them; the entries used longest ago go first.
+    """
+
+    def __init__(self, folder: Path, *, largest: int = 16 << 20, total: int = 128 << 20, entries: int = 256) -> None:
         self.folder = folder
+        self._largest = largest
+        self._total = total
+        self._entries = entries
         self.problem = ""
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.problem = _distrust(folder.lstat(), folder, stat.S_ISDIR)
-        except OSError as error:
-            self.problem = f"{folder}: {error.strerror}"
+        with self._opened():
+            pass
 
     @classmethod
     def default(cls) -> Cache:
@@ -53,71 +61,108 @@ class Cache:
         return cls(home / ".cache" / "goinst")
 
     def get(self, kind: str, key: str) -> Any:
-        """What was put there, or None."""
-        if self.problem:
+        """Return what was put there, or None."""
+        with self._opened() as folder:
+            body = self._read(folder, _name(kind, key)) if folder is not None else None
+        if body is None:
             return None
         try:
-            descriptor = os.open(self._path(kind, key), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError:
-            return None
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if _distrust(status, self.folder, stat.S_ISREG) or status.st_size > _LARGEST:
-                return None
-            data = file.read()
-        head = len(_SCHEMA) + _DIGEST
-        body = memoryview(data)[head:]
-        if data[: len(_SCHEMA)] != _SCHEMA or hashlib.sha256(body).digest() != data[len(_SCHEMA) : head]:
-            return None
-        try:
-            return msgpack.unpackb(body, strict_map_key=False)
+            kept = msgpack.unpackb(body, strict_map_key=False)
         except (ValueError, msgpack.UnpackException):
             return None
+        return kept[1] if isinstance(kept, list) and len(kept) == 2 and kept[0] == key else None
 
     def put(self, kind: str, key: str, value: Any) -> None:
-        """Keep ``value``. A full disk or a read-only folder is no error: then it is not kept."""
-        if self.problem:
+        """Keep ``value``, unless it is too large. A full disk or a read-only folder is no error."""
+        body = msgpack.packb([key, value])
+        if _HEAD + len(body) > self._largest:
             return
-        body = msgpack.packb(value)
-        if len(body) > _LARGEST - len(_SCHEMA) - _DIGEST:
-            return
-        path = self._path(kind, key)
-        temporary = ""
-        try:
-            descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=self.folder)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(_SCHEMA + hashlib.sha256(body).digest() + body)
-            Path(temporary).replace(path)
-            self._prune()
-        except OSError:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
-
-    def _path(self, kind: str, key: str) -> Path:
-        return self.folder / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:40]}"
-
-    def _prune(self) -> None:
-        """Remove what was used least recently written, beyond a number of entries and of bytes."""
-        entries = []
-        for entry in os.scandir(self.folder):
-            with contextlib.suppress(OSError):
-                status = entry.stat(follow_symlinks=False)
-                entries.append((status.st_mtime_ns, status.st_size, entry.path))
-        entries.sort(reverse=True)
-        total = 0
-        for number, (_, size, path) in enumerate(entries):
-            total += size
-            if number >= _ENTRIES or total > _BYTES:
+        with self._opened() as folder:
+            if folder is None:
+                return
+            unfinished = f".new-{secrets.token_hex(20)}"
+            try:
+                _write(folder, unfinished, _SCHEMA + hashlib.sha256(body).digest() + body)
+                os.replace(unfinished, _name(kind, key), src_dir_fd=folder, dst_dir_fd=folder)
+                self._prune(folder)
+            except OSError:
                 with contextlib.suppress(OSError):
-                    Path(path).unlink()
+                    os.unlink(unfinished, dir_fd=folder)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int | None]:
+        """Give the folder's descriptor; None, and a ``problem``, when it cannot be trusted or used."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            symbolic = self.folder.is_symlink()
+            words = "is a symbolic link; remove it" if symbolic else f"cannot be used: {error.strerror}"
+            self.problem = f"{self.folder}: {words}"
+            yield None
+            return
+        try:
+            doubt = _doubt(os.fstat(folder), stat.S_ISDIR)
+            self.problem = f"{self.folder}: {doubt}" if doubt else ""
+            yield None if doubt else folder
+        finally:
+            os.close(folder)
+
+    def _read(self, folder: int, name: str) -> bytes | None:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        try:
+            descriptor = os.open(name, flags, dir_fd=folder)
+        except OSError:
+            return None
+        with contextlib.suppress(OSError), os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if _doubt(status, stat.S_ISREG) or status.st_size > self._largest:
+                return None
+            data = file.read(self._largest)
+            body = data[_HEAD:]
+            if data[:_HEAD] == _SCHEMA + hashlib.sha256(body).digest():
+                with contextlib.suppress(OSError):
+                    os.utime(descriptor)  # so that pruning sees that it is used
+                return body
+        return None
+
+    def _prune(self, folder: int) -> None:
+        """Remove what was used longest ago, beyond the number and size of entries; only files named by this class."""
+        found: list[tuple[int, int, str]] = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not _OURS.fullmatch(entry.name):
+                    continue
+                with contextlib.suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    if not entry.name.startswith(".new-"):
+                        found.append((status.st_mtime_ns, status.st_size, entry.name))
+                    elif status.st_mtime < time.time() - _UNFINISHED:
+                        os.unlink(entry.name, dir_fd=folder)
+        total = 0
+        for number, (_, size, name) in enumerate(sorted(found, reverse=True)):
+            total += size
+            if number >= self._entries or total > self._total:
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=folder)
 
 
-def _distrust(status: os.stat_result, path: Path, is_kind: Any) -> str:
-    """Why somebody else could have written this, or ''."""
+def _name(kind: str, key: str) -> str:
+    return f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:40]}"
+
+
+def _write(folder: int, name: str, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb") as file:
+        file.write(data)
+
+
+def _doubt(status: os.stat_result, is_kind: Callable[[int], bool]) -> str:
+    """Say why somebody else could have written this, or ''."""
     if not is_kind(status.st_mode):
-        return f"{path}: is a symbolic link or not of the right kind; remove it"
+        return "is not of the right kind; remove it"
     if status.st_uid != os.geteuid():
-        return f"{path}: belongs to another user; remove it or set XDG_CACHE_HOME"
-    if status.st_mode & 0o022:
-        return f"{path}: others may write to it; chmod go-w it"
+        return "belongs to another user; remove it or set XDG_CACHE_HOME"
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "others may write to it; chmod go-w it"
     return ""

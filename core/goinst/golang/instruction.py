@@ -40,6 +40,7 @@ class Scan:
     targets: frozenset[int]
     indirect: bool
     returns: tuple[int, ...]
+    calls: tuple[tuple[int, int], ...]
     decoded: int
 
 
@@ -47,11 +48,13 @@ class Machine(Protocol):
     """What differs between amd64 and arm64. ``abi`` is ``register`` or ``stack``.
 
     ``guard`` is the conditional branch that ends a stack check; ``early`` are those that may come before it
-    in the check of a function with a huge frame; both lead to runtime.morestack.
+    in the check of a function with a huge frame; both lead to runtime.morestack. ``pushed`` is
+    how many bytes a call puts on the stack. An instance must not be used by two threads at a time.
     """
 
     guard: str
     early: frozenset[str]
+    pushed: int
 
     def decode(self, code: bytes, address: int, count: int) -> tuple[Instruction, ...]:
         """Decode up to ``count`` instructions; fewer where the bytes end or are none."""
@@ -60,7 +63,8 @@ class Machine(Protocol):
         """Look at all instructions of a function, in order of addresses."""
 
     def goroutine(self, abi: str, *, checked: bool) -> str | None:
-        """Return the register that holds g where a function starts or returns, or at the end of a stack check."""
+        """Return the register that holds g where a function starts or returns, or at the end of a stack
+        check."""
 
     def prepares(self, instruction: Instruction, abi: str) -> bool:
         """Say whether a stack check may have this instruction: it changes nothing but flags and scratch."""

@@ -8,6 +8,7 @@ stack check that Go functions start with calls runtime.morestack and jumps back 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -28,7 +29,8 @@ _CHECK = 14  # instructions that a stack check takes at most, with its branch
 _MORESTACK = 96  # instructions of the block that saves arguments, calls runtime.morestack and starts again
 _STRAIGHT = 32  # instructions that are followed in a function without a stack check
 
-_MACHINES: dict[str, Machine] = {"amd64": AMD64(), "arm64": ARM64()}
+_MACHINES: dict[str, type[Machine]] = {"amd64": AMD64, "arm64": ARM64}
+_own = threading.local()  # a disassembler's handle must not be used by two threads at a time
 
 
 class Code(Protocol):
@@ -58,24 +60,31 @@ class _Choice:
 
 
 def find_sites(binary: Code, symbol: str, place: Place, callee: str = "") -> tuple[Site, ...]:
-    """Return one site for ``entry``, one per RET for ``return``, one per call of ``callee`` for ``call``; none when
-    ``symbol`` is not a function.
+    """Return the sites in ``symbol``, by address; none when it is not a function of the binary.
 
-    A function that never returns by RET has no site for ``return``. BinaryError when its code cannot be
-    decoded, or when the kernel would refuse the only instruction possible.
+    ``entry``: one. ``return``: every RET; a function that is never left by one has none. ``call``: every
+    direct call of ``callee``, where its arguments are in place; ``stack_adjust`` leads to SP at the callee's
+    first instruction. BinaryError when the code cannot be decoded, or when the kernel would refuse the only
+    instruction possible.
     """
     function = binary.function(symbol)
-    if function is None:
+    called = binary.function(callee) if place == "call" else None
+    if function is None or (place == "call" and called is None):
         return ()
     size = function.end - function.entry
     if not 0 < size <= _MAX_CODE:
         raise BinaryError(f"function {symbol}: has {size} bytes; 1 to {_MAX_CODE} can be probed; choose another")
-    code = binary.image.read(function.entry, size)
-    search = _Search(binary, function, code)
-    if place == "call":
-        target = binary.function(callee)
-        return search.calls(target) if target else ()
-    return search.sites(place)
+    search = _Search(binary, function, binary.image.read(function.entry, size))
+    return search.calls(called) if called else search.sites(place)
+
+
+def _machine(arch: str) -> Machine:
+    machines: dict[str, Machine] | None = getattr(_own, "machines", None)
+    if machines is None:
+        machines = _own.machines = {}
+    if arch not in machines:
+        machines[arch] = _MACHINES[arch]()
+    return machines[arch]
 
 
 class _Search:
@@ -83,34 +92,28 @@ class _Search:
 
     def __init__(self, binary: Code, function: Function, code: bytes) -> None:
         self._image = binary.image
-        self._machine = _MACHINES[binary.info.arch]
+        self._machine = _machine(binary.info.arch)
         self._abi = binary.info.abi
         self._function = function
         self._code = code
 
     def sites(self, place: Place) -> tuple[Site, ...]:
-        scan = self._machine.scan(self._code, self._function.entry)
         if place == "return":
-            return tuple(self._site(place, choice) for choice in self._returns(scan))
-        return (self._site(place, self._entry(scan)),)
+            return tuple(self._site(place, choice) for choice in self._returns(self._scan_all()))
+        return (self._site(place, self._entry(self._machine.scan(self._code, self._function.entry))),)
 
     def calls(self, callee: Function) -> tuple[Site, ...]:
-        """Each direct call of ``callee``. Its arguments are in place there, as at its own first instruction."""
-        # what the call pushes is not there yet
-        adjust = -8 if self._machine is _MACHINES["amd64"] else 0
-        found = []
-        address, end = self._function.entry, self._function.end
-        while address < end:
-            batch = self._decode(address, 256)
-            if not batch:
-                break
-            for instruction in batch:
-                # both disassemblers write the address of a direct call as its only operand
-                if self._machine.calls(instruction) and int(instruction.operands.lstrip("#"), 16) == callee.entry:
-                    why = f"a call of {callee.name}: the kernel emulates it, its arguments are in place"
-                    found.append(_Choice(instruction, why, adjust=adjust))
-            address = batch[-1].end
-        return tuple(self._site("call", choice) for choice in found)
+        scan = self._scan_all()
+        why = f"a call of {callee.name}: the kernel emulates it, its arguments are in place"
+        at = (address for address, target in scan.calls if target == callee.entry)
+        found = (self._decode(address, 1)[0] for address in at)
+        return tuple(self._site("call", _Choice(each, why, adjust=-self._machine.pushed)) for each in found)
+
+    def _scan_all(self) -> Scan:
+        scan = self._machine.scan(self._code, self._function.entry)
+        if scan.decoded < self._function.end:
+            raise self._error("its code cannot be decoded", scan.decoded)
+        return scan
 
     def _entry(self, scan: Scan) -> _Choice:
         head = self._decode(self._function.entry, _CHECK)
@@ -202,13 +205,8 @@ class _Search:
         return _Choice(first, why)
 
     def _returns(self, scan: Scan) -> list[_Choice]:
-        if scan.decoded < self._function.end:
-            raise self._error("its code cannot be decoded", scan.decoded)
-        found: list[_Choice] = []
-        for address in scan.returns:
-            (instruction,) = self._decode(address, 1)
-            found.append(_Choice(instruction, "a RET: results are in place, SP is as at entry"))
-        return found
+        found = (self._decode(address, 1)[0] for address in scan.returns)
+        return [_Choice(each, "a RET: results are in place, SP is as at entry") for each in found]
 
     def _site(self, place: Place, choice: _Choice) -> Site:
         instruction = choice.instruction
