@@ -53,7 +53,12 @@ def get(address: str, path: str = "/ping") -> None:
 
 
 def built_with(
-    binary: Path, protocols: tuple[Protocol, ...], failures: list[PluginError], *, multi: bool = True, ring: int = 1 << 20
+    binary: Path,
+    protocols: tuple[Protocol, ...],
+    failures: list[PluginError],
+    *,
+    multi: bool = True,
+    ring: int = 1 << 20,
 ) -> Built | Plan:
     compiler = Compiler()
     try:

@@ -36,6 +36,7 @@ def test_plan_is_what_it_was(name: str) -> None:
     text = re.sub(r"0x[0-9a-f]+", "ADDRESS", plan.describe())
     file = HERE / "plans" / f"{name}.txt"
     if os.environ.get("GOLDEN") == "write":
+        file.parent.mkdir(exist_ok=True)
         file.write_text(text)
     assert file.read_text() == text
 

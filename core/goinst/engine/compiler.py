@@ -45,10 +45,8 @@ class Compiler:
         self._words, self._answer = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
         write = self._answer.fileno()
         try:
-            # A shell moves the file to descriptor 3, without preexec_fn, which is not safe beside threads.
             self._child = subprocess.Popen(
-                ["/bin/sh", "-c", f'exec 3>&{write} {write}>&-; exec "$@"', "sh", sys.executable, "-m",
-                 "goinst.engine.compiler_child"],
+                [sys.executable, "-m", "goinst.engine.compiler_child", str(write)],
                 stdin=subprocess.PIPE,
                 stdout=self._words,
                 stderr=self._words,
@@ -158,6 +156,6 @@ def blame(detail: str, names: tuple[str, ...]) -> str | None:
             if line.lstrip("./").startswith(f"{name}/") or f" {name}/" in line:
                 return name
     for name in names:
-        if f"{name}_" in detail:
+        if re.search(rf"(?<![a-z0-9]){re.escape(name)}_", detail):
             return name
     return None

@@ -1,6 +1,7 @@
 """The compile child: `python -m goinst.engine.compiler_child`. The only module that imports bcc.
 
-It reads one msgpack map ``{"source", "flags", "include"}`` from standard input and writes one to descriptor 3:
+It reads one msgpack map ``{"source", "flags", "include"}`` from standard input and writes one to the descriptor
+that its argument names:
 ``{"maps", "programs"}``, or ``{"error"}``. What clang and LLVM say goes to standard error, which the parent keeps; if
 LLVM aborts or exits, that is all there is.
 """
@@ -45,7 +46,7 @@ def main() -> None:
             name = lib.bpf_function_name(module, number)
             programs[name.decode()] = relocate(compiled.dump_func(name), index)
         answer = {"maps": maps, "programs": programs}
-    with os.fdopen(3, "wb") as out:
+    with os.fdopen(int(sys.argv[1]), "wb") as out:
         out.write(msgpack.packb(answer))
     # Skip the interpreter's and BCC's clean-up (it wants tracefs): the kernel closes what is open.
     os._exit(0)
