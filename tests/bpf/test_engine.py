@@ -10,8 +10,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import gobuild
 import pytest
+
+import gobuild
 from goinst import Column, Fragment, Probe, Protocol, Record, Site, Tail
 from goinst.engine import sys as kernel
 from goinst.engine.build import Built, build
@@ -156,8 +157,9 @@ def test_operations_that_are_evicted_are_counted(ping: Path) -> None:
 BAD_C = "PROBE(bad_serve)\n{\n    return no_such_function(1);\n}\n"
 BAD_POINTER = """PROBE(bad_serve)
 {
-    u64 address = ARG(bad_serve, req);
-    return *(u64 *)address;
+    u32 index = 0;
+    u64 *value = goinst_counters.lookup(&index);
+    return *value;
 }
 """
 BAD_STACK = """PROBE(bad_serve)

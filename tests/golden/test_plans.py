@@ -7,8 +7,9 @@ import os
 import re
 from pathlib import Path
 
-import gobuild
 import pytest
+
+import gobuild
 from goinst.engine.plan import make_plan
 from goinst.golang.facts import Facts
 from goinst.plugin.manager import PluginSet
