@@ -191,13 +191,15 @@ static __always_inline struct goinst_operation *goinst_operation_around(const st
     return around;
 }
 
-/* Begins an operation of record `type` that is known by an address and a number below 2^31. */
+/* Begins an operation of record `type` that is known by an address and a number below 2^31; `inherit` as above. */
 static __always_inline struct goinst_operation *goinst_operation_begin_keyed(struct goinst_hit *hit, u16 type,
-                                                                             u64 address, u32 number)
+                                                                             int inherit, u64 address, u32 number)
 {
     struct goinst_operation *parent = goinst_operation_around(hit), *op;
     struct goinst_operation_key key = {};
 
+    if (!parent && inherit)
+        parent = goinst_operation_ancestor(hit);
     goinst_operation_key_of(&key, hit, address, number);
     op = goinst_operation_make(&key);
     if (!op)
@@ -260,6 +262,26 @@ static __always_inline struct goinst_operation *goinst_operation_find(const stru
             break;
     }
     return found;
+}
+
+/* The last operation of record `type` that ended on the goroutine of the hit, if nothing took its place. */
+static __always_inline struct goinst_operation *goinst_operation_last(const struct goinst_hit *hit, u16 type)
+{
+    struct goinst_operation_key key = {};
+    struct goinst_operation *op;
+
+    key.g = hit->g;
+    key.tgid = hit->tgid;
+#pragma unroll
+    for (u32 level = 0; level < GOINST_LEVELS; level++) {
+        key.level = level;
+        op = goinst_operations.lookup(&key);
+        if (!op)
+            break;
+        if (op->state == GOINST_ENDED && op->head.type == type && op->goid == goinst_goid(hit))
+            return op;
+    }
+    return 0;
 }
 
 /* Ends the operation and sends it with the first `size` bytes of its payload; `full` is the counter for a full ring. */

@@ -196,15 +196,25 @@ static __always_inline struct {name} *{name}_current(struct goinst_hit *hit)
     struct goinst_operation *op = goinst_operation_find(hit, {layout.type});
     return op ? (struct {name} *)op->payload : 0;
 }}
+static __always_inline struct {name} *{name}_last(struct goinst_hit *hit)
+{{
+    struct goinst_operation *op = goinst_operation_last(hit, {layout.type});
+    return op ? (struct {name} *)op->payload : 0;
+}}
 static __always_inline struct {name} *{name}_begin_keyed(struct goinst_hit *hit, u64 address, u32 number)
 {{
-    struct goinst_operation *op = goinst_operation_begin_keyed(hit, {layout.type}, address, number);
+    struct goinst_operation *op = goinst_operation_begin_keyed(
+        hit, {layout.type}, {int(layout.record.kind != "server")}, address, number);
     return op ? (struct {name} *)op->payload : 0;
 }}
 static __always_inline struct {name} *{name}_find_keyed(struct goinst_hit *hit, u64 address, u32 number)
 {{
     struct goinst_operation *op = goinst_operation_find_keyed(hit, {layout.type}, address, number);
     return op ? (struct {name} *)op->payload : 0;
+}}
+static __always_inline void {name}_forget_keyed(struct goinst_hit *hit, u64 address, u32 number)
+{{
+    goinst_operation_forget(hit, address, number);
 }}
 static __always_inline struct goinst_operation *{name}_operation(struct {name} *record)
 {{
