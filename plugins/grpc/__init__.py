@@ -1,0 +1,213 @@
+"""grpc-go: a span for each RPC that a server handles and for each that a client makes."""
+
+from __future__ import annotations
+
+from goinst.plugins.grpc.decode import decode_client, decode_server
+
+from goinst import Column, Field, Fragment, Probe, Protocol, Record, Site, Type
+
+__all__ = ["PROTOCOL"]
+
+_GRPC = "google.golang.org/grpc"
+_TRANSPORT = f"{_GRPC}/internal/transport"
+_STATUS = f"{_GRPC}/internal/status"
+_SERVER = f"{_TRANSPORT}.http2Server"
+_HANDLER = f"{_TRANSPORT}.serverHandlerTransport"
+_CLIENT = f"{_TRANSPORT}.http2Client"
+_STREAM = f"{_TRANSPORT}.Stream"
+_SERVER_STREAM = f"{_TRANSPORT}.ServerStream"
+_CLIENT_STREAM = f"{_TRANSPORT}.ClientStream"
+_CALL = f"{_GRPC}.clientStream"
+_ATTEMPT = f"{_GRPC}.csAttempt"
+_DESC = f"{_GRPC}.StreamDesc"
+_PROTO = "google.golang.org/genproto/googleapis/rpc/status.Status"
+_MAP = "internal/runtime/maps.Map"
+
+
+def _write_status(transport: str) -> tuple[Site, ...]:
+    # grpc 1.69 made it private, with ServerStream in place of Stream
+    arguments = f"t *{_TRANSPORT}.{transport}, s *{_STREAM}, st *{_STATUS}.Status"
+    return tuple(Site(f"{_TRANSPORT}.(*{transport}).{name}", arguments) for name in ("writeStatus", "WriteStatus"))
+
+
+_ADDRESSES = (
+    Column("peer_kind", "u8"),
+    Column("peer_length", "u8"),
+    Column("local_kind", "u8"),
+    Column("local_length", "u8"),
+    Column("peer_port", "u16"),
+    Column("local_port", "u16"),
+    Column("peer", "bytes", 48),
+    Column("local", "bytes", 48),
+)
+_STATUS_COLUMNS = (
+    Column("deadline_wall", "u64"),
+    Column("deadline_ext", "i64"),
+    Column("code", "u32"),
+    Column("message_length", "u32"),
+    Column("message_copied", "u32"),
+    Column("stream_id", "u32"),
+    Column("method_length", "u16"),
+    Column("flags", "u8"),
+    Column("authority_length", "u8"),
+    Column("encoding_length", "u8"),
+    Column("agent_length", "u8"),
+    Column("context_length", "u8"),
+)
+
+PROTOCOL = Protocol(
+    name="grpc",
+    summary="RPCs of grpc-go servers and clients",
+    hits="2 emulated hits an RPC on the server, 2 on the client (and 1 for each retry)",
+    fragments=(Fragment("grpc.bpf.c", package="goinst.plugins.grpc"),),
+    fields={
+        # the stream: of its own type up to grpc 1.68, then behind a pointer, then (1.77) inside
+        "STREAM_ID": Field(_STREAM, "id"),
+        "STREAM_METHOD": Field(_STREAM, "method"),
+        "STREAM_CTX": Field(_STREAM, "ctx"),
+        "STREAM_ENCODING": Field(_STREAM, "recvCompress"),
+        "SERVER_STREAM": Field(_SERVER_STREAM, "Stream", optional=True),
+        "SERVER_STREAM_INSIDE": Field(_SERVER_STREAM, "Stream.id", optional=True),
+        "CLIENT_STREAM": Field(_CLIENT_STREAM, "Stream", optional=True),
+        "CLIENT_STREAM_INSIDE": Field(_CLIENT_STREAM, "Stream.id", optional=True),
+        # connections
+        "SERVER_PEER": Field(_SERVER, "peer.Addr", optional=True, alternatives=((_SERVER, "remoteAddr"),)),
+        "SERVER_LOCAL": Field(_SERVER, "peer.LocalAddr", optional=True, alternatives=((_SERVER, "localAddr"),)),
+        "SERVER_AUTH": Field(_SERVER, "peer.AuthInfo", optional=True, alternatives=((_SERVER, "authInfo"),)),
+        "HANDLER_REQUEST": Field(_HANDLER, "req", optional=True),
+        "REQUEST_REMOTE": Field("net/http.Request", "RemoteAddr", optional=True),
+        "CLIENT_PEER": Field(_CLIENT, "remoteAddr", optional=True),
+        "CLIENT_LOCAL": Field(_CLIENT, "localAddr", optional=True),
+        "CLIENT_AUTH": Field(_CLIENT, "authInfo", optional=True),
+        "TCPADDR_IP": Field("net.TCPAddr", "IP", optional=True),
+        "TCPADDR_PORT": Field("net.TCPAddr", "Port", optional=True),
+        "UNIXADDR_NAME": Field("net.UnixAddr", "Name", optional=True),
+        # status
+        "STATUS_PROTO": Field(f"{_STATUS}.Status", "s"),
+        "ERROR_STATUS": Field(f"{_STATUS}.Error", "s", optional=True),
+        "PROTO_CODE": Field(_PROTO, "Code"),
+        "PROTO_MESSAGE": Field(_PROTO, "Message"),
+        # the client's call
+        "CALL_HEADER": Field(_CALL, "callHdr", optional=True),
+        "CALL_DESC": Field(_CALL, "desc", optional=True),
+        "CALL_CTX": Field(_CALL, "ctx", optional=True),
+        "CALL_ATTEMPT": Field(_CALL, "attempt", optional=True),
+        "CALL_FIRST": Field(_CALL, "firstAttempt", optional=True),
+        "CALL_FINISHED": Field(_CALL, "finished", optional=True),
+        "HEADER_HOST": Field(f"{_TRANSPORT}.CallHdr", "Host", optional=True),
+        "HEADER_METHOD": Field(f"{_TRANSPORT}.CallHdr", "Method", optional=True),
+        "HEADER_ENCODING": Field(f"{_TRANSPORT}.CallHdr", "SendCompress", optional=True),
+        "ATTEMPT_TRANSPORT": Field(_ATTEMPT, "transport", optional=True, alternatives=((_ATTEMPT, "t"),)),
+        "ATTEMPT_STREAM": Field(_ATTEMPT, "transportStream", optional=True, alternatives=((_ATTEMPT, "s"),)),
+        "DESC_SERVER": Field(_DESC, "ServerStreams", optional=True),
+        "DESC_CLIENT": Field(_DESC, "ClientStreams", optional=True),
+        # contexts
+        "VALUE_KEY": Field("context.valueCtx", "key"),
+        "VALUE_VALUE": Field("context.valueCtx", "val"),
+        "TIMER_DEADLINE": Field("context.timerCtx", "deadline", optional=True),
+        # metadata.MD is a map[string][]string: of Go 1.24, or of the time before
+        "MAP_DIRECTORY": Field(_MAP, "dirPtr", optional=True),
+        "MAP_LENGTH": Field(_MAP, "dirLen", optional=True),
+        "TABLE_GROUPS": Field("internal/runtime/maps.table", "groups.data", optional=True),
+        "TABLE_MASK": Field("internal/runtime/maps.table", "groups.lengthMask", optional=True),
+        "GROUP_SLOTS": Field("map.group[string][]string", "slots", optional=True),
+        "HMAP_B": Field("runtime.hmap", "B", optional=True),
+        "HMAP_BUCKETS": Field("runtime.hmap", "buckets", optional=True),
+    },
+    types={
+        "T_SERVER": Type(f"*{_SERVER}"),
+        "T_HANDLER": Type(f"*{_HANDLER}"),
+        "T_CLIENT": Type(f"*{_CLIENT}"),
+        "T_TCP_ADDR": Type("*net.TCPAddr"),
+        "T_UNIX_ADDR": Type("*net.UnixAddr"),
+        "T_TLS_INFO": Type(f"{_GRPC}/credentials.TLSInfo"),
+        "T_VALUE_CTX": Type("*context.valueCtx"),
+        "T_CANCEL_CTX": Type("*context.cancelCtx"),
+        "T_TIMER_CTX": Type("*context.timerCtx"),
+        "T_INCOMING": Type(f"{_GRPC}/metadata.mdIncomingKey"),
+        "T_STATUS_ERROR": Type(f"*{_STATUS}.Error"),
+        "T_TEXT_ERROR": Type("*errors.errorString"),
+        "T_DEADLINE_ERROR": Type("context.deadlineExceededError"),
+    },
+    probes=(
+        Probe(
+            "grpc_serve",
+            (Site(f"{_GRPC}.(*Server).handleStream", f"s *{_GRPC}.Server, t interface{{}}, stream *{_STREAM}"),),
+            optional=True,
+            lost="no spans of RPCs that are served",
+        ),
+        Probe(
+            "grpc_status",
+            _write_status("http2Server"),
+            optional=True,
+            closes=True,
+            lost="no spans of RPCs that are served",
+        ),
+        Probe(
+            "grpc_handler_status",
+            _write_status("serverHandlerTransport"),
+            optional=True,
+            closes=True,
+            lost="no spans of RPCs that are served through net/http",
+        ),
+        Probe(
+            "grpc_crash",
+            (Site("runtime.fatalpanic", "msgs *runtime._panic"),),
+            optional=True,
+            closes=True,
+            lost="no span of the RPC whose handler's panic ended the process",
+        ),
+        Probe(
+            "grpc_attempt",
+            (Site(f"{_GRPC}.(*clientStream).newAttemptLocked", f"cs *{_CALL}"),),
+            optional=True,
+            lost="no spans of RPCs that are made",
+        ),
+        Probe(
+            "grpc_finish",
+            (Site(f"{_GRPC}.(*clientStream).finish", f"cs *{_CALL}, err error"),),
+            optional=True,
+            closes=True,
+            lost="no spans of RPCs that are made",
+        ),
+    ),
+    records=(
+        Record(
+            "grpc_server",
+            role="operation",
+            kind="server",
+            decode=decode_server,
+            columns=(
+                Column("stream", "u64"),
+                *_STATUS_COLUMNS,
+                *_ADDRESSES,
+                Column("authority", "bytes", 64),
+                Column("encoding", "bytes", 16),
+                Column("agent", "bytes", 64),
+                Column("context", "bytes", 56),
+                Column("method", "bytes", 128),
+                Column("tail", "bytes", 336),
+            ),
+        ),
+        Record(
+            "grpc_client",
+            role="operation",
+            kind="client",
+            decode=decode_client,
+            columns=(
+                Column("attempts", "u32"),
+                Column("error", "u8"),
+                Column("kind", "u8"),
+                *_STATUS_COLUMNS,
+                *_ADDRESSES,
+                Column("authority", "bytes", 64),
+                Column("encoding", "bytes", 16),
+                Column("method", "bytes", 128),
+                Column("tail", "bytes", 256),
+            ),
+        ),
+    ),
+    losses={
+        "began_unseen": "an RPC ended whose beginning was not seen (it began before goinst, or was evicted)",
+    },
+)

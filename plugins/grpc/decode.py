@@ -1,0 +1,210 @@
+"""From grpc_server and grpc_client records to RPC spans (OpenTelemetry semantic conventions for gRPC)."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from goinst import DecodeContext, Span
+
+__all__ = ["CODES", "decode_client", "decode_server"]
+
+TLS, CRASHED, METADATA_CUT, DEADLINE, SERVED_BY_HTTP = 1, 2, 4, 8, 16
+_TCP, _UNIX, _TEXT = 1, 2, 3
+_NO_ERROR, _STATUS_ERROR, _TEXT_ERROR, _DEADLINE_ERROR = 0, 1, 2, 3
+
+CODES = (
+    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+    "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+    "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+)  # fmt: skip
+"""Names of gRPC's status codes, by number."""
+
+_CANCELLED, _UNKNOWN, _DEADLINE_EXCEEDED, _UNAVAILABLE = 1, 2, 4, 14
+# a server's other codes are its client's doing (semantic conventions for gRPC, "gRPC Status")
+_SERVER_ERRORS = frozenset({2, 4, 12, 13, 14, 15})
+_KINDS = ("unary", "client_stream", "server_stream", "bidi_stream")
+
+# time.Time (time/time.go): with this bit in wall, wall has 33 bits of seconds since 1885 and 30 of nanoseconds and
+# ext is the monotonic clock; without it, ext is seconds since year 1
+_HAS_MONOTONIC = 1 << 63
+_UNIX_TO_1885 = 59_453_308_800 - 62_135_596_800
+_UNIX_TO_YEAR_1 = -62_135_596_800
+_LONGEST_NS = 10**18
+
+
+def decode_server(values: Any, span: Span, context: DecodeContext) -> None:  # noqa: ARG001
+    """Fill in the span of an RPC that was served. Nothing in ``values`` is trusted."""
+    attributes = span.attributes
+    _method(values, span)
+    _addresses(values, attributes)
+    if values.local_kind == _TCP:
+        attributes["server.address"] = attributes.get("network.local.address")
+        attributes["server.port"] = values.local_port
+    if "network.peer.address" in attributes:
+        attributes["client.address"] = attributes["network.peer.address"]
+        if "network.peer.port" in attributes:
+            attributes["client.port"] = attributes["network.peer.port"]
+    authority = _text(values.authority, values.authority_length)
+    if authority:
+        attributes["goinst.grpc.authority"] = authority
+    agent = _text(values.agent, values.agent_length)
+    if agent:
+        attributes["user_agent.original"] = agent
+    _common(values, span)
+    if values.flags & SERVED_BY_HTTP:
+        attributes["goinst.grpc.transport"] = "net/http"
+    if values.flags & METADATA_CUT:
+        span.truncated.append("goinst.grpc.metadata")
+    if values.flags & CRASHED:
+        attributes["error.type"] = "panic"
+        span.status = "error"
+        span.status_message = "the handler panicked and the process ended"
+    else:
+        _status(values.code, values, span, failed=values.code in _SERVER_ERRORS)
+    _trace_parent(_text(values.context, values.context_length), span)
+
+
+def decode_client(values: Any, span: Span, context: DecodeContext) -> None:  # noqa: ARG001
+    """Fill in the span of an RPC that was made. Nothing in ``values`` is trusted."""
+    attributes = span.attributes
+    _method(values, span)
+    _addresses(values, attributes)
+    authority = _text(values.authority, values.authority_length)
+    if authority:
+        attributes["goinst.grpc.authority"] = authority
+        host, port = _host_port(authority)
+        attributes["server.address"] = host
+        if port is not None:
+            attributes["server.port"] = port
+    attributes["goinst.grpc.kind"] = _KINDS[values.kind & 3]
+    if values.attempts > 1:
+        attributes["goinst.grpc.attempts"] = values.attempts
+    _common(values, span)
+    _status(_client_code(values), values, span, failed=True)
+
+
+def _client_code(values: Any) -> int:
+    """The code that the caller sees (grpc's toRPCErr, rpc_util.go)."""
+    error = values.error
+    if error == _NO_ERROR:
+        return 0
+    if error == _STATUS_ERROR:
+        return int(values.code)
+    if error == _DEADLINE_ERROR:
+        return _DEADLINE_EXCEEDED
+    if error == _TEXT_ERROR:
+        text = values.tail[: values.message_copied]
+        if text == b"EOF":
+            return 0  # how a stream that went well ends
+        if text == b"context canceled":
+            return _CANCELLED
+    return _UNKNOWN
+
+
+def _method(values: Any, span: Span) -> None:
+    """rpc.service and rpc.method from ``/package.Service/Method``."""
+    attributes = span.attributes
+    attributes["rpc.system"] = "grpc"
+    full = _text(values.method, values.method_length)
+    if values.method_length > len(values.method):
+        span.truncated.append("rpc.method")
+    service, slash, method = full.removeprefix("/").rpartition("/")
+    if slash:
+        attributes["rpc.service"] = service
+        attributes["rpc.method"] = method
+        span.name = f"{service}/{method}"
+    else:
+        span.name = full or "grpc"
+
+
+def _common(values: Any, span: Span) -> None:
+    attributes = span.attributes
+    if values.stream_id:
+        attributes["goinst.grpc.stream_id"] = values.stream_id
+    encoding = _text(values.encoding, values.encoding_length)
+    if encoding:
+        attributes["goinst.grpc.encoding"] = encoding
+    if values.flags & TLS:
+        attributes["goinst.grpc.tls"] = True
+    if values.flags & DEADLINE:
+        left = _unix_ns(values.deadline_wall, values.deadline_ext) - span.start_ns
+        if abs(left) < _LONGEST_NS:
+            attributes["goinst.grpc.timeout_ns"] = left
+
+
+def _unix_ns(wall: int, ext: int) -> int:
+    nanoseconds = wall & ((1 << 30) - 1)
+    seconds = (wall << 1 & (1 << 64) - 1) >> 31
+    unix = seconds + _UNIX_TO_1885 if wall & _HAS_MONOTONIC else ext + _UNIX_TO_YEAR_1
+    return unix * 1_000_000_000 + nanoseconds
+
+
+def _status(code: int, values: Any, span: Span, *, failed: bool) -> None:
+    attributes = span.attributes
+    attributes["rpc.grpc.status_code"] = code
+    name = CODES[code] if 0 <= code < len(CODES) else f"CODE({code})"
+    attributes["goinst.grpc.status"] = name
+    if not code:
+        return
+    message = values.tail[: values.message_copied].decode("utf-8", "replace")
+    if message:
+        attributes["goinst.grpc.status_message"] = message
+        if values.message_length > values.message_copied:
+            span.truncated.append("goinst.grpc.status_message")
+    if failed:
+        attributes["error.type"] = name
+        span.status = "error"
+        span.status_message = message
+
+
+def _text(data: bytes, length: int) -> str:
+    return data[:length].decode("utf-8", "replace") if length else ""
+
+
+def _addresses(values: Any, attributes: dict[str, Any]) -> None:
+    for side in ("peer", "local"):
+        kind = getattr(values, f"{side}_kind")
+        data = getattr(values, side)[: getattr(values, f"{side}_length")]
+        if kind == _TCP:
+            address = _ip(data)
+            attributes["network.transport"] = "tcp"
+            attributes["network.type"] = "ipv6" if ":" in address else "ipv4"
+            attributes[f"network.{side}.address"] = address
+            attributes[f"network.{side}.port"] = getattr(values, f"{side}_port")
+        elif kind == _UNIX:
+            attributes["network.transport"] = "unix"
+            if data:
+                attributes[f"network.{side}.address"] = data.decode("utf-8", "replace")
+        elif kind == _TEXT:
+            host, port = _host_port(data.decode("utf-8", "replace"))
+            attributes[f"network.{side}.address"] = host
+            if port is not None:
+                attributes[f"network.{side}.port"] = port
+
+
+def _ip(data: bytes) -> str:
+    if len(data) not in (4, 16):
+        return ""
+    address = ipaddress.ip_address(data)
+    mapped = getattr(address, "ipv4_mapped", None)  # Go keeps IPv4 addresses in 16 bytes
+    return str(mapped or address)
+
+
+def _host_port(text: str) -> tuple[str, int | None]:
+    host, colon, port = text.rpartition(":")
+    if colon and port.isascii() and port.isdigit() and (":" not in host or host.startswith("[")):
+        return host.strip("[]"), int(port)
+    return text.strip("[]"), None
+
+
+def _trace_parent(value: str, span: Span) -> None:
+    """Take over the caller's trace (W3C Trace Context, section 3.2); a malformed value is as if it were not there."""
+    parts = value.split("-")
+    if len(parts) < 4 or [len(part) for part in parts[:4]] != [2, 32, 16, 2] or parts[0] == "ff":
+        return
+    if (parts[0] == "00" and len(parts) != 4) or not set("".join(parts[:4])) <= set("0123456789abcdef"):
+        return
+    trace, parent = int(parts[1], 16), int(parts[2], 16)
+    if trace and parent:
+        span.trace_id, span.parent_span_id = trace, parent

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* grpc-go: two hits an RPC on either side.
+ *
+ * Server: (*Server).handleStream runs on the stream's own goroutine (server.go) and calls the handler; every way out of
+ * it writes a status. Client: (*clientStream).newAttemptLocked is the first thing that is done with a call, on the
+ * goroutine that makes it; (*clientStream).finish the last, on whichever goroutine comes first, and again when
+ * another one comes later. So calls are known by their address.
+ */
+
+#define GRPC_TLS 1
+#define GRPC_CRASHED 2
+#define GRPC_METADATA_CUT 4
+#define GRPC_DEADLINE 8
+#define GRPC_SERVED_BY_HTTP 16
+
+/* what an address is */
+#define GRPC_UNKNOWN 0
+#define GRPC_TCP 1
+#define GRPC_UNIX 2
+#define GRPC_TEXT 3
+
+/* what the error of a finished call is */
+#define GRPC_NO_ERROR 0
+#define GRPC_STATUS_ERROR 1
+#define GRPC_TEXT_ERROR 2
+#define GRPC_DEADLINE_ERROR 3
+#define GRPC_OTHER_ERROR 4
+
+#define GRPC_CONTEXTS 10
+
+struct grpc_pair {
+    u64 first;
+    u64 second;
+};
+
+static __always_inline struct grpc_pair grpc_pair_at(u64 address)
+{
+    struct grpc_pair pair = {};
+    bpf_probe_read_user(&pair, sizeof(pair), (void *)address);
+    return pair;
+}
+
+/* A Go string stored at an address: its length goes to `length`, which is of the size that the record has for it. */
+#define grpc_string(destination, length, address)                                                                     \
+    ({                                                                                                               \
+        struct grpc_pair grpc_s = grpc_pair_at(address);                                                             \
+        length = go_copy(destination, sizeof(destination), grpc_s.first, grpc_s.second);                             \
+        grpc_s.second;                                                                                               \
+    })
+
+/* A net.Addr stored at an address: TCP and Unix sockets are known, what else implements it is not. */
+#define grpc_address(kind, length, port, destination, address)                                                       \
+    do {                                                                                                             \
+        struct grpc_pair grpc_a = grpc_pair_at(address);                                                             \
+        u32 grpc_h = go_type_hash(grpc_a.first);                                                                     \
+        if (T_TCP_ADDR && grpc_h == T_TCP_ADDR) {                                                                    \
+            struct grpc_pair grpc_ip = grpc_pair_at(grpc_a.second + TCPADDR_IP);                                     \
+            kind = GRPC_TCP;                                                                                         \
+            port = go_u32(grpc_a.second + TCPADDR_PORT);                                                             \
+            length = go_copy(destination, 16, grpc_ip.first, grpc_ip.second);                                        \
+        } else if (T_UNIX_ADDR && grpc_h == T_UNIX_ADDR) {                                                           \
+            kind = GRPC_UNIX;                                                                                        \
+            grpc_string(destination, length, grpc_a.second + UNIXADDR_NAME);                                         \
+        }                                                                                                            \
+    } while (0)
+
+#if !defined(TCPADDR_IP) || !defined(TCPADDR_PORT)
+#undef T_TCP_ADDR
+#define T_TCP_ADDR 0
+#define TCPADDR_IP 0
+#define TCPADDR_PORT 0
+#endif
+#ifndef UNIXADDR_NAME
+#undef T_UNIX_ADDR
+#define T_UNIX_ADDR 0
+#define UNIXADDR_NAME 0
+#endif
+
+/* transport.Stream of the stream that grpc hands around: itself, behind a pointer, or inside it */
+static __always_inline u64 grpc_stream(u64 stream)
+{
+#if defined(SERVER_STREAM_INSIDE)
+    return stream + SERVER_STREAM;
+#elif defined(SERVER_STREAM)
+    return go_word(stream + SERVER_STREAM);
+#else
+    return stream;
+#endif
+}
+
+static __always_inline u64 grpc_client_stream(u64 stream)
+{
+#if defined(CLIENT_STREAM_INSIDE)
+    return stream + CLIENT_STREAM;
+#elif defined(CLIENT_STREAM)
+    return go_word(stream + CLIENT_STREAM);
+#else
+    return stream;
+#endif
+}
+
+struct grpc_context {
+    u64 wall; /* the deadline, as time.Time has it */
+    u64 ext;
+    u64 metadata; /* the map of what came in */
+    u32 found;    /* a deadline was there */
+};
+
+/* Looks through a context and what it is derived from: for the deadline, and on a server for the incoming metadata.
+ * The server's is made of what has no deadline above its own. */
+static __always_inline void grpc_look_through(struct grpc_context *found, u64 type, u64 data, int server)
+{
+    struct grpc_pair parent, value;
+    u32 hash;
+
+#pragma unroll
+    for (u32 i = 0; i < GRPC_CONTEXTS; i++) {
+        hash = go_type_hash(type);
+        if (!hash)
+            break;
+        if (hash == T_VALUE_CTX) {
+            if (server && !found->metadata && go_type_hash(go_word(data + VALUE_KEY)) == T_INCOMING)
+                found->metadata = go_word(data + VALUE_VALUE + 8);
+#ifdef TIMER_DEADLINE
+        } else if (hash == T_TIMER_CTX) {
+            value = grpc_pair_at(data + TIMER_DEADLINE);
+            found->wall = value.first;
+            found->ext = value.second;
+            found->found = 1;
+            break;
+#endif
+        } else if (hash != T_CANCEL_CTX || server) {
+            break;
+        }
+        /* all of them begin with the context that they were made of (context/context.go) */
+        parent = grpc_pair_at(data);
+        type = parent.first;
+        data = parent.second;
+    }
+}
+
+/* Metadata is map[string][]string. Eight entries are together: in a group (Go 1.24: control bytes, then keys and
+ * values in turn) or in a bucket (tops of the hashes, then the keys, then the values). */
+#if defined(MAP_DIRECTORY) && defined(MAP_LENGTH) && defined(TABLE_GROUPS) && defined(TABLE_MASK)
+#define GRPC_GROUP_SIZE 328
+#define GRPC_IS_FULL(control) (!((control) & 0x80))
+#ifdef GROUP_SLOTS
+#define GRPC_KEY(i) (8 + 40 * (i))
+#define GRPC_VALUE(i) (8 + 40 * (i) + 16)
+#else /* GOEXPERIMENT=mapsplitgroup */
+#define GRPC_KEY(i) (8 + 16 * (i))
+#define GRPC_VALUE(i) (8 + 128 + 24 * (i))
+#endif
+#elif defined(HMAP_B) && defined(HMAP_BUCKETS)
+#define GRPC_GROUP_SIZE 336 /* with the pointer to the overflow bucket */
+#define GRPC_IS_FULL(control) ((control) >= 5)
+#define GRPC_KEY(i) (8 + 16 * (i))
+#define GRPC_VALUE(i) (8 + 128 + 24 * (i))
+#endif
+
+#ifdef GRPC_GROUP_SIZE
+struct grpc_metadata {
+    u64 authority; /* addresses of the values */
+    u64 agent;
+    u64 context;
+};
+
+/* tail of the record is where the group is copied to: nothing else is in there yet */
+static __always_inline void grpc_group(struct grpc_server *r, struct grpc_metadata *found, u64 group)
+{
+    if (bpf_probe_read_user(r->tail, 328, (void *)group) != 0) {
+        /* the page behind it may never have been touched: all there is still zero, as what was not read is now */
+        if (!go_copy(r->tail, 328, group, 4096 - (group & 4095)))
+            return;
+    }
+#pragma unroll
+    for (u32 i = 0; i < 8; i++) {
+        u64 length = *(u64 *)(r->tail + GRPC_KEY(i) + 8), value;
+        u32 start;
+
+        if (!GRPC_IS_FULL((u8)r->tail[i]) || (length != 10 && length != 11))
+            continue;
+        start = go_u32(*(u64 *)(r->tail + GRPC_KEY(i)));
+        value = *(u64 *)(r->tail + GRPC_VALUE(i));
+        if (length == 10 && start == 0x7475613a) /* ":authority" */
+            found->authority = value;
+        else if (length == 10 && start == 0x72657375) /* "user-agent" */
+            found->agent = value;
+        else if (length == 11 && start == 0x63617274) /* "traceparent" */
+            found->context = value;
+    }
+}
+
+static __always_inline void grpc_read_metadata(struct grpc_server *r, u64 map)
+{
+    struct grpc_metadata found = {};
+    u64 group, groups = 1;
+
+#ifdef MAP_DIRECTORY
+    struct grpc_pair place;
+    u64 tables = go_word(map + MAP_LENGTH);
+    group = go_word(map + MAP_DIRECTORY);
+    if (tables) {
+        group = go_word(group);
+        place = grpc_pair_at(group + TABLE_GROUPS);
+        group = place.first;
+        groups = go_word(go_word(go_word(map + MAP_DIRECTORY)) + TABLE_MASK) + 1;
+        if (tables > 1)
+            r->flags |= GRPC_METADATA_CUT;
+    }
+#else
+    group = go_word(map + HMAP_BUCKETS);
+    groups = 1UL << (go_byte(map + HMAP_B) & 31);
+#endif
+    grpc_group(r, &found, group);
+    if (groups > 1)
+        grpc_group(r, &found, group + GRPC_GROUP_SIZE);
+    if (groups > 2)
+        r->flags |= GRPC_METADATA_CUT;
+    if (found.authority)
+        grpc_string(r->authority, r->authority_length, found.authority);
+    if (found.agent)
+        grpc_string(r->agent, r->agent_length, found.agent);
+    if (found.context)
+        grpc_string(r->context, r->context_length, found.context);
+}
+#endif
+
+/* func (s *Server) handleStream(t transport.ServerTransport, stream *transport.ServerStream) */
+PROBE(grpc_serve)
+{
+    u64 transport = ARG(grpc_serve, t_data), stream = ARG(grpc_serve, stream);
+    u32 kind = go_type_hash(ARG(grpc_serve, t_type));
+    struct grpc_server *r = grpc_server_begin(hit);
+    struct grpc_context context = {};
+    struct grpc_pair pair;
+
+    if (!r)
+        return 0;
+    r->stream = stream;
+    r->flags = 0;
+    r->peer_kind = 0;
+    r->local_kind = 0;
+    r->peer_length = 0;
+    r->local_length = 0;
+    r->authority_length = 0;
+    r->agent_length = 0;
+    r->context_length = 0;
+    r->code = 0;
+    r->message_length = 0;
+    r->message_copied = 0;
+
+    stream = grpc_stream(stream);
+    r->stream_id = go_u32(stream + STREAM_ID);
+    r->method_length = grpc_string(r->method, r->method_length, stream + STREAM_METHOD);
+    grpc_string(r->encoding, r->encoding_length, stream + STREAM_ENCODING);
+    pair = grpc_pair_at(stream + STREAM_CTX);
+    grpc_look_through(&context, pair.first, pair.second, 1);
+    if (context.found)
+        r->flags |= GRPC_DEADLINE;
+    r->deadline_wall = context.wall;
+    r->deadline_ext = context.ext;
+#ifdef GRPC_GROUP_SIZE
+    if (context.metadata)
+        grpc_read_metadata(r, context.metadata);
+#endif
+#if defined(SERVER_PEER) && defined(SERVER_LOCAL)
+    if (T_SERVER && kind == T_SERVER) {
+        grpc_address(r->peer_kind, r->peer_length, r->peer_port, r->peer, transport + SERVER_PEER);
+        grpc_address(r->local_kind, r->local_length, r->local_port, r->local, transport + SERVER_LOCAL);
+#ifdef SERVER_AUTH
+        if (T_TLS_INFO && go_type_hash(go_word(transport + SERVER_AUTH)) == T_TLS_INFO)
+            r->flags |= GRPC_TLS;
+#endif
+    }
+#endif
+#if defined(HANDLER_REQUEST) && defined(REQUEST_REMOTE)
+    if (T_HANDLER && kind == T_HANDLER) {
+        r->flags |= GRPC_SERVED_BY_HTTP;
+        r->peer_kind = GRPC_TEXT;
+        grpc_string(r->peer, r->peer_length, go_word(transport + HANDLER_REQUEST) + REQUEST_REMOTE);
+    }
+#endif
+    return 0;
+}
+
+static __always_inline int grpc_served(struct goinst_hit *hit, u64 stream, u64 status)
+{
+    struct grpc_server *r = grpc_server_current(hit);
+    struct grpc_pair message;
+    u64 proto;
+
+    if (!r || r->stream != stream) {
+        /* a stream that its client gave up gets a second status */
+        r = grpc_server_last(hit);
+        if (!r || r->stream != stream)
+            LOSS(began_unseen);
+        return 0;
+    }
+    proto = go_word(status + STATUS_PROTO);
+    r->code = go_u32(proto + PROTO_CODE);
+    if (r->code) {
+        message = grpc_pair_at(proto + PROTO_MESSAGE);
+        r->message_length = message.second;
+        r->message_copied = go_copy(r->tail, sizeof(r->tail), message.first, message.second);
+    }
+    grpc_server_end(r, r->message_copied);
+    return 0;
+}
+
+/* func (t *http2Server) writeStatus(s *ServerStream, st *status.Status) error */
+PROBE(grpc_status)
+{
+    return grpc_served(hit, ARG(grpc_status, s), ARG(grpc_status, st));
+}
+
+/* func (ht *serverHandlerTransport) writeStatus(s *ServerStream, st *status.Status) error */
+PROBE(grpc_handler_status)
+{
+    return grpc_served(hit, ARG(grpc_handler_status, s), ARG(grpc_handler_status, st));
+}
+
+/* func fatalpanic(msgs *_panic): on the goroutine that panicked, before the process ends (runtime/panic.go) */
+PROBE(grpc_crash)
+{
+    struct grpc_server *r = grpc_server_current(hit);
+
+    if (!r)
+        return 0;
+    r->flags |= GRPC_CRASHED;
+    grpc_server_end(r, 0);
+    return 0;
+}
+
+#if defined(CALL_HEADER) && defined(CALL_DESC) && defined(CALL_CTX) && defined(CALL_ATTEMPT) &&                      \
+    defined(CALL_FIRST) && defined(CALL_FINISHED) && defined(HEADER_HOST) && defined(HEADER_METHOD) &&               \
+    defined(HEADER_ENCODING) && defined(ATTEMPT_TRANSPORT) && defined(ATTEMPT_STREAM) && defined(DESC_SERVER) &&     \
+    defined(DESC_CLIENT) && defined(ERROR_STATUS)
+#define GRPC_CLIENT 1
+#endif
+
+/* func (cs *clientStream) newAttemptLocked(isTransparent bool) (*csAttempt, error) */
+PROBE(grpc_attempt)
+{
+#ifdef GRPC_CLIENT
+    u64 call = ARG(grpc_attempt, cs);
+    struct grpc_client *r;
+
+    if (!go_byte(call + CALL_FIRST)) {
+        r = grpc_client_find_keyed(hit, call, 0);
+        if (r) {
+            r->attempts++;
+            return 0;
+        }
+        LOSS(began_unseen);
+    }
+    r = grpc_client_begin_keyed(hit, call, 0);
+    if (r)
+        r->attempts = 1;
+#endif
+    return 0;
+}
+
+#ifdef GRPC_CLIENT
+static __always_inline void grpc_connection(struct grpc_client *r, u64 attempt)
+{
+    struct grpc_pair transport = grpc_pair_at(attempt + ATTEMPT_TRANSPORT);
+    u64 stream = go_word(attempt + ATTEMPT_STREAM), at = transport.second;
+
+    if (stream)
+        r->stream_id = go_u32(grpc_client_stream(stream) + STREAM_ID);
+#if defined(CLIENT_PEER) && defined(CLIENT_LOCAL)
+    if (!T_CLIENT || go_type_hash(transport.first) != T_CLIENT)
+        return;
+    grpc_address(r->peer_kind, r->peer_length, r->peer_port, r->peer, at + CLIENT_PEER);
+    grpc_address(r->local_kind, r->local_length, r->local_port, r->local, at + CLIENT_LOCAL);
+#ifdef CLIENT_AUTH
+    if (T_TLS_INFO && go_type_hash(go_word(at + CLIENT_AUTH)) == T_TLS_INFO)
+        r->flags |= GRPC_TLS;
+#endif
+#endif
+}
+
+/* What the caller is told: a status, or another error, of which the text is enough to know io.EOF. */
+static __always_inline void grpc_error(struct grpc_client *r, u64 type, u64 data)
+{
+    struct grpc_pair text = {};
+    u32 hash = go_type_hash(type);
+    u64 proto;
+
+    if (!type)
+        return;
+    r->error = GRPC_OTHER_ERROR;
+    if (T_STATUS_ERROR && hash == T_STATUS_ERROR) {
+        r->error = GRPC_STATUS_ERROR;
+        proto = go_word(go_word(data + ERROR_STATUS) + STATUS_PROTO);
+        r->code = go_u32(proto + PROTO_CODE);
+        text = grpc_pair_at(proto + PROTO_MESSAGE);
+    } else if (T_TEXT_ERROR && hash == T_TEXT_ERROR) {
+        r->error = GRPC_TEXT_ERROR;
+        text = grpc_pair_at(data); /* errors.errorString{s string} */
+    } else if (T_DEADLINE_ERROR && hash == T_DEADLINE_ERROR) {
+        r->error = GRPC_DEADLINE_ERROR;
+    }
+    r->message_length = text.second;
+    r->message_copied = go_copy(r->tail, sizeof(r->tail), text.first, text.second);
+}
+#endif
+
+/* func (cs *clientStream) finish(err error) */
+PROBE(grpc_finish)
+{
+#ifdef GRPC_CLIENT
+    u64 call = ARG(grpc_finish, cs), header, description, attempt;
+    struct grpc_context context = {};
+    struct grpc_client *r;
+    struct grpc_pair pair;
+
+    if (go_byte(call + CALL_FINISHED))
+        return 0;
+    r = grpc_client_find_keyed(hit, call, 0);
+    if (!r) {
+        LOSS(began_unseen);
+        return 0;
+    }
+    header = go_word(call + CALL_HEADER);
+    r->method_length = grpc_string(r->method, r->method_length, header + HEADER_METHOD);
+    grpc_string(r->authority, r->authority_length, header + HEADER_HOST);
+    grpc_string(r->encoding, r->encoding_length, header + HEADER_ENCODING);
+    description = go_word(call + CALL_DESC);
+    r->kind = (go_byte(description + DESC_CLIENT) & 1) | (go_byte(description + DESC_SERVER) & 1) << 1;
+    attempt = go_word(call + CALL_ATTEMPT);
+    if (attempt)
+        grpc_connection(r, attempt);
+    pair = grpc_pair_at(call + CALL_CTX);
+    grpc_look_through(&context, pair.first, pair.second, 0);
+    if (context.found)
+        r->flags |= GRPC_DEADLINE;
+    r->deadline_wall = context.wall;
+    r->deadline_ext = context.ext;
+    grpc_error(r, ARG(grpc_finish, err_type), ARG(grpc_finish, err_data));
+    grpc_client_end(r, r->message_copied);
+    grpc_client_forget_keyed(hit, call, 0);
+#endif
+    return 0;
+}
