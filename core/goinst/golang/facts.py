@@ -1,13 +1,18 @@
-"""All that the rest of goinst asks a Go binary. Answers are kept by build id; a new question opens the binary."""
+"""All that the rest of goinst asks a Go binary. Answers are kept by build id; a new question opens the
+binary."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from functools import cache as remembered
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from goinst.golang.buildid import read_identity
+from goinst.errors import BinaryError
+from goinst.golang.buildid import Identity, read_identity
 from goinst.golang.cache import Cache
 from goinst.golang.model import Argument, BinaryInfo, Fact, Function, Location, Place, Site
 
@@ -17,182 +22,261 @@ if TYPE_CHECKING:
 
 __all__ = ["Facts"]
 
-# raise it when an answer changes its meaning or its shape
-_SCHEMA = 1
 _KIND = "facts"
 _EMBEDDED_DEPTH = 8
+_T = TypeVar("_T")
 
 
 class Facts:
-    """Questions about one binary. Every answer is remembered, also that there is none.
+    """Questions about one binary. Every answer is remembered: also that there is none, and that it is an
+    error.
 
-    Opening is cheap: a few kilobytes are read. BinaryError (one line) when the file is no Go program, from ``open`` or
-    from the first question that has to look into it.
+    Opening is cheap: a few kilobytes are read. BinaryError (one line) when the file is no Go program, from
+    ``open`` or from the first question that has to look into it.
     """
 
-    def __init__(self, path: str, key: str, answers: dict[str, Any], cache: Cache | None) -> None:
+    def __init__(self, path: str, identity: Identity, answers: dict[str, Any], cache: Cache | None) -> None:
         self._path = path
-        self._key = key
+        self._identity = identity
         self._answers = answers
         self._cache = cache
-        self._new = False
+        self._new: dict[str, Any] = {}
+        self._opened: GoBinary | None = None
 
     @classmethod
     def open(cls, path: str, *, cache: Cache | None = None) -> Facts:
-        """Identify the file at ``path`` and fetch what is known of it."""
+        """Identify the file at ``path`` and fetch what is known of it; without a cache nothing is kept."""
         identity = read_identity(path)
-        key = f"{_SCHEMA}:{identity.build_id}:{identity.digest}"
-        known = cache.get(_KIND, key) if cache is not None else None
-        return cls(path, key, known if isinstance(known, dict) else {}, cache)
+        return cls(path, identity, _kept(cache, identity), cache)
 
     @property
     def known(self) -> bool:
         """Whether answers were in the cache: then most likely all are that a plan needs."""
         return bool(self._answers) and not self._new
 
-    @cached_property
-    def _binary(self) -> GoBinary:
-        # numpy and the ELF library come in here, and not before
-        from goinst.golang.binary import GoBinary
-
-        return GoBinary.open(self._path)
-
-    def _ask(self, question: str, find: Callable[[], Any], make: Callable[[Any], Any]) -> Any:
-        """The remembered answer made into a value, or a new one. ``find`` answers in plain data."""
-        if question in self._answers:
-            try:
-                return make(self._answers[question])
-            except (TypeError, ValueError, KeyError):
-                pass  # another version's shape, or not ours
-        answer = find()
-        self._answers[question] = answer
-        self._new = True
-        return make(answer)
-
-    @cached_property
+    @property
     def info(self) -> BinaryInfo:
         """What the binary says of itself, under the path it was opened by."""
 
         def make(answer: Any) -> BinaryInfo:
             return BinaryInfo(**{**answer, "version": tuple(answer["version"]), "path": self._path})
 
-        info: BinaryInfo = self._ask("info", lambda: asdict(self._binary.info), make)
-        return replace(info, path=self._path)
+        return self._ask("info", lambda binary: asdict(binary.info), make)
 
     def function(self, symbol: str) -> Function | None:
-        """The function with this name, if it has a body of its own."""
+        """Return the function with this name, if it has a body of its own."""
 
-        def find() -> Any:
-            found = self._binary.function(symbol)
+        def find(binary: GoBinary) -> Any:
+            found = binary.function(symbol)
             return [found.name, found.entry, found.end] if found else None
 
-        function: Function | None = self._ask(f"function {symbol}", find, lambda a: Function(*a) if a else None)
-        return function
+        return self._ask(f"function {symbol}", find, lambda answer: Function(*answer) if answer else None)
 
     def matching(self, pattern: str) -> tuple[Function, ...]:
-        """Functions whose name the regular expression is found in. Not remembered."""
-        return self._binary.matching(pattern)
+        """Return the functions whose name the regular expression is found in."""
+
+        def find(binary: GoBinary) -> Any:
+            return [[found.name, found.entry, found.end] for found in binary.matching(pattern)]
+
+        return self._ask(f"matching {pattern}", find, lambda answer: tuple(Function(*each) for each in answer))
 
     def field(self, type_name: str, path: str) -> Fact | None:
-        """The byte offset of a field from the start of ``type_name``; ``path`` may go through structs by value, and
-        names promoted from embedded structs by value are found like in Go."""
+        """Return the byte offset of a field from the start of ``type_name``, and the field's size.
 
-        def find() -> Any:
-            return self._find_field(type_name, path)
+        ``path`` may go through structs by value; names promoted from embedded structs are found as in Go.
+        """
 
-        fact: Fact | None = self._ask(f"field {type_name} {path}", find, lambda a: Fact(*a) if a else None)
-        return fact
+        def find(binary: GoBinary) -> Any:
+            return _find_field(binary, type_name, path)
 
-    def _find_field(self, type_name: str, path: str) -> list[Any] | None:
-        kind = self._binary.type(type_name)
-        if kind is None:
-            return None
-        source = f"type metadata, {type_name} at {kind.address:#x}" if kind.address else f"DWARF, {type_name}"
-        offset, size = 0, kind.size
-        for name in path.split("."):
-            found = self._member(kind, name) if kind is not None else None
-            if found is None:
-                return None
-            at, member = found
-            offset, size = offset + at, member.size
-            kind = self._binary.type(member.type_name)
-        return [offset, source, size]
-
-    def _member(self, kind: GoType, name: str) -> tuple[int, GoField] | None:
-        """A field, or one promoted from an embedded struct: the shallowest (Go specification, Selectors)."""
-        level: list[tuple[int, GoType]] = [(0, kind)]
-        for _ in range(_EMBEDDED_DEPTH):
-            below: list[tuple[int, GoType]] = []
-            for base, struct in level:
-                for member in struct.fields:
-                    if member.name == name:
-                        return base + member.offset, member
-                    if member.embedded and not member.type_name.startswith("*"):
-                        inner = self._binary.type(member.type_name)
-                        if inner is not None and inner.kind == "struct":
-                            below.append((base + member.offset, inner))
-            level = below
-        return None
+        return self._ask(f"field {type_name} {path}", find, _fact)
 
     def type_hash(self, type_name: str) -> Fact | None:
-        """runtime._type.hash of a type (``*net/http.response``); None when the program does not have it."""
+        """Return runtime._type.hash of a type (``*net/http.response``); None when the program does not have
+        it."""
 
-        def find() -> Any:
-            kind = self._binary.type(type_name)
-            if kind is None or not kind.address:
-                return None
-            return [kind.hash, f"type metadata, {type_name} at {kind.address:#x}", 4]
+        def find(binary: GoBinary) -> Any:
+            kind = binary.type(type_name)
+            return [kind.hash, _source(kind), 4] if kind is not None and kind.address else None
 
-        fact: Fact | None = self._ask(f"hash {type_name}", find, lambda a: Fact(*a) if a else None)
-        return fact
+        return self._ask(f"hash {type_name}", find, _fact)
 
     def arguments(self, signature: str) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
-        """Where parameters (at entry) and results (at RET) are. BinaryError names a type that is not there."""
+        """Return where parameters (at entry) and results (at RET) are. BinaryError names a type that is not
+        there."""
 
-        def find() -> Any:
+        def find(binary: GoBinary) -> Any:
             from goinst.golang.abi import locate
 
-            info = self.info
-            return [
-                [asdict(argument) for argument in side]
-                for side in locate(signature, arch=info.arch, abi=info.abi, types=self._binary)
-            ]
+            info = binary.info
+            sides = locate(signature, arch=info.arch, abi=info.abi, types=binary)
+            return [[asdict(argument) for argument in side] for side in sides]
 
         def make(answer: Any) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
-            parameters, results = (tuple(map(_argument, side)) for side in answer)
+            parameters, results = (tuple(_argument(each) for each in side) for side in answer)
             return parameters, results
 
-        located: tuple[tuple[Argument, ...], tuple[Argument, ...]] = self._ask(f"arguments {signature}", find, make)
-        return located
+        return self._ask(f"arguments {signature}", find, make)
 
     def sites(self, symbol: str, place: Place, callee: str = "") -> tuple[Site, ...]:
-        """Instructions to probe: one for ``entry``, each RET for ``return``, each call of ``callee`` for ``call``."""
+        """Return instructions to probe: one for ``entry``, each RET for ``return``, each call of ``callee``
+        for ``call``; none when there is no such function."""
 
-        def find() -> Any:
+        def find(binary: GoBinary) -> Any:
             from goinst.golang.sites import find_sites
 
-            return [asdict(site) for site in find_sites(self._binary, symbol, place, callee)]
+            found = find_sites(binary, symbol, place, callee)
+            return {"code": self._code(binary, symbol), "sites": [asdict(site) for site in found]}
 
         def make(answer: Any) -> tuple[Site, ...]:
-            return tuple(Site(**site) for site in answer)
+            # A probe in the middle of an instruction would crash the target. The build id is what a file says
+            # of itself, so kept sites are only for the very same code.
+            if answer["code"] is not None:
+                offset, size, digest = answer["code"]
+                if self._digest(offset, size) != digest:
+                    raise ValueError("the function is another one")
+            return tuple(Site(**site) for site in answer["sites"])
 
-        sites: tuple[Site, ...] = self._ask(f"{place} {symbol} {callee}", find, make)
-        return sites
+        return self._ask(f"sites {place} {symbol} {callee}", find, make)
 
     def inlined(self, symbol: str) -> tuple[str, ...]:
-        """Functions that hold an inlined body of ``symbol``: calls there are not seen by a probe on it."""
-        callers: tuple[str, ...] = self._ask(
-            f"inlined {symbol}", lambda: list(self._binary.inlined_callers(symbol)), tuple
-        )
-        return callers
+        """Return the functions that hold an inlined body of ``symbol``: a probe on it does not see calls
+        there."""
+
+        def find(binary: GoBinary) -> Any:
+            return list(binary.inlined_callers(symbol))
+
+        return self._ask(f"inlined {symbol}", find, _names)
 
     def save(self) -> None:
-        """Keep new answers."""
+        """Keep new answers, beside those that others have kept meanwhile; let go of the binary and its
+        memory."""
+        self._opened = None
         if self._new and self._cache is not None:
-            self._cache.put(_KIND, self._key, self._answers)
-            self._new = False
+            kept = {**_kept(self._cache, self._identity), **self._new}
+            self._cache.put(_KIND, _key(self._identity), {"code": _fingerprint(), "answers": kept})
+        self._new = {}
+
+    def _ask(self, question: str, find: Callable[[GoBinary], Any], make: Callable[[Any], _T]) -> _T:
+        """Make the remembered answer into a value, or a new one; ``find`` answers in plain data."""
+        if question in self._answers:
+            try:
+                return self._made(self._answers[question], make)
+            except (TypeError, ValueError, KeyError):
+                pass  # not what this function has kept: asked again
+        binary = self._binary()
+        try:
+            answer = {"answer": find(binary)}
+        except BinaryError as error:
+            # Without the path: the same program may be elsewhere the next time.
+            answer = {"error": str(error).removeprefix(f"{self._path}: "), "of": str(error).startswith(self._path)}
+        self._answers[question] = self._new[question] = answer
+        return self._made(answer, make)
+
+    def _made(self, answer: dict[str, Any], make: Callable[[Any], _T]) -> _T:
+        if "error" in answer:
+            raise BinaryError(f"{self._path}: {answer['error']}" if answer["of"] else answer["error"])
+        return make(answer["answer"])
+
+    def _binary(self) -> GoBinary:
+        if self._opened is None:
+            from goinst.golang.binary import GoBinary  # numpy and the ELF library come in here, and not before
+
+            self._opened = GoBinary.open(self._path)
+            if read_identity(self._path) != self._identity:
+                self._opened = None
+                raise BinaryError(f"{self._path}: was replaced while it was looked at; run goinst again")
+        return self._opened
+
+    def _code(self, binary: GoBinary, symbol: str) -> list[Any] | None:
+        function = binary.function(symbol)
+        offset = binary.image.file_offset(function.entry) if function else None
+        if function is None or offset is None:
+            return None
+        size = function.end - function.entry
+        return [offset, size, self._digest(offset, size)]
+
+    def _digest(self, offset: int, size: int) -> str:
+        """Hash a piece of the file as it is now."""
+        try:
+            with Path(self._path).open("rb", buffering=0) as file:
+                return hashlib.sha256(os.pread(file.fileno(), size, offset)).hexdigest()
+        except OSError:
+            return ""
+
+
+def _kept(cache: Cache | None, identity: Identity) -> dict[str, Any]:
+    known = cache.get(_KIND, _key(identity)) if cache is not None else None
+    if not isinstance(known, dict) or known.get("code") != _fingerprint():
+        return {}
+    answers = known.get("answers")
+    return answers if isinstance(answers, dict) else {}
+
+
+def _key(identity: Identity) -> str:
+    return f"{identity.build_id} {identity.digest}"
+
+
+@remembered
+def _fingerprint() -> str:
+    """Tell versions of this package apart: an answer is only as good as the code that found it."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        status = path.stat()
+        digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _names(answer: Any) -> tuple[str, ...]:
+    if not isinstance(answer, list) or not all(isinstance(name, str) for name in answer):
+        raise TypeError("not a list of names")
+    return tuple(answer)
+
+
+def _fact(answer: Any) -> Fact | None:
+    return Fact(*answer) if answer else None
 
 
 def _argument(data: dict[str, Any]) -> Argument:
     words = {suffix: Location(**where) for suffix, where in data["words"].items()}
     return Argument(data["name"], data["type"], words, data["source"])
+
+
+def _source(kind: GoType) -> str:
+    return f"type metadata, {kind.name} at {kind.address:#x}" if kind.address else f"DWARF, {kind.name}"
+
+
+def _find_field(binary: GoBinary, type_name: str, path: str) -> list[Any] | None:
+    kind = binary.type(type_name)
+    sources: list[str] = []
+    offset, size = 0, 0
+    for name in path.split("."):
+        found = _member(binary, kind, name) if kind is not None else None
+        if kind is None or found is None:
+            return None
+        at, member = found
+        sources.append(_source(kind))
+        offset, size = offset + at, member.size
+        kind = _type_of(binary, member)
+    return [offset, "; ".join(dict.fromkeys(sources)), size]
+
+
+def _member(binary: GoBinary, kind: GoType, name: str) -> tuple[int, GoField] | None:
+    """Return a field, or one promoted from an embedded struct: the shallowest (Go specification,
+    Selectors)."""
+    level: list[tuple[int, GoType]] = [(0, kind)]
+    for _ in range(_EMBEDDED_DEPTH):
+        below: list[tuple[int, GoType]] = []
+        for base, struct in level:
+            for member in struct.fields:
+                if member.name == name:
+                    return base + member.offset, member
+                inner = _type_of(binary, member) if member.embedded else None
+                if inner is not None and inner.kind == "struct":
+                    below.append((base + member.offset, inner))
+        level = below
+    return None
+
+
+def _type_of(binary: GoBinary, member: GoField) -> GoType | None:
+    return binary.type_at(member.type_address) if member.type_address else binary.type(member.type_name)
