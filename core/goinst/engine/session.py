@@ -22,7 +22,7 @@ from goinst.engine.plan import Plan
 from goinst.engine.processes import Processes
 from goinst.engine.summary import Summary
 from goinst.engine.tracer import Tracer
-from goinst.errors import GoinstError, PluginError, TargetError
+from goinst.errors import GoinstError, MachineError, PluginError, TargetError
 from goinst.events.span import Span
 from goinst.export.base import Exporter, OutputClosed
 from goinst.golang.cache import Cache
@@ -79,7 +79,13 @@ class Session:
                 self._plugin_failed(failure)
             if not self._plugins.protocols:
                 raise TargetError("none of the plugins can be used; `goinst plugins` says why")
-            self._multi = kernel.probe_features()["uprobe_multi"] is True
+            features = kernel.probe_features()
+            if features["load"] is not True:
+                raise MachineError(
+                    f"the kernel does not let this process load BPF programs ({features['load']}): run as root, or with"
+                    " CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; `goinst doctor` says more"
+                )
+            self._multi = features["uprobe_multi"] is True
             self._pool = self._stack.enter_context(ThreadPoolExecutor(1, "goinst-prepare"))
             self._start_targets()
             gc.collect()

@@ -172,7 +172,7 @@ def _chains(parts: Sequence[Part]) -> Iterator[list[tuple[Part, ResolvedProbe]]]
         for probe in part.probes:
             # what is attached on demand must not wait for, or hold up, what is attached at once
             demand = (part.protocol.name, probe.program) if probe.attach_on else ()
-            key = (probe.sites[0].symbol, probe.place, *demand)
+            key = (probe.place, tuple(site.file_offset for site in probe.sites), *demand)
             groups.setdefault(key, []).append((part, probe))
     for group in groups.values():
         yield sorted(group, key=lambda member: member[1].closes)
@@ -299,6 +299,11 @@ def _chain(out: _Writer, index: int, chain: Sequence[tuple[Part, ResolvedProbe]]
             for number, counter in enumerate(out.counters)
             if probe.attach_on and (counter.plugin, counter.name) == (part.protocol.name, probe.attach_on)
         )
+        if probe.attach_on and not attach_on:
+            raise PluginError(
+                part.protocol.name,
+                f"probe {probe.program} waits for the loss {probe.attach_on!r}, which its fragments never count",
+            )
         out.programs.append(
             Program(
                 function=name,
