@@ -1,4 +1,4 @@
-"""From a nethttp_request record to an HTTP server span (OpenTelemetry semantic conventions for HTTP, 1.27).
+"""From a nethttp_request record to an HTTP/1 server span.
 
 This runs once for each request of the target: what an ordinary request needs is done in few calls, and what is rare
 (pipelining, absolute-form targets, bare line feeds, headers that were cut) is told apart by the lengths that
@@ -8,22 +8,30 @@ net/http.Request has.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any
+
+from goinst.plugins.nethttp.semantics import (
+    HIJACKED,
+    TLS,
+    UNFINISHED,
+    content_type_of,
+    host_of,
+    method_name,
+    route_of,
+    set_peer,
+    set_status,
+    set_target,
+    set_trace_parent,
+    set_unfinished,
+)
 
 from goinst import DecodeContext, Span
 
 __all__ = ["decode_request"]
 
-TLS, HIJACKED, UNFINISHED, BLOCK_CUT = 1, 2, 4, 8
-# RFC 9110 and RFC 5789; anything else is _OTHER, so that a client cannot make up span names
-_METHODS = {
-    name.encode(): name
-    for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY")
-}
+_BLOCK_CUT = 8
 _VERSIONS = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
 _VERSION = re.compile(rb" HTTP/(1\.\d)\n")
-_TRACE_PARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.DOTALL)
 _MARKERS = 32  # how many " HTTP/1.1" are looked at before a request line is given up
 
 
@@ -37,64 +45,43 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
         and len(parts[0]) == values.method_length
         and len(parts[1]) == values.uri_length
         and parts[2] in _VERSIONS
-        and headers.find(b"\r\n\r\n", 0, None if flags & BLOCK_CUT else -4) < 0
+        and headers.find(b"\r\n\r\n", 0, None if flags & _BLOCK_CUT else -4) < 0
     ):
         method, uri, version = parts[0], parts[1], _VERSIONS[parts[2]]
     else:
         method, uri, version, headers = _find_request(values)
         if not method and block:
             context.count("header_unreadable")
-    name = _METHODS.get(method)
-    if name is not None:
-        attributes["http.request.method"] = name
-    else:
-        name = "HTTP"
-        if method:
-            attributes["http.request.method"] = "_OTHER"
-            attributes["http.request.method_original"] = method.decode("latin-1")
-    path = uri.decode("utf-8", "replace")
-    authority = ""
-    if path[:1] != "/" and path:
-        path, authority = _other_form(path, method)
-    if "?" in path:
-        path, _, query = path.partition("?")
-        attributes["url.query"] = _redacted(query) if context.redact else query
-    if path:
-        attributes["url.path"] = path
-    if values.uri_length > len(uri):
-        span.truncated.append("url.query" if "url.query" in attributes else "url.path")
+    name = method_name(method, attributes)
+    path, authority = set_target(uri, values.uri_length, method, span, redact=context.redact)
     if version:
         attributes["network.protocol.version"] = version
     attributes["url.scheme"] = "https" if flags & TLS else "http"
     status = values.status
-    if flags & (HIJACKED | UNFINISHED):
-        _unfinished(flags, status, span)
+    if flags & HIJACKED:
+        attributes["goinst.http.hijacked"] = True
+    elif flags & UNFINISHED:
+        set_unfinished(status, span)
     else:
-        status = status or 200  # finishRequest writes 200 for a handler that wrote nothing
-        attributes["http.response.status_code"] = status
-        if status >= 500:
-            span.status = "error"
-            attributes["error.type"] = str(status)
+        set_status(status or 200, span)  # finishRequest writes 200 for a handler that wrote nothing
     size = values.content_length
     if size >= 0:
         attributes["http.request.body.size"] = size
     size = values.written
     if size >= 0 and method != b"HEAD" and not flags & HIJACKED:
         attributes["http.response.body.size"] = size
-    address, port = _address(values.peer[: values.peer_length])
-    if address:
-        attributes["network.peer.address"] = address
-    if port is not None:
-        attributes["client.address"] = address
-        attributes["client.port"] = attributes["network.peer.port"] = port
+    size = values.content_type_length
+    if size:
+        attributes["http.response.header.content-type"] = content_type_of(values.content_type[:size])
+    set_peer(values.peer[: values.peer_length], attributes)
     if values.local_port:
         attributes["server.port"] = values.local_port
     _headers(headers, authority, span)
-    if flags & BLOCK_CUT and not ("server.address" in attributes and "user_agent.original" in attributes):
+    if flags & _BLOCK_CUT and not ("server.address" in attributes and "user_agent.original" in attributes):
         span.truncated.append("http.request.header")
     # the handler: from the entry of ServeHTTP to that of finishRequest
     attributes["goinst.http.server.handler.duration_ns"] = span.duration_ns
-    route = _route(values, span) if values.pattern_length else ""
+    route = route_of(values, span) if values.pattern_length else ""
     span.name = f"{name} {route or path}" if route or path else name
 
 
@@ -135,68 +122,6 @@ def _breaks(text: bytes) -> bool:
     return b"\n" in text or b" " in text
 
 
-def _other_form(text: str, method: bytes) -> tuple[str, str]:
-    """Path with query, and authority, of a request target that is not in origin-form (RFC 9112 section 3.2)."""
-    if method == b"CONNECT":
-        return "", text
-    scheme, found, rest = text.partition("://")
-    if not found or "?" in scheme:
-        return text, ""
-    ends = [at for at in (rest.find("/"), rest.find("?")) if at >= 0]
-    end = min(ends, default=len(rest))
-    path = rest[end:]
-    # what stands before the @ are credentials
-    return path if path[:1] == "/" else f"/{path}", rest[:end].rpartition("@")[2]
-
-
-def _redacted(query: str) -> str:
-    return "&".join(
-        f"{name}=REDACTED" if equals else name for name, equals, _ in (part.partition("=") for part in query.split("&"))
-    )
-
-
-def _route(values: Any, span: Span) -> str:
-    """Set http.route from a ServeMux pattern: ``[METHOD ][HOST]/[PATH]`` (net/http/pattern.go, Go 1.22)."""
-    pattern: str = values.pattern[: values.pattern_length].decode("utf-8", "replace")
-    slash = pattern.find("/")
-    if slash < 0:
-        return ""
-    if values.pattern_length > len(values.pattern):
-        span.truncated.append("http.route")
-    route = span.attributes["http.route"] = pattern[slash:]
-    return route
-
-
-def _unfinished(flags: int, status: int, span: Span) -> None:
-    if flags & HIJACKED:
-        span.attributes["goinst.http.hijacked"] = True
-        return
-    # net/http closes the connection without the rest of the response (server.go, (*conn).serve)
-    span.attributes["error.type"] = "panic"
-    span.status = "error"
-    span.status_message = "the handler panicked, aborted or left by runtime.Goexit"
-    if status:
-        span.attributes["http.response.status_code"] = status
-
-
-@lru_cache(1024)
-def _address(peer: bytes) -> tuple[str, int | None]:
-    """Address and port of net.Conn.RemoteAddr; no port for what is not IP (a Unix socket)."""
-    host, colon, port = peer.rpartition(b":")
-    if colon and port.isdigit() and len(port) <= 5:
-        return host.strip(b"[]").decode("latin-1"), int(port)
-    return peer.decode("utf-8", "replace"), None
-
-
-@lru_cache(256)
-def _host(value: bytes) -> str:
-    """A Host header's name or address. Its port is what the client thinks it is; the listener's is server.port."""
-    text = value.strip().decode("utf-8", "replace")
-    if text[:1] == "[":
-        return text[1:].partition("]")[0]
-    return text.partition(":")[0]
-
-
 def _headers(headers: bytes, authority: str, span: Span) -> None:
     """What the header block tells of a span: host, user agent, trace context. A line without its end is not used."""
     # with the end of the request line in front, each header follows a line feed
@@ -204,9 +129,9 @@ def _headers(headers: bytes, authority: str, span: Span) -> None:
     attributes = span.attributes
     start = lower.find(b"\nhost:")
     if authority:  # RFC 9112 section 3.2.2: then the header does not count
-        attributes["server.address"] = _host(authority.encode())
+        attributes["server.address"] = host_of(authority.encode())
     elif start >= 0 and (end := headers.find(b"\n", start + 5)) >= 0:
-        name = _host(headers[start + 5 : end])
+        name = host_of(headers[start + 5 : end])
         if name:
             attributes["server.address"] = name
     start = lower.find(b"\nuser-agent:")
@@ -216,14 +141,4 @@ def _headers(headers: bytes, authority: str, span: Span) -> None:
             attributes["user_agent.original"] = agent
     start = lower.find(b"\ntraceparent:")
     if start >= 0 and (end := headers.find(b"\n", start + 12)) >= 0:
-        _trace_parent(headers[start + 12 : end].strip(), span)
-
-
-def _trace_parent(value: bytes, span: Span) -> None:
-    """Take over the caller's trace (W3C Trace Context, section 3.2); a malformed value is as if it were not there."""
-    found = _TRACE_PARENT.fullmatch(value)
-    if found is None or (found[4] and found[1] == b"00"):
-        return
-    trace, parent = int(found[2], 16), int(found[3], 16)
-    if trace and parent:
-        span.trace_id, span.parent_span_id = trace, parent
+        set_trace_parent(headers[start + 12 : end].strip(), span)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* net/http server, HTTP/1: two hits a request.
+/* net/http server, HTTP/1: two hits a request. An HTTP/2 stream is handed on to stream.bpf.c.
  *
  * When the handler starts, the connection's bufio.Reader still holds the request's header block as it came over the
  * wire (net/http/server.go, readRequest), so that one copy gives the request line and every header. When the handler
@@ -7,38 +7,12 @@
  * operation's entry keeps it from one request of a goroutine to the next.
  */
 
-#define NETHTTP_TLS 1
-#define NETHTTP_HIJACKED 2
-#define NETHTTP_UNFINISHED 4
-#define NETHTTP_BLOCK_CUT 8
-
-/* The server's port, from the connection's own address: net.TCPConn -> netFD.laddr -> TCPAddr.Port */
-static __always_inline void nethttp_local_port(struct nethttp_request *r, u64 type, u64 data)
-{
-    u64 fd, address;
-
-    r->local_port = 0;
-#ifdef TLS_CONN_CONN
-    if (T_TLS_CONN && go_type_hash(type) == T_TLS_CONN) {
-        type = go_word(data + TLS_CONN_CONN);
-        data = go_word(data + TLS_CONN_CONN + 8);
-    }
-#endif
-#if defined(NETFD_LADDR) && defined(TCPADDR_PORT)
-    if (!T_TCP_CONN || go_type_hash(type) != T_TCP_CONN)
-        return;
-    fd = go_word(data); /* TCPConn{conn{fd *netFD}} */
-    address = go_word(fd + NETFD_LADDR + 8);
-    r->local_port = go_word(address + TCPADDR_PORT);
-#endif
-}
-
 static __always_inline void nethttp_connection(struct nethttp_request *r, u64 conn)
 {
     r->conn = conn;
     r->peer_length = go_string_at(r->peer, sizeof(r->peer), conn + CONN_REMOTE_ADDR);
-    nethttp_local_port(r, go_word(conn + CONN_RWC), go_word(conn + CONN_RWC + 8));
-    r->secure = go_word(conn + CONN_TLS_STATE) != 0;
+    r->local_port = nethttp_local_port(go_word(conn + CONN_RWC), go_word(conn + CONN_RWC + 8));
+    r->tls = go_word(conn + CONN_TLS_STATE);
 }
 
 /* func (sh serverHandler) ServeHTTP(rw ResponseWriter, req *Request) */
@@ -49,7 +23,7 @@ PROBE(nethttp_serve)
     struct nethttp_request *r;
 
     if (go_type_hash(ARG(nethttp_serve, rw_type)) != T_RESPONSE) {
-        LOSS(not_http1);
+        TAIL_CALL(nethttp_serve_stream);
         return 0;
     }
     r = nethttp_request_begin(hit);
@@ -60,13 +34,14 @@ PROBE(nethttp_serve)
         nethttp_connection(r, conn);
     r->response = response;
     r->request = request;
-    r->flags = r->secure ? NETHTTP_TLS : 0;
+    r->flags = r->tls ? NETHTTP_TLS : 0;
     r->content_length = go_word(request + REQUEST_CONTENT_LENGTH);
     r->method_length = go_word(request + REQUEST_METHOD + 8);
     r->uri_length = go_word(request + REQUEST_URI + 8);
     r->status = 0;
     r->written = 0;
     r->pattern_length = 0;
+    r->content_type_length = 0;
 
     /* buf[:r] ends with the header block; it starts there too, unless requests are pipelined */
     reader = go_word(conn + CONN_BUFR);
@@ -77,6 +52,30 @@ PROBE(nethttp_serve)
         r->flags |= NETHTTP_BLOCK_CUT;
     if (!r->block_length)
         LOSS(header_unreadable);
+    if (r->tls)
+        nethttp_secure(nethttp_request_operation(r), hit, r->tls);
+    return 0;
+}
+
+/* The same, for what is no HTTP/1 response. */
+PROBE(nethttp_serve_stream)
+{
+    u64 writer = ARG(nethttp_serve, rw_data), request = ARG(nethttp_serve, req);
+    u32 type = go_type_hash(ARG(nethttp_serve, rw_type));
+    struct nethttp_stream *r;
+
+    if (T_H2_WRITER && type == T_H2_WRITER) {
+#ifdef NETHTTP_STD_H2
+        nethttp_stream_open(hit, writer, request, (struct nethttp_shape){NETHTTP_STD_REQUEST, NETHTTP_STD_SHAPE});
+#endif
+        return 0;
+    }
+    /* Go 1.27 and x/net: runHandler was seen; the mux leaves its pattern in this request */
+    r = nethttp_stream_current(hit);
+    if (r)
+        r->request = request;
+    else
+        LOSS(foreign_server);
     return 0;
 }
 
@@ -92,11 +91,9 @@ PROBE(nethttp_finish)
     }
     r->status = go_word(response + RESPONSE_STATUS);
     r->written = go_word(response + RESPONSE_WRITTEN);
-#ifdef REQUEST_PATTERN
-    r->pattern_length = go_word(r->request + REQUEST_PATTERN + 8);
-    if (r->pattern_length)
-        go_copy(r->pattern, sizeof(r->pattern), go_word(r->request + REQUEST_PATTERN), r->pattern_length);
-#endif
+    r->pattern_length = nethttp_pattern(r->request, r->pattern);
+    r->content_type_length = nethttp_header(go_word(response + RESPONSE_HEADER), 12, NETHTTP_CONTENT_TYPE,
+                                            r->content_type, sizeof(r->content_type));
     nethttp_request_end(r, r->block_length);
     return 0;
 }

@@ -1,0 +1,85 @@
+"""What the C text reads of net/http's types and of those of HTTP/2."""
+
+from __future__ import annotations
+
+from goinst import Field, Type
+
+__all__ = ["FIELDS", "TYPES"]
+
+_RESPONSE = "net/http.response"
+_REQUEST = "net/http.Request"
+_CONN = "net/http.conn"
+_TLS_STATE = "crypto/tls.ConnectionState"
+_SERVER_REQUEST = "net/http/internal/http2.ServerRequest"
+
+
+def _h2(prefix: str, *owners: tuple[str, str]) -> dict[str, Field]:
+    """The fields of one implementation of HTTP/2. ``owners``: (package, prefix of its type names), the first that the
+    binary has counts."""
+
+    def field(kind: str, path: str) -> Field:
+        names = [f"{package}.{lead}{kind}" for package, lead in owners]
+        return Field(names[0], path, optional=True, alternatives=tuple((name, path) for name in names[1:]))
+
+    return {
+        f"{prefix}_STATE": field("responseWriter", "rws"),
+        f"{prefix}_STREAM": field("responseWriterState", "stream"),
+        f"{prefix}_CONN": field("responseWriterState", "conn"),
+        f"{prefix}_RESPONSE": field("responseWriterState", "handlerHeader"),
+        f"{prefix}_STATUS": field("responseWriterState", "status"),
+        f"{prefix}_WRITTEN": field("responseWriterState", "wroteBytes"),
+        f"{prefix}_STREAM_ID": field("stream", "id"),
+        f"{prefix}_NET_CONN": field("serverConn", "conn"),
+    }
+
+
+FIELDS = {
+    "RESPONSE_CONN": Field(_RESPONSE, "conn"),
+    "RESPONSE_STATUS": Field(_RESPONSE, "status"),
+    "RESPONSE_WRITTEN": Field(_RESPONSE, "written"),
+    "RESPONSE_HEADER": Field(_RESPONSE, "handlerHeader"),
+    "REQUEST_METHOD": Field(_REQUEST, "Method"),
+    "REQUEST_URI": Field(_REQUEST, "RequestURI"),
+    "REQUEST_HOST": Field(_REQUEST, "Host"),
+    "REQUEST_HEADER": Field(_REQUEST, "Header"),
+    "REQUEST_CONTENT_LENGTH": Field(_REQUEST, "ContentLength"),
+    "REQUEST_REMOTE_ADDR": Field(_REQUEST, "RemoteAddr"),
+    "REQUEST_TLS": Field(_REQUEST, "TLS"),
+    "REQUEST_PATTERN": Field(_REQUEST, "Pattern", optional=True),  # Go 1.23
+    "CONN_RWC": Field(_CONN, "rwc"),
+    "CONN_REMOTE_ADDR": Field(_CONN, "remoteAddr"),
+    "CONN_TLS_STATE": Field(_CONN, "tlsState"),
+    "CONN_BUFR": Field(_CONN, "bufr"),
+    "READER_BUF": Field("bufio.Reader", "buf"),
+    "READER_R": Field("bufio.Reader", "r"),
+    "NETFD_LADDR": Field("net.netFD", "laddr", optional=True),
+    "TCPADDR_PORT": Field("net.TCPAddr", "Port", optional=True),
+    "TLS_CONN_CONN": Field("crypto/tls.Conn", "conn", optional=True),
+    "TLS_VERSION": Field(_TLS_STATE, "Version", optional=True),
+    "TLS_CIPHER": Field(_TLS_STATE, "CipherSuite", optional=True),
+    "TLS_SERVER_NAME": Field(_TLS_STATE, "ServerName", optional=True),
+    "G_PANIC": Field("runtime.g", "_panic", optional=True),
+    # maps: Go 1.24 and later, and before
+    "MAP_DIRECTORY": Field("internal/runtime/maps.Map", "dirPtr", optional=True),
+    "MAP_DIRECTORY_LENGTH": Field("internal/runtime/maps.Map", "dirLen", optional=True),
+    "TABLE_GROUPS": Field("internal/runtime/maps.table", "groups", optional=True),
+    "HMAP_BUCKETS": Field("runtime.hmap", "buckets", optional=True),
+    "HMAP_B": Field("runtime.hmap", "B", optional=True),
+    **_h2("H2", ("net/http", "http2"), ("net/http/internal/http2", "")),
+    **_h2("XNET", ("golang.org/x/net/http2", "")),
+    # Go 1.27: what net/http/internal/http2 makes of a request, before net/http makes a Request of it
+    "SERVER_REQUEST_METHOD": Field(_SERVER_REQUEST, "Method", optional=True),
+    "SERVER_REQUEST_URI": Field(_SERVER_REQUEST, "RequestURI", optional=True),
+    "SERVER_REQUEST_HOST": Field(_SERVER_REQUEST, "Host", optional=True),
+    "SERVER_REQUEST_HEADER": Field(_SERVER_REQUEST, "Header", optional=True),
+    "SERVER_REQUEST_CONTENT_LENGTH": Field(_SERVER_REQUEST, "ContentLength", optional=True),
+    "SERVER_REQUEST_REMOTE_ADDR": Field(_SERVER_REQUEST, "RemoteAddr", optional=True),
+    "SERVER_REQUEST_TLS": Field(_SERVER_REQUEST, "TLS", optional=True),
+}
+
+TYPES = {
+    "T_RESPONSE": Type("*net/http.response"),
+    "T_H2_WRITER": Type("*net/http.http2responseWriter"),  # until Go 1.26
+    "T_TCP_CONN": Type("*net.TCPConn"),
+    "T_TLS_CONN": Type("*crypto/tls.Conn"),
+}

@@ -1,0 +1,161 @@
+"""What HTTP/1, HTTP/2 and clients have in common on a span (OpenTelemetry semantic conventions for HTTP, 1.27)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from goinst import Span
+
+__all__ = [
+    "HIJACKED",
+    "TLS",
+    "UNFINISHED",
+    "address_of",
+    "content_type_of",
+    "host_of",
+    "method_name",
+    "other_form",
+    "redacted",
+    "route_of",
+    "set_peer",
+    "set_status",
+    "set_target",
+    "set_trace_parent",
+    "set_unfinished",
+]
+
+# common.bpf.c
+TLS, HIJACKED, UNFINISHED = 1, 2, 4
+
+# RFC 9110 and RFC 5789; anything else is _OTHER, so that a client cannot make up span names
+_METHODS = {
+    name.encode(): name
+    for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY")
+}
+_TRACE_PARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.DOTALL)
+
+
+def method_name(method: bytes, attributes: dict[str, Any]) -> str:
+    """Set the method; the word that a span's name starts with."""
+    name = _METHODS.get(method)
+    if name is not None:
+        attributes["http.request.method"] = name
+        return name
+    if method:
+        attributes["http.request.method"] = "_OTHER"
+        attributes["http.request.method_original"] = method.decode("latin-1")
+    return "HTTP"
+
+
+def set_target(uri: bytes, length: int, method: bytes, span: Span, *, redact: bool) -> tuple[str, str]:
+    """Set path and query from a request target of ``length`` bytes, of which ``uri`` is what was captured; the path
+    and, in absolute-form, the authority."""
+    attributes = span.attributes
+    path = uri.decode("utf-8", "replace")
+    authority = ""
+    if path[:1] != "/" and path:
+        path, authority = other_form(path, method)
+    if "?" in path:
+        path, _, query = path.partition("?")
+        attributes["url.query"] = redacted(query) if redact else query
+    if path:
+        attributes["url.path"] = path
+    if length > len(uri):
+        span.truncated.append("url.query" if "url.query" in attributes else "url.path")
+    return path, authority
+
+
+def other_form(text: str, method: bytes) -> tuple[str, str]:
+    """Path with query, and authority, of a request target that is not in origin-form (RFC 9112 section 3.2)."""
+    if method == b"CONNECT":
+        return "", text
+    scheme, found, rest = text.partition("://")
+    if not found or "?" in scheme:
+        return text, ""
+    ends = [at for at in (rest.find("/"), rest.find("?")) if at >= 0]
+    end = min(ends, default=len(rest))
+    path = rest[end:]
+    # what stands before the @ are credentials
+    return path if path[:1] == "/" else f"/{path}", rest[:end].rpartition("@")[2]
+
+
+def redacted(query: str) -> str:
+    """The query's names without their values."""
+    return "&".join(
+        f"{name}=REDACTED" if equals else name for name, equals, _ in (part.partition("=") for part in query.split("&"))
+    )
+
+
+def route_of(values: Any, span: Span) -> str:
+    """Set http.route from a ServeMux pattern: ``[METHOD ][HOST]/[PATH]`` (net/http/pattern.go, Go 1.22)."""
+    pattern: str = values.pattern[: values.pattern_length].decode("utf-8", "replace")
+    slash = pattern.find("/")
+    if slash < 0:
+        return ""
+    if values.pattern_length > len(values.pattern):
+        span.truncated.append("http.route")
+    route = span.attributes["http.route"] = pattern[slash:]
+    return route
+
+
+def set_status(status: int, span: Span) -> None:
+    """Set a server's status code; 5xx are its errors."""
+    span.attributes["http.response.status_code"] = status
+    if status >= 500:
+        span.status = "error"
+        span.attributes["error.type"] = str(status)
+
+
+def set_unfinished(status: int, span: Span) -> None:
+    """The handler did not come to its end: net/http drops the connection, or resets the stream."""
+    span.attributes["error.type"] = "panic"
+    span.status = "error"
+    span.status_message = "the handler panicked, aborted or left by runtime.Goexit"
+    if status:
+        span.attributes["http.response.status_code"] = status
+
+
+def set_peer(peer: bytes, attributes: dict[str, Any]) -> None:
+    """Set the client from net.Conn.RemoteAddr's text."""
+    address, port = address_of(peer)
+    if address:
+        attributes["network.peer.address"] = address
+    if port is not None:
+        attributes["client.address"] = address
+        attributes["client.port"] = attributes["network.peer.port"] = port
+
+
+@lru_cache(1024)
+def address_of(peer: bytes) -> tuple[str, int | None]:
+    """Address and port; no port for what is not IP (a Unix socket)."""
+    host, colon, port = peer.rpartition(b":")
+    if colon and port.isdigit() and len(port) <= 5:
+        return host.strip(b"[]").decode("latin-1"), int(port)
+    return peer.decode("utf-8", "replace"), None
+
+
+@lru_cache(256)
+def host_of(value: bytes) -> str:
+    """A Host header's name or address. Its port is what the client thinks it is; the listener's is server.port."""
+    text = value.strip().decode("utf-8", "replace")
+    if text[:1] == "[":
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0]
+
+
+@lru_cache(256)
+def content_type_of(value: bytes) -> list[str]:
+    """A header's value as semantic conventions want it: a list. The list is shared: it is never changed."""
+    return [value.decode("utf-8", "replace")]
+
+
+def set_trace_parent(value: bytes, span: Span) -> None:
+    """Take over the caller's trace (W3C Trace Context, section 3.2); a malformed value is as if it were not there."""
+    found = _TRACE_PARENT.fullmatch(value)
+    if found is None or (found[4] and found[1] == b"00"):
+        return
+    trace, parent = int(found[2], 16), int(found[3], 16)
+    if trace and parent:
+        span.trace_id, span.parent_span_id = trace, parent
