@@ -7,10 +7,11 @@ background.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-import threading
 from contextlib import suppress
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ class Log:
         self.verbose = verbose
         self._stream = stream
         self._logger: FilteringBoundLogger | None = None
-        self._lock = threading.Lock()
 
     def debug(self, event: str, **fields: Any) -> None:
         """Of interest to those who look for a fault."""
@@ -49,20 +49,15 @@ class Log:
         """Something that was asked for cannot be done."""
         self._say("error", event, fields)
 
-    def warm_up(self) -> None:
-        """Import structlog in a thread, while the caller waits for the kernel or a compiler."""
-        threading.Thread(target=_import_structlog, name="goinst-log", daemon=True).start()
-
     def _say(self, level: str, event: str, fields: dict[str, Any]) -> None:
         logger = self._bound()
         with suppress(OSError, ValueError):  # closed, or a broken pipe
             getattr(logger, level)(event, **fields)
 
     def _bound(self) -> FilteringBoundLogger:
-        with self._lock:
-            if self._logger is None:
-                self._logger = _make(self._stream or sys.stderr or open(os.devnull, "w"))  # noqa: PTH123, SIM115
-            return self._logger
+        if self._logger is None:
+            self._logger = _make(self._stream or sys.stderr or open(os.devnull, "w"))  # noqa: PTH123, SIM115
+        return self._logger
 
 
 _log = Log()
@@ -100,18 +95,27 @@ def _make(stream: TextIO) -> FilteringBoundLogger:
     return logger
 
 
+class _Later(ModuleType):
+    """Stands for a module until something in it is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
 def _import_structlog() -> Any:
-    """structlog without rich, which its development renderer imports (60 ms) for tracebacks that we never
-    show.
-    """
-    mine = "rich" not in sys.modules
-    if mine:
-        sys.modules["rich"] = None  # type: ignore[assignment]  # "import rich" raises ImportError meanwhile
+    """structlog without what it imports for features that are not used here, more than half of its time: rich, for
+    tracebacks, is kept away meanwhile, and its asyncio is a promise."""
+    absent: dict[str, Any] = {"rich": None, "asyncio": _Later("asyncio")}  # None: "import rich" raises ImportError
+    mine = {name: stand_in for name, stand_in in absent.items() if name not in sys.modules}
+    sys.modules.update(mine)
     try:
         import structlog
     finally:
-        if mine:
-            sys.modules.pop("rich", None)
+        for name, stand_in in mine.items():
+            if sys.modules.get(name, mine) is stand_in:
+                del sys.modules[name]
     return structlog
 
 

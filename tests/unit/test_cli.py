@@ -159,6 +159,20 @@ def test_starting_is_quick() -> None:
     assert not heavy & set(modules)
 
 
+def test_saying_something_is_quick_too_and_harms_nobody() -> None:
+    """structlog comes without rich and asyncio, and asyncio is itself for those who use it later."""
+    script = (
+        "import sys; from goinst.diagnostics import get_logger; get_logger().info('ready'); print(*sys.modules)\n"
+        "import asyncio, structlog, rich; print(asyncio.run(asyncio.sleep(0, 'slept')))\n"
+        "print(structlog.stdlib.asyncio.get_running_loop is asyncio.get_running_loop)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    modules, *rest = done.stdout.splitlines()
+    assert not {"rich", "asyncio", "ssl"} & set(modules.split())
+    assert rest == ["slept", "True"]
+    assert json.loads(done.stderr)["event"] == "ready"
+
+
 def test_diagnostics_are_json_lines_for_programs(capfd: pytest.CaptureFixture[str]) -> None:
     stream = io.StringIO()
     log = configure(stream=stream)
@@ -261,7 +275,9 @@ def test_the_doctor_knows_an_unprivileged_user() -> None:
         pytest.skip("needs root, to become somebody else")
     script = "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.argv[1:] = ['doctor', '--json']"
     script = f"import goinst.cli.main, goinst.cli.doctor, goinst.engine.sys, json\n{script}\ngoinst.cli.main.main()"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={"HOME": "/nonexistent"})
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env={"XDG_CACHE_HOME": "/proc/none"}
+    )
     assert done.returncode == 3, done.stderr
     checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     assert checks["privileges"]["verdict"] == "fail"

@@ -144,9 +144,9 @@ def test_a_process_of_another_user(sleeper: subprocess.Popen[bytes]) -> None:
     code = (
         "import os, sys; os.setuid(65534)\n"
         "from goinst.target.process import require_process\n"
-        "from goinst.errors import TargetError\n"
+        "from goinst.errors import MachineError\n"
         "try: require_process(int(sys.argv[1]))\n"
-        "except TargetError as error: print(error)\n"
+        "except MachineError as error: print(error)\n"
     )
     said = subprocess.run(
         [sys.executable, "-c", "import goinst.target.process, goinst.errors\n" + code, str(sleeper.pid)],

@@ -88,7 +88,6 @@ def run_command(plugins: tuple[str, ...], settings: tuple[str, ...], config: str
     log = configure(verbose=options.verbose)
     if not options.has_target:
         raise UsageError(_NO_TARGET)
-    log.warm_up()
     chosen = load_plugins(options.plugins)
     broken = {failure.plugin for failure in chosen.failures}  # nobody can check the options of these
     options = replace(

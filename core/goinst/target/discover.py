@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fnmatch import translate
 from re import Pattern, compile
 
-from goinst.errors import TargetError
+from goinst.errors import MachineError, TargetError
 from goinst.target.listener import listeners
 from goinst.target.process import Process, all_pids, exe_of, read_process, require_process
 
@@ -31,7 +31,8 @@ class Selector:
         """The processes to instrument now, by pid. Call it again to see new ones and to miss those that
         ended.
 
-        The first call raises TargetError for each pid, pattern or port for which there is nothing; later ones
+        The first call raises TargetError for the first pid, pattern or port for which there is nothing, and
+        MachineError where only a lack of privilege may be the reason; later ones
         just find less. A pid given by number stays that process: a new process that gets the number is not
         chosen.
         """
@@ -70,6 +71,8 @@ class Selector:
                     _add(found, pid, f"--exe {glob}")
         if strict and unmatched:
             globs = " ".join(sorted(unmatched))
+            if os.geteuid():
+                raise MachineError(f"--exe {globs}: no process that this user may look at matches; run goinst as root")
             raise TargetError(
                 f"--exe {globs}: no running process matches; start it first, or use `goinst run -- COMMAND`"
             )
@@ -82,7 +85,7 @@ class Selector:
             return
         if hidden:
             port = min(hidden)
-            raise TargetError(
+            raise MachineError(
                 f"--port {port}: whoever listens there is another user's or the kernel; run goinst as root"
             )
         free = self._ports - {port for ports in owners.values() for port in ports}

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
-from goinst.errors import TargetError
+from goinst.errors import GoinstError, MachineError, TargetError
 
 __all__ = ["Process", "all_pids", "exe_of", "read_process", "require_process"]
 
@@ -78,12 +78,15 @@ def read_process(pid: int, matched: str = "") -> Process | None:
 
 
 def require_process(pid: int, matched: str = "") -> Process:
-    """The process that the user named by number, or a TargetError that says why it cannot be traced."""
+    """The process that the user named by number, or a TargetError that says why it cannot be traced.
+
+    MachineError when goinst lacks the privilege to look at it.
+    """
     if pid == os.getpid():
         raise TargetError(f"--pid {pid}: this is goinst itself")
     process = read_process(pid, matched)
     if process is None:
-        raise TargetError(f"--pid {pid}: {_why_not(pid)}")
+        raise _refusal(pid)
     leader = _thread_group(pid)
     if leader != pid:
         raise TargetError(f"--pid {pid}: this is a thread of process {leader}; use --pid {leader}")
@@ -118,22 +121,22 @@ def _thread_group(pid: int) -> int:
     return pid
 
 
-def _why_not(pid: int) -> str:
+def _refusal(pid: int) -> GoinstError:
     try:
         state, flags = _stat(pid)[0], int(_stat(pid)[6])
     except (OSError, ValueError, IndexError):
-        return "no such process; `goinst run --exe NAME` and `--port N` find one for you"
+        return TargetError(f"--pid {pid}: no such process; --exe NAME and --port N find one for you")
     if flags & _KERNEL_THREAD:
-        return "this is a kernel thread, it runs no program"
+        return TargetError(f"--pid {pid}: this is a kernel thread, it runs no program")
     if state in (b"Z", b"X"):
-        return "this process has ended (its parent has not asked for it yet)"
+        return TargetError(f"--pid {pid}: this process has ended (its parent has not asked for it yet)")
     try:
         os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115
     except PermissionError:
-        return "no permission to see its executable; run goinst as root"
+        return MachineError(f"--pid {pid}: no permission to see its executable; run goinst as root")
     except OSError as error:
-        return f"its executable cannot be read: {error.strerror}"
-    return "it ended just now"
+        return TargetError(f"--pid {pid}: its executable cannot be read: {error.strerror}")
+    return TargetError(f"--pid {pid}: it ended just now")
 
 
 def _read(path: str) -> bytes:
