@@ -159,7 +159,8 @@ BAD_POINTER = """PROBE(bad_serve)
 {
     u32 index = 0;
     u64 *value = goinst_counters.lookup(&index);
-    return *value;
+    __sync_fetch_and_add(value, 1);
+    return 0;
 }
 """
 BAD_STACK = """PROBE(bad_serve)
