@@ -19,6 +19,10 @@ __all__ = ["Loaded", "Rejected", "load"]
 _RINGBUF, _LRU_HASH, _PROG_ARRAY = 27, 9, 3
 _UPROBE_MULTI = 48
 _LOG_SIZE = 1 << 22
+# lines of the verifier's log that are no complaint: statistics, instructions, states, source
+_STATE = re.compile(
+    r"processed \d+ insns|verification time|stack depth|\d+: |R\d+=|from \d+ to|(cur|old) state:|;|max_"
+)
 
 
 class Rejected(BuildError):  # noqa: N818 - what the verifier calls it
@@ -128,7 +132,7 @@ def _summary(log: str) -> str:
     """The line in which the verifier says what is wrong: the last one that is neither state nor statistics."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     for line in reversed(lines):
-        if not re.match(r"processed \d+ insns|verification time|stack depth|\d+: |R\d+=|from \d+ to|;|max_", line):
+        if not _STATE.match(line):
             return line[:200]
     return (lines[-1] if lines else "no reason given")[:200]
 

@@ -53,7 +53,7 @@ def _size(plugin: str, column: Column, options: Mapping[str, Any]) -> int:
 def lay_out(plugin: str, record: Record, number: int, options: Mapping[str, Any]) -> Layout:
     """Lay out a record as C does on both architectures (natural alignment, a multiple of 8 in all)."""
     members: list[str] = []
-    form, at, align = "<", 0, 1
+    form, code, at, align, size = "<", "", 0, 1, 0
     for column in record.columns:
         if column.type == "bytes":
             size = _size(plugin, column, options)
@@ -70,15 +70,22 @@ def lay_out(plugin: str, record: Record, number: int, options: Mapping[str, Any]
         form += f"{padding}x{code}" if padding else code
         at += padding + size
     names = [column.name for column in record.columns]
-    last = record.columns[-1]
+    try:
+        make = _named(record.name, names)
+        last = record.columns[-1]
+    except (ValueError, IndexError) as error:
+        raise PluginError(plugin, f"record {record.name!r} needs columns with names of their own: {error}") from None
     head = struct.Struct(form.removesuffix(code))
-    make: Any = namedtuple(record.name, names)
-    make = make._make
     if last.type == "bytes":
         read = _reader_of_tail(head, head.size + size, make)
     else:
         read = _reader_of_fixed(struct.Struct(form), make)
     return Layout(plugin, record, number, "\n".join(members), at + -at % 8, last.name, read)
+
+
+def _named(name: str, columns: list[str]) -> Any:
+    kind: Any = namedtuple  # the names are data, which mypy's own understanding of namedtuple does not take
+    return kind(name, columns)._make
 
 
 def _reader_of_tail(head: struct.Struct, whole: int, make: Any) -> Callable[[Any, int, int], Any]:
