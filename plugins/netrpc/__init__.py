@@ -1,0 +1,118 @@
+"""net/rpc: a span for each call that a server answers or a client makes, with the gob and the JSON codec."""
+
+from __future__ import annotations
+
+from goinst.plugins.netrpc.decode import decode_client, decode_server
+
+from goinst import Column, Field, Fragment, Probe, Protocol, Record, Site, Tail, Type
+
+__all__ = ["PROTOCOL"]
+
+_REQUEST, _RESPONSE = "net/rpc.Request", "net/rpc.Response"
+_COMMON = (
+    Column("sequence", "u64"),
+    Column("method_length", "u32"),
+    Column("error_length", "u32"),
+    Column("method_copied", "u16"),
+    Column("error_copied", "u16"),
+    Column("id_length", "u32"),
+    Column("codec", "u8"),
+    Column("flags", "u8"),
+    Column("id", "bytes", 62),
+    Column("method", "bytes", 128),
+    Column("error", "bytes", 128),
+)
+
+
+def _client(program: str, symbol: str, signature: str) -> Probe:
+    lost = "no span for the calls that clients make"
+    return Probe(program, (Site(symbol, signature),), optional=True, closes="receive" in program, lost=lost)
+
+
+PROTOCOL = Protocol(
+    name="netrpc",
+    summary="net/rpc calls, gob and JSON, server and client",
+    hits="2 a call on a server; on a client 2 (JSON) or 3 (gob); all emulated",
+    fragments=(Fragment("netrpc.bpf.c", package="goinst.plugins.netrpc"),),
+    fields={
+        "REQUEST_METHOD": Field(_REQUEST, "ServiceMethod"),
+        "REQUEST_SEQ": Field(_REQUEST, "Seq"),
+        "RESPONSE_SEQ": Field(_RESPONSE, "Seq"),
+        "RESPONSE_ERROR": Field(_RESPONSE, "Error"),
+        "JSON_SERVER_PENDING": Field("net/rpc/jsonrpc.serverCodec", "pending", optional=True),
+        "JSON_CLIENT_RESPONSE_ID": Field("net/rpc/jsonrpc.clientCodec", "resp.Id", optional=True),
+        "JSON_CLIENT_RESPONSE_ERROR": Field("net/rpc/jsonrpc.clientCodec", "resp.Error", optional=True),
+        "HMAP_B": Field("runtime.hmap", "B", optional=True),
+        "HMAP_BUCKETS": Field("runtime.hmap", "buckets", optional=True),
+        "HMAP_OLDBUCKETS": Field("runtime.hmap", "oldbuckets", optional=True),
+        "SWISS_DIRECTORY": Field("internal/runtime/maps.Map", "dirPtr", optional=True),  # Go 1.24
+        "TABLE_GROUPS": Field("internal/runtime/maps.table", "groups", optional=True),
+    },
+    types={
+        "T_GOB_SERVER": Type("*net/rpc.gobServerCodec"),
+        "T_JSON_SERVER": Type("*net/rpc/jsonrpc.serverCodec"),
+        "T_STRING": Type("string"),
+    },
+    probes=(
+        Probe(
+            "netrpc_call",
+            (
+                Site(
+                    "net/rpc.(*service).call",
+                    "s *net/rpc.service, server *net/rpc.Server, sending *sync.Mutex, wg *sync.WaitGroup,"
+                    " mtype *net/rpc.methodType, req *net/rpc.Request, argv reflect.Value, replyv reflect.Value,"
+                    " codec interface{}",
+                ),
+            ),
+            optional=True,
+            lost="no span for the calls that servers answer",
+        ),
+        Probe(
+            "netrpc_respond",
+            (
+                Site(
+                    "net/rpc.(*Server).sendResponse",
+                    "server *net/rpc.Server, sending *sync.Mutex, req *net/rpc.Request, reply interface{},"
+                    " codec interface{}, errmsg string",
+                ),
+            ),
+            optional=True,
+            closes=True,
+            lost="no span for the calls that servers answer",
+        ),
+        _client(
+            "netrpc_gob_send",
+            "net/rpc.(*gobClientCodec).WriteRequest",
+            "c *net/rpc.gobClientCodec, r *net/rpc.Request, body interface{}",
+        ),
+        _client(
+            "netrpc_gob_header",
+            "net/rpc.(*gobClientCodec).ReadResponseHeader",
+            "c *net/rpc.gobClientCodec, r *net/rpc.Response",
+        ),
+        _client(
+            "netrpc_gob_receive",
+            "net/rpc.(*gobClientCodec).ReadResponseBody",
+            "c *net/rpc.gobClientCodec, body interface{}",
+        ),
+        _client(
+            "netrpc_json_send",
+            "net/rpc/jsonrpc.(*clientCodec).WriteRequest",
+            "c *net/rpc/jsonrpc.clientCodec, r *net/rpc.Request, param interface{}",
+        ),
+        _client(
+            "netrpc_json_receive",
+            "net/rpc/jsonrpc.(*clientCodec).ReadResponseBody",
+            "c *net/rpc/jsonrpc.clientCodec, x interface{}",
+        ),
+    ),
+    tails=(Tail("netrpc_find_id"),),
+    records=(
+        Record("netrpc_server", role="operation", kind="server", decode=decode_server, columns=_COMMON),
+        Record("netrpc_client", role="operation", kind="client", decode=decode_client, columns=_COMMON),
+    ),
+    losses={
+        "id_unknown": "some 200 calls of one connection at a time, or more: a call's id is missing",
+        "began_unseen": "a response to a call whose beginning was not seen (it began before goinst, or was evicted)",
+    },
+)

@@ -1,0 +1,3 @@
+module goinst.test/netrpc
+
+go 1.16
