@@ -65,7 +65,8 @@ def _load(name: str, candidates: Sequence[_Found]) -> tuple[Protocol, object]:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        raise PluginError(name, f"cannot be imported from {point.value}: {type(error).__name__}: {error}") from error
+        words = " ".join(str(error).split())
+        raise PluginError(name, f"cannot be imported from {point.value}: {type(error).__name__}: {words}") from error
     protocol = getattr(module, "PROTOCOL", None)
     if not isinstance(protocol, Protocol):
         raise PluginError(name, f"{point.value} has no PROTOCOL of type goinst.Protocol")
@@ -118,8 +119,11 @@ class PluginSet:
         manager = pluggy.PluginManager(GROUP)
         manager.add_hookspecs(HookSpec)
 
+        def failed(name: str) -> bool:
+            return any(failure.plugin == name for failure in failures)
+
         def visit(name: str, wanted_by: str | None, trail: tuple[str, ...]) -> None:
-            if name in loaded or any(failure.plugin == name for failure in failures):
+            if name in loaded or failed(name):
                 return
             if name in trail:
                 failures.append(PluginError(name, f"builds on itself: {' -> '.join([*trail, name])}"))
@@ -129,7 +133,7 @@ class PluginSet:
                     failures.append(PluginError(wanted_by, f"builds on {name}, which is not installed"))
                     return
                 near = difflib.get_close_matches(name, found, 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
+                hint = f"; did you mean {near[0]}?" if near else "."
                 known = ", ".join(sorted(found))
                 raise UsageError(f"no plugin is called {name!r}{hint} Installed: {known}")
             try:
@@ -139,10 +143,19 @@ class PluginSet:
                 return
             for base in protocol.builds_on:
                 visit(base, name, (*trail, name))
-            if any(failure.plugin == name for failure in failures):
+                if base not in loaded and not failed(name):
+                    failures.append(PluginError(name, f"builds on {base}, which cannot be used"))
+            if failed(name):
+                return
+            try:
+                manager.register(module, name)
+                manager.check_pending()
+            except pluggy.PluginValidationError as error:
+                if manager.has_plugin(name):
+                    manager.unregister(module)
+                failures.append(PluginError(name, "its hooks do not fit: " + " ".join(str(error).split())))
                 return
             loaded[name] = protocol
-            manager.register(module, name)
 
         for name in names:
             visit(name, None, ())
