@@ -5,6 +5,7 @@
 #define NETHTTP_HIJACKED 2
 #define NETHTTP_UNFINISHED 4
 #define NETHTTP_BLOCK_CUT 8
+#define NETHTTP_LINE_SENT 16 /* the block lacks the request line; a nethttp_line has it */
 
 /* The server's port, from the connection's own address: net.TCPConn -> netFD.laddr -> TCPAddr.Port */
 static __always_inline u16 nethttp_local_port(u64 type, u64 data)
@@ -43,8 +44,10 @@ static __always_inline void nethttp_secure(struct goinst_operation *op, struct g
 #define nethttp_pattern(request, to)                                                                                 \
     ({                                                                                                               \
         u64 nethttp_pattern_length = (request) ? go_word((request) + REQUEST_PATTERN + 8) : 0;                       \
-        if (nethttp_pattern_length)                                                                                  \
-            go_copy((to), sizeof(to), go_word((request) + REQUEST_PATTERN), nethttp_pattern_length);                 \
+        /* what cannot be read must not leave an earlier request's pattern */                                        \
+        if (nethttp_pattern_length &&                                                                                \
+            !go_copy((to), sizeof(to), go_word((request) + REQUEST_PATTERN), nethttp_pattern_length))                \
+            nethttp_pattern_length = 0;                                                                              \
         nethttp_pattern_length;                                                                                      \
     })
 #else
