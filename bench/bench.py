@@ -82,7 +82,6 @@ def _throughput(rounds: int, seconds: int) -> dict[str, Any]:
                 samples[mode].append(sample)
                 print(f"  round {turn + 1}/{rounds}: {mode:<9} {sample.rate:>9,.0f} requests/s", file=sys.stderr)
 
-    untouched = _median([sample.rate for sample in samples["untouched"]])
     print(f"\nwrk -t1 -c8 -d{seconds}s on a Go net/http ping server, medians of {rounds} rounds")
     print(
         f"{'':<10}{'requests/s':>11}{'ratio':>7}{'spread':>13}"
@@ -90,7 +89,9 @@ def _throughput(rounds: int, seconds: int) -> dict[str, Any]:
     )
     summary = {}
     for mode, taken in samples.items():
-        rates = sorted(sample.rate / untouched for sample in taken)
+        # Each against the untouched server of its own round: the machine's speed changes from round to round.
+        pairs = zip(taken, samples["untouched"], strict=True)
+        rates = sorted(sample.rate / untouched.rate for sample, untouched in pairs)
         row = {
             "requests_per_second": _median([sample.rate for sample in taken]),
             "ratio": _median(rates),
