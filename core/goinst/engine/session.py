@@ -22,7 +22,7 @@ from goinst.engine.plan import Plan
 from goinst.engine.processes import Processes
 from goinst.engine.summary import Summary
 from goinst.engine.tracer import Tracer
-from goinst.errors import GoinstError, MachineError, PluginError, TargetError
+from goinst.errors import BinaryError, GoinstError, MachineError, PluginError, TargetError
 from goinst.events.span import Span
 from goinst.export.base import Exporter, OutputClosed
 from goinst.golang.cache import Cache
@@ -139,7 +139,7 @@ class Session:
         """Analyse, plan, compile and load; in a thread when other targets are being traced already."""
         compiler = Compiler(self._cache)
         try:
-            facts = Facts.open(process.binary, cache=self._cache)
+            facts = self._facts(process)
             if not facts.known:
                 compiler.warm_up()  # it loads LLVM while the binary is analysed
             built = build(
@@ -158,6 +158,15 @@ class Session:
             return built
         finally:
             compiler.close()
+
+    def _facts(self, process: Process) -> Facts:
+        try:
+            facts = Facts.open(process.binary, cache=self._cache)
+            facts.info  # noqa: B018 - a file that is no Go program says so here
+        except BinaryError as error:
+            name = f"{process.exe} ({process.matched})" if process.matched else process.exe
+            raise BinaryError(str(error).replace(process.binary, name), detail=error.detail) from None
+        return facts
 
     def _every(self, process: Process) -> bool:
         """Whether each process that runs the file is meant: then one is traced from its first instruction on."""
@@ -189,7 +198,7 @@ class Session:
         probed = tracer.attach()
         for plugin in built.plan.plugins:
             if not plugin.enabled:
-                self._log.info("plugin not used here", plugin=plugin.name, executable=process.exe, reason=plugin.reason)
+                self._log.debug("plugin not used here", plugin=plugin.name, executable=process.exe, reason=plugin.reason)
             for probe in plugin.probes if plugin.enabled else ():
                 # a function that the linker left out is never called: nothing is lost
                 if not probe.sites and (self._config.verbose or not probe.optional or probe.inlined_in):
