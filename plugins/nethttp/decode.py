@@ -8,36 +8,121 @@ net/http.Request has.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from goinst.plugins.nethttp.semantics import (
     HIJACKED,
     TLS,
     UNFINISHED,
+    address_of,
     content_type_of,
     host_of,
     method_name,
     route_of,
-    set_peer,
     set_status,
     set_target,
     set_trace_parent,
     set_unfinished,
 )
 
-from goinst import DecodeContext, Span
+from goinst import DecodeContext, Resource, Span
 
-__all__ = ["decode_request"]
+__all__ = ["decode_line", "decode_request"]
 
-_BLOCK_CUT = 8
+_BLOCK_CUT, _LINE_SENT = 8, 16
 _VERSIONS = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
 _VERSION = re.compile(rb" HTTP/(1\.\d)\n")
 _MARKERS = 32  # how many " HTTP/1.1" are looked at before a request line is given up
 
 
+class _Parsed(NamedTuple):
+    """What a header block says: attributes, the name's parts, the trace it continues, what was cut."""
+
+    attributes: dict[str, Any]
+    name: str
+    path: str
+    head: bool
+    trace_id: int
+    parent_span_id: int
+    truncated: tuple[str, ...]
+
+
+# Clients send the same header again and again. By whether values are redacted; emptied when full: what is in use is
+# back at once.
+_PARSED: tuple[dict[object, _Parsed], dict[object, _Parsed]] = ({}, {})
+_REMEMBERED = 4096
+_NOWHERE = Resource({}, b"{}")
+
+
 def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
     """Fill in the span of one HTTP/1 request. Nothing in ``values`` is trusted."""
-    attributes, flags, block = span.attributes, values.flags, values.block
+    flags = values.flags
+    known = _PARSED[context.redact]
+    key = (values.block, values.method_length, values.uri_length, flags & (TLS | _BLOCK_CUT))
+    parsed = known.get(key)
+    if parsed is None:
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        parsed = known[key] = _parse(values, redact=context.redact)
+    if not parsed.name and values.block and not flags & _LINE_SENT:
+        context.count("header_unreadable")
+    address, port = address_of(values.peer[: values.peer_length])
+    status = values.status or 200  # finishRequest writes 200 for a handler that wrote nothing
+    # one literal: far quicker than a store for each; what does not apply is taken out again
+    span.attributes = attributes = {
+        **parsed.attributes,
+        "http.response.status_code": status,
+        "http.request.body.size": values.content_length,
+        "http.response.body.size": values.written,
+        "network.peer.address": address,
+        "client.address": address,
+        "client.port": port,
+        "network.peer.port": port,
+        "server.port": values.local_port,
+        # the handler: from the entry of ServeHTTP to that of finishRequest
+        "goinst.http.server.handler.duration_ns": span.duration_ns,
+    }
+    if values.content_length < 0:
+        del attributes["http.request.body.size"]
+    if values.written < 0 or parsed.head or flags & HIJACKED:
+        del attributes["http.response.body.size"]
+    if port is None:
+        for name in ("client.address", "client.port", "network.peer.port"):
+            del attributes[name]
+        if not address:
+            del attributes["network.peer.address"]
+    if not values.local_port:
+        del attributes["server.port"]
+    if flags & (HIJACKED | UNFINISHED) or status >= 500:
+        _unusual(values, span)
+    size = values.content_type_length
+    if size:
+        attributes["http.response.header.content-type"] = content_type_of(values.content_type[:size])
+    if parsed.trace_id:
+        span.trace_id, span.parent_span_id = parsed.trace_id, parsed.parent_span_id
+    if parsed.truncated:
+        span.truncated.extend(parsed.truncated)
+    route = route_of(values, span) if values.pattern_length else ""
+    name = parsed.name or "HTTP"
+    span.name = f"{name} {route or parsed.path}" if route or parsed.path else name
+
+
+def _unusual(values: Any, span: Span) -> None:
+    """Status of what did not end as a handler should."""
+    flags = values.flags
+    if flags & HIJACKED:
+        del span.attributes["http.response.status_code"]
+        span.attributes["goinst.http.hijacked"] = True
+    elif flags & UNFINISHED:
+        del span.attributes["http.response.status_code"]
+        set_unfinished(values.status, span)
+    else:
+        set_status(values.status, span)
+
+
+def _parse(values: Any, *, redact: bool) -> _Parsed:
+    flags, block = values.flags, values.block
+    span = Span("", "", "", 0, 0, 0, 0, 0, _NOWHERE)
     line, _, headers = block.partition(b"\r\n")
     parts = line.split(b" ", 2)
     if (
@@ -50,39 +135,36 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
         method, uri, version = parts[0], parts[1], _VERSIONS[parts[2]]
     else:
         method, uri, version, headers = _find_request(values)
-        if not method and block:
-            context.count("header_unreadable")
-    name = method_name(method, attributes)
-    path, authority = set_target(uri, values.uri_length, method, span, redact=context.redact)
+    name = method_name(method, span.attributes) if method else ""
+    path, authority = set_target(uri, values.uri_length, method, span, redact=redact)
     if version:
-        attributes["network.protocol.version"] = version
-    attributes["url.scheme"] = "https" if flags & TLS else "http"
-    status = values.status
-    if flags & HIJACKED:
-        attributes["goinst.http.hijacked"] = True
-    elif flags & UNFINISHED:
-        set_unfinished(status, span)
-    else:
-        set_status(status or 200, span)  # finishRequest writes 200 for a handler that wrote nothing
-    size = values.content_length
-    if size >= 0:
-        attributes["http.request.body.size"] = size
-    size = values.written
-    if size >= 0 and method != b"HEAD" and not flags & HIJACKED:
-        attributes["http.response.body.size"] = size
-    size = values.content_type_length
-    if size:
-        attributes["http.response.header.content-type"] = content_type_of(values.content_type[:size])
-    set_peer(values.peer[: values.peer_length], attributes)
-    if values.local_port:
-        attributes["server.port"] = values.local_port
+        span.attributes["network.protocol.version"] = version
+    span.attributes["url.scheme"] = "https" if flags & TLS else "http"
     _headers(headers, authority, span)
-    if flags & _BLOCK_CUT and not ("server.address" in attributes and "user_agent.original" in attributes):
+    if flags & _BLOCK_CUT and not ("server.address" in span.attributes and "user_agent.original" in span.attributes):
         span.truncated.append("http.request.header")
-    # the handler: from the entry of ServeHTTP to that of finishRequest
-    attributes["goinst.http.server.handler.duration_ns"] = span.duration_ns
-    route = route_of(values, span) if values.pattern_length else ""
-    span.name = f"{name} {route or path}" if route or path else name
+    trace = span.trace_id, span.parent_span_id
+    return _Parsed(span.attributes, name, path, method == b"HEAD", *trace, tuple(span.truncated))
+
+
+def decode_line(values: Any, span: Span, context: DecodeContext) -> None:
+    """What the header block did not have in full: it came in pieces. Comes behind the request's own record."""
+    attributes = span.attributes
+    method = values.method[: values.method_length]
+    name = method_name(method, attributes)
+    uri = values.uri[: values.uri_copied]
+    path, authority = set_target(uri, values.uri_length, method, span, redact=context.redact)
+    attributes["network.protocol.version"] = "1.1" if values.minor else "1.0"
+    host = host_of(values.host[: values.host_length] or authority.encode())
+    if host:
+        attributes["server.address"] = host
+    if values.agent_length:
+        attributes["user_agent.original"] = values.agent[: values.agent_length].decode("utf-8", "replace")
+    if values.parent_length:
+        set_trace_parent(values.parent[: values.parent_length], span)
+    span.name = f"{name} {attributes.get('http.route') or path}" if path else name
+    if "http.request.header" in span.truncated:
+        span.truncated.remove("http.request.header")
 
 
 def _find_request(values: Any) -> tuple[bytes, bytes, str, bytes]:

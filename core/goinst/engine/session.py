@@ -198,7 +198,9 @@ class Session:
         probed = tracer.attach()
         for plugin in built.plan.plugins:
             if not plugin.enabled:
-                self._log.debug("plugin not used here", plugin=plugin.name, executable=process.exe, reason=plugin.reason)
+                self._log.debug(
+                    "plugin not used here", plugin=plugin.name, executable=process.exe, reason=plugin.reason
+                )
             for probe in plugin.probes if plugin.enabled else ():
                 # a function that the linker left out is never called: nothing is lost
                 if not probe.sites and (self._config.verbose or not probe.optional or probe.inlined_in):
