@@ -185,6 +185,21 @@ def test_http_1_0_and_pipelined(odd: Traced) -> None:
     assert [span["attributes"]["url.path"] for span in spans] == [f"/echo/{n}" for n in [*range(9), "last"]]
 
 
+@pytest.mark.parametrize("size", [1, 10, 40])
+def test_a_header_that_comes_in_pieces(odd: Traced, size: int) -> None:
+    """The reader's buffer holds only the last of them when the handler starts."""
+    request = b"GET /echo/pieces?q=1 HTTP/1.1\r\nHost: h\r\nUser-Agent: slow\r\nConnection: close\r\n\r\n"
+    odd.server.raw(*(request[at : at + size] for at in range(0, len(request), size)), pause=0.003)
+    (span,) = odd.spans(1)
+    attributes = span["attributes"]
+    assert span["name"].startswith("GET ")
+    assert attributes["http.request.method"] == "GET"
+    assert attributes["url.path"] == "/echo/pieces"
+    assert attributes["url.query"] == "q=REDACTED"
+    assert attributes["http.response.status_code"] == 200
+    assert attributes.get("user_agent.original", "slow") == "slow"
+
+
 def test_a_malformed_request_makes_no_span(odd: Traced) -> None:
     assert b"400 Bad Request" in odd.server.raw(b"this is no HTTP\r\n\r\n")
     assert odd.ask("GET", "/status/404")["attributes"]["url.path"] == "/status/404"

@@ -76,7 +76,7 @@ def test_one_span_named_after_the_method(how: dict[str, Any]) -> None:
     assert span["resource"] == {
         "service.name": server.binary.name,
         "process.pid": server.pid,
-        "process.executable.path": str(server.binary),
+        "process.executable.path": str(server.binary.resolve()),
     }
     attributes = span["attributes"]
     expected = {
