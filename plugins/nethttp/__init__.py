@@ -1,8 +1,9 @@
-"""net/http: a span for each request that a server handles, HTTP/1 and HTTP/2."""
+"""net/http: a span for each request that a server handles and for each that a client sends, HTTP/1 and HTTP/2."""
 
 from __future__ import annotations
 
-from goinst.plugins.nethttp.decode import decode_request
+from goinst.plugins.nethttp.client import decode_client, decode_error
+from goinst.plugins.nethttp.decode import decode_line, decode_request
 from goinst.plugins.nethttp.fields import FIELDS, TYPES
 from goinst.plugins.nethttp.secure import decode_tls
 from goinst.plugins.nethttp.stream import decode_stream
@@ -13,6 +14,16 @@ __all__ = ["PROTOCOL"]
 
 _SERVE = "sh struct{srv *net/http.Server}, rw interface{}, req *net/http.Request"
 _STREAMS_LOST = "HTTP/2 requests"
+_CALLS_LOST = "client requests"
+_CONNECTION_LOST = "a client request's peer, and whether its connection was used before"
+_ROUND_TRIP = "req *net/http.Request -> resp *net/http.Response, err error"
+_XNET = "golang.org/x/net/http2"
+# Do and RoundTrip are often inlined: these are not
+_CALL = Site("net/http.(*Transport).roundTrip", f"t *net/http.Transport, {_ROUND_TRIP}")
+_XNET_CALL = Site(
+    f"{_XNET}.(*Transport).RoundTripOpt",
+    f"t *{_XNET}.Transport, req *net/http.Request, opt {_XNET}.RoundTripOpt -> resp *net/http.Response, err error",
+)
 
 
 def _fragment(file: str) -> Fragment:
@@ -28,9 +39,9 @@ def _run(package: str, request: str) -> Site:
 
 PROTOCOL = Protocol(
     name="nethttp",
-    summary="HTTP/1 and HTTP/2 requests served by net/http",
-    hits="HTTP/1: 2 emulated hits a request, 1 a connection; HTTP/2: 2 or 3 emulated hits a request",
-    fragments=tuple(map(_fragment, ("common.bpf.c", "headers.bpf.c", "stream.bpf.c", "nethttp.bpf.c"))),
+    summary="HTTP/1 and HTTP/2 requests, served and sent by net/http",
+    hits="server: HTTP/1 2 a request and 1 a connection, HTTP/2 2 or 3 a request; client: 3, 1 of them single-stepped",
+    fragments=tuple(map(_fragment, ("common.bpf.c", "headers.bpf.c", "stream.bpf.c", "nethttp.bpf.c", "client.bpf.c"))),
     fields=FIELDS,
     types=TYPES,
     probes=(
@@ -71,19 +82,49 @@ PROTOCOL = Protocol(
         ),
         Probe(
             "nethttp_xnet_run",
-            (_run("golang.org/x/net/http2", "net/http.Request"),),
+            (_run(_XNET, "net/http.Request"),),
             optional=True,
             lost=_STREAMS_LOST,
         ),
         Probe(
             "nethttp_xnet_done",
-            (Site("golang.org/x/net/http2.(*serverConn).runHandler.func1"),),
+            (Site(f"{_XNET}.(*serverConn).runHandler.func1"),),
             optional=True,
             closes=True,
             lost=_STREAMS_LOST,
         ),
+        Probe("nethttp_call", (_CALL,), optional=True, lost=_CALLS_LOST),
+        Probe("nethttp_call_done", (_CALL,), place="return", optional=True, closes=True, lost=_CALLS_LOST),
+        Probe("nethttp_xnet_call", (_XNET_CALL,), optional=True, lost=_CALLS_LOST),
+        Probe("nethttp_xnet_call_done", (_XNET_CALL,), place="return", optional=True, closes=True, lost=_CALLS_LOST),
+        Probe(
+            "nethttp_call_conn",
+            (Site("net/http.(*persistConn).roundTrip", "pc *net/http.persistConn"),),
+            optional=True,
+            lost=_CONNECTION_LOST,
+        ),
+        Probe(
+            "nethttp_call_h2",
+            (
+                Site("net/http.(*http2ClientConn).roundTrip", "cc *net/http.http2ClientConn"),
+                Site("net/http/internal/http2.(*ClientConn).roundTrip", "cc *net/http/internal/http2.ClientConn"),
+                # before Go 1.23
+                Site("net/http.(*http2ClientConn).RoundTrip", "cc *net/http.http2ClientConn"),
+            ),
+            optional=True,
+            lost=_CONNECTION_LOST,
+        ),
+        Probe(
+            "nethttp_call_xnet",
+            (
+                Site(f"{_XNET}.(*ClientConn).roundTrip", f"cc *{_XNET}.ClientConn"),
+                Site(f"{_XNET}.(*ClientConn).RoundTrip", f"cc *{_XNET}.ClientConn"),
+            ),
+            optional=True,
+            lost=_CONNECTION_LOST,
+        ),
     ),
-    tails=(Tail("nethttp_serve_stream"),),
+    tails=(Tail("nethttp_serve_stream"), Tail("nethttp_read_line")),
     records=(
         Record(
             "nethttp_request",
@@ -144,6 +185,69 @@ PROTOCOL = Protocol(
                 Column("parent", "bytes", 64),
                 Column("content_type", "bytes", 48),
                 Column("pattern", "bytes", 128),
+                Column("uri", "bytes", "header_bytes"),
+            ),
+        ),
+        Record(
+            "nethttp_client",
+            role="operation",
+            kind="client",
+            begun_by=("nethttp_call", "nethttp_xnet_call"),
+            decode=decode_client,
+            columns=(
+                Column("content_length", "i64"),
+                Column("response_length", "i64"),
+                Column("path_length", "u32"),
+                Column("path_copied", "u32"),
+                Column("query_length", "u32"),
+                Column("inner", "u32"),
+                Column("attempts", "u32"),
+                Column("status", "u16"),
+                Column("peer_port", "u16"),
+                Column("major", "u8"),
+                Column("minor", "u8"),
+                Column("flags", "u8"),
+                Column("method_length", "u8"),
+                Column("scheme_length", "u8"),
+                Column("host_length", "u8"),
+                Column("peer_length", "u8"),
+                Column("content_type_length", "u8"),
+                Column("method", "bytes", 24),
+                Column("scheme", "bytes", 8),
+                Column("host", "bytes", 128),
+                Column("peer", "bytes", 16),
+                Column("content_type", "bytes", 48),
+                Column("query", "bytes", 256),
+                Column("path", "bytes", "header_bytes"),
+            ),
+        ),
+        Record(
+            "nethttp_error",
+            decode=decode_error,
+            columns=(
+                Column("errno", "u32"),
+                Column("kind", "u8"),
+                Column("op_length", "u8"),
+                Column("text_length", "u8"),
+                Column("op", "bytes", 16),
+                Column("text", "bytes", 128),
+            ),
+        ),
+        Record(
+            "nethttp_line",
+            decode=decode_line,
+            columns=(
+                Column("uri_length", "u32"),
+                Column("uri_copied", "u32"),
+                Column("minor", "u8"),
+                Column("method_length", "u8"),
+                Column("host_length", "u8"),
+                Column("agent_length", "u8"),
+                Column("parent_length", "u8"),
+                Column("method", "bytes", 24),
+                Column("host", "bytes", 128),
+                Column("agent", "bytes", 192),
+                Column("parent", "bytes", 64),
                 Column("uri", "bytes", "header_bytes"),
             ),
         ),

@@ -10,6 +10,9 @@ _RESPONSE = "net/http.response"
 _REQUEST = "net/http.Request"
 _CONN = "net/http.conn"
 _TLS_STATE = "crypto/tls.ConnectionState"
+_ANSWER = "net/http.Response"
+_URL = "net/url.URL"
+_PCONN = "net/http.persistConn"
 _SERVER_REQUEST = "net/http/internal/http2.ServerRequest"
 
 
@@ -30,6 +33,8 @@ def _h2(prefix: str, *owners: tuple[str, str]) -> dict[str, Field]:
         f"{prefix}_WRITTEN": field("responseWriterState", "wroteBytes"),
         f"{prefix}_STREAM_ID": field("stream", "id"),
         f"{prefix}_NET_CONN": field("serverConn", "conn"),
+        f"{prefix}_CLIENT_CONN": field("ClientConn", "tconn"),
+        f"{prefix}_CLIENT_NEXT": field("ClientConn", "nextStreamID"),
     }
 
 
@@ -41,10 +46,13 @@ FIELDS = {
     "REQUEST_METHOD": Field(_REQUEST, "Method"),
     "REQUEST_URI": Field(_REQUEST, "RequestURI"),
     "REQUEST_HOST": Field(_REQUEST, "Host"),
+    "REQUEST_PROTO_MINOR": Field(_REQUEST, "ProtoMinor"),
     "REQUEST_HEADER": Field(_REQUEST, "Header"),
     "REQUEST_CONTENT_LENGTH": Field(_REQUEST, "ContentLength"),
     "REQUEST_REMOTE_ADDR": Field(_REQUEST, "RemoteAddr"),
     "REQUEST_TLS": Field(_REQUEST, "TLS"),
+    "REQUEST_URL": Field(_REQUEST, "URL"),
+    "REQUEST_BODY": Field(_REQUEST, "Body"),
     "REQUEST_PATTERN": Field(_REQUEST, "Pattern", optional=True),  # Go 1.23
     "CONN_RWC": Field(_CONN, "rwc"),
     "CONN_REMOTE_ADDR": Field(_CONN, "remoteAddr"),
@@ -53,11 +61,31 @@ FIELDS = {
     "READER_BUF": Field("bufio.Reader", "buf"),
     "READER_R": Field("bufio.Reader", "r"),
     "NETFD_LADDR": Field("net.netFD", "laddr", optional=True),
+    "NETFD_RADDR": Field("net.netFD", "raddr", optional=True),
+    "TCPADDR_IP": Field("net.TCPAddr", "IP", optional=True),
     "TCPADDR_PORT": Field("net.TCPAddr", "Port", optional=True),
     "TLS_CONN_CONN": Field("crypto/tls.Conn", "conn", optional=True),
     "TLS_VERSION": Field(_TLS_STATE, "Version", optional=True),
     "TLS_CIPHER": Field(_TLS_STATE, "CipherSuite", optional=True),
     "TLS_SERVER_NAME": Field(_TLS_STATE, "ServerName", optional=True),
+    "URL_SCHEME": Field(_URL, "Scheme", optional=True),
+    "URL_USER": Field(_URL, "User", optional=True),
+    "URL_HOST": Field(_URL, "Host", optional=True),
+    "URL_PATH": Field(_URL, "Path", optional=True),
+    "URL_RAW_PATH": Field(_URL, "RawPath", optional=True),
+    "URL_RAW_QUERY": Field(_URL, "RawQuery", optional=True),
+    "RESPONSE_CODE": Field(_ANSWER, "StatusCode", optional=True),
+    "RESPONSE_MAJOR": Field(_ANSWER, "ProtoMajor", optional=True),
+    "RESPONSE_MINOR": Field(_ANSWER, "ProtoMinor", optional=True),
+    "RESPONSE_HEADERS": Field(_ANSWER, "Header", optional=True),
+    "RESPONSE_LENGTH": Field(_ANSWER, "ContentLength", optional=True),
+    "RESPONSE_TLS": Field(_ANSWER, "TLS", optional=True),
+    "PCONN_CONN": Field(_PCONN, "conn", optional=True),
+    "PCONN_REUSED": Field(_PCONN, "reused", optional=True),
+    "OP_ERROR_OP": Field("net.OpError", "Op", optional=True),
+    "OP_ERROR_ERR": Field("net.OpError", "Err", optional=True),
+    "SYSCALL_ERROR_ERR": Field("os.SyscallError", "Err", optional=True),
+    "DNS_ERROR_ERR": Field("net.DNSError", "Err", optional=True),
     "G_PANIC": Field("runtime.g", "_panic", optional=True),
     # maps: Go 1.24 and later, and before
     "MAP_DIRECTORY": Field("internal/runtime/maps.Map", "dirPtr", optional=True),
@@ -82,4 +110,28 @@ TYPES = {
     "T_H2_WRITER": Type("*net/http.http2responseWriter"),  # until Go 1.26
     "T_TCP_CONN": Type("*net.TCPConn"),
     "T_TLS_CONN": Type("*crypto/tls.Conn"),
+    "T_NO_BODY": Type("net/http.noBody"),
+    # what an error is, in client.bpf.c
+    "T_OP_ERROR": Type("*net.OpError"),
+    "T_SYSCALL_ERROR": Type("*os.SyscallError"),
+    "T_READ_ERROR": Type("net/http.transportReadFromServerError"),
+    "T_NOTHING_WRITTEN": Type("net/http.nothingWrittenError"),
+    "T_WRAP_ERROR": Type("*fmt.wrapError"),
+    "T_ERRNO": Type("syscall.Errno"),
+    "T_ERROR_STRING": Type("*errors.errorString"),
+    "T_DNS_ERROR": Type("*net.DNSError"),
+    "T_DEADLINE": Type("context.deadlineExceededError"),
+    "T_POLL_DEADLINE": Type("*internal/poll.DeadlineExceededError"),
+    "T_NET_TIMEOUT": Type("*net.timeoutError"),
+    "T_NET_CANCELED": Type("net.canceledError"),
+    "T_TLS_TIMEOUT": Type("net/http.tlsHandshakeTimeoutError"),
+    "T_HTTP_TIMEOUT": Type("*net/http.timeoutError"),  # Go 1.21 and later
+    "T_HTTP_ERROR": Type("*net/http.httpError"),
+    "T_H2_ERROR": Type("*net/http.http2httpError"),
+    "T_CERTIFICATE": Type("*crypto/tls.CertificateVerificationError"),
+    "T_AUTHORITY": Type("crypto/x509.UnknownAuthorityError"),
+    "T_HOSTNAME": Type("crypto/x509.HostnameError"),
+    "T_INVALID": Type("crypto/x509.CertificateInvalidError"),
+    "T_RECORD_HEADER": Type("crypto/tls.RecordHeaderError"),
+    "T_ALERT": Type("crypto/tls.alert"),
 }

@@ -15,6 +15,21 @@ static __always_inline void nethttp_connection(struct nethttp_request *r, u64 co
     r->tls = go_word(conn + CONN_TLS_STATE);
 }
 
+/* Whether the block starts with this request's line: method, target, then "HTTP/". bufio.Reader.fill moves what is not
+ * read yet to the front, so a header that came in several pieces has lost its beginning; of pipelined requests others
+ * come first. */
+static __always_inline int nethttp_has_line(const struct nethttp_request *r)
+{
+    u64 at = (u64)r->method_length + r->uri_length + 2;
+
+    if (at > sizeof(r->block) - 4) /* cut: what is there of it is at the front */
+        return (r->flags & NETHTTP_BLOCK_CUT) != 0;
+    asm volatile("" : "+r"(at));
+    if (at > sizeof(r->block) - 4 || at < 2)
+        return 0;
+    return r->block[at - 1] == ' ' && r->block[at] == 'H' && r->block[at + 1] == 'T' && r->block[at + 2] == 'T';
+}
+
 /* func (sh serverHandler) ServeHTTP(rw ResponseWriter, req *Request) */
 PROBE(nethttp_serve)
 {
@@ -50,10 +65,37 @@ PROBE(nethttp_serve)
     r->block_length = go_copy(r->block, sizeof(r->block), go_word(reader + READER_BUF), used);
     if (used > sizeof(r->block))
         r->flags |= NETHTTP_BLOCK_CUT;
-    if (!r->block_length)
-        LOSS(header_unreadable);
     if (r->tls)
         nethttp_secure(nethttp_request_operation(r), hit, r->tls);
+    if (!r->block_length || !nethttp_has_line(r)) {
+        TAIL_CALL(nethttp_read_line);
+    }
+    return 0;
+}
+
+/* The rare case: what a span needs of the header, from net/http.Request itself. */
+PROBE(nethttp_read_line)
+{
+    u64 request = ARG(nethttp_serve, req), headers = go_word(request + REQUEST_HEADER);
+    struct nethttp_request *r = nethttp_request_current(hit);
+    struct nethttp_line *line;
+
+    if (!r)
+        return 0;
+    line = nethttp_line_reserve(nethttp_request_operation(r), hit);
+    if (!line)
+        return 0;
+    r->flags |= NETHTTP_LINE_SENT;
+    line->uri_length = r->uri_length;
+    line->minor = go_word(request + REQUEST_PROTO_MINOR);
+    line->method_length = go_string_at(line->method, sizeof(line->method), request + REQUEST_METHOD);
+    line->host_length = go_string_at(line->host, sizeof(line->host), request + REQUEST_HOST);
+    line->uri_copied = go_string_at(line->uri, sizeof(line->uri), request + REQUEST_URI);
+    line->agent_length = nethttp_header(headers, 10, NETHTTP_USER_AGENT, line->agent, sizeof(line->agent));
+    line->parent_length = nethttp_header(headers, 11, NETHTTP_TRACE_PARENT, line->parent, sizeof(line->parent));
+    if (!line->method_length)
+        LOSS(header_unreadable);
+    nethttp_line_submit(line);
     return 0;
 }
 

@@ -39,11 +39,13 @@ def test_every_stream_is_a_span_that_says_what_the_server_logged(mixed: tuple[li
     assert ended.summary["open"] == 0
 
 
-def test_at_most_three_hits_a_stream_and_all_emulated(mixed: tuple[list[str], list[Span], Ended]) -> None:
+def test_at_most_three_hits_a_stream(mixed: tuple[list[str], list[Span], Ended]) -> None:
+    """Beside the hits for goroutines that are started, which follow client spans; this program has a client."""
     _, _, ended = mixed
-    connections = sum(count for name, count in ended.summary["hits"].items() if "conn).serve" in name)
+    hits = {name: count for name, count in ended.summary["hits"].items() if "newproc1" not in name}
+    connections = sum(hits.pop(name) for name in list(hits) if "conn).serve" in name)
     assert connections <= 2
-    assert sum(ended.summary["hits"].values()) - connections <= 3 * _REQUESTS
+    assert 2 * _REQUESTS <= sum(hits.values()) <= 3 * _REQUESTS
 
 
 def test_who_asked_whom_and_how(mixed: tuple[list[str], list[Span], Ended]) -> None:

@@ -206,8 +206,12 @@ def _draft(
 
 
 def _has_clients(draft: _Draft) -> bool:
-    records = draft.protocol.records
-    return not draft.reason and any(r.role == "operation" and r.kind != "server" for r in records)
+    """Whether the plugin is on and can begin an operation here that may be the child of another goroutine's."""
+    present = {probe.program for probe in draft.probes if probe.sites}
+    return not draft.reason and any(
+        record.role == "operation" and record.kind != "server" and (not record.begun_by or present & {*record.begun_by})
+        for record in draft.protocol.records
+    )
 
 
 def _options(protocol: declare.Protocol, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -126,6 +126,8 @@ class Record:
     of ``kind``; ``fact``: sent on its own (``NAME_reserve``/``NAME_submit``) and applied to the span of the operation
     that it names; ``span``: sent on its own and is a span by itself.
     The last column of an operation record may be cut short on the wire (see ``NAME_end``).
+    ``begun_by`` names the probes that begin a client's operation: goroutines are followed (one hit for each that is
+    started) only in a binary that has one of them; without names, in every binary.
     ``decode(values, span, context)`` gets a named tuple of the columns; it must not trust what is in them.
     """
 
@@ -134,6 +136,7 @@ class Record:
     decode: Decoder
     role: Literal["operation", "fact", "span"] = "fact"
     kind: Literal["server", "client", "internal", "producer", "consumer"] = "server"
+    begun_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -86,6 +87,9 @@ func routes() *http.ServeMux {
 			w.Header().Set("X-Id", id)
 		}
 		if status := number(r, "status"); status != 0 {
+			if status == http.StatusMovedPermanently {
+				w.Header().Set("Location", "/nothing") // Go 1.17's client fails without
+			}
 			w.WriteHeader(status)
 		}
 		chunks := number(r, "chunks")
@@ -130,6 +134,31 @@ func routes() *http.ServeMux {
 			}(i)
 		}
 		group.Wait()
+	})
+	// /drive?url=U&requests=N&streams=M is the client of U for a while.
+	mux.HandleFunc("/drive", func(_ http.ResponseWriter, r *http.Request) {
+		drive(r.URL.Query().Get("url"), number(r, "streams"), number(r, "requests"), 0, 1)
+	})
+	// Answers after what its client is ready to wait for.
+	mux.HandleFunc("/late", func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+		case <-time.After(5 * time.Second):
+		}
+	})
+	// /impatient?url=U&how=timeout|cancel gives up on U.
+	mux.HandleFunc("/impatient", func(_ http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 50*time.Millisecond)
+		if r.URL.Query().Get("how") == "cancel" {
+			ctx, cancel = context.WithCancel(r.Context())
+			time.AfterFunc(50*time.Millisecond, cancel)
+		}
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL.Query().Get("url"), nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		send(request)
 	})
 	return mux
 }

@@ -1,0 +1,125 @@
+"""From a nethttp_client record to an HTTP client span, and from a nethttp_error record to why it failed."""
+
+from __future__ import annotations
+
+import errno
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import quote
+
+from goinst.plugins.nethttp import semantics
+
+from goinst import DecodeContext, Span
+
+__all__ = ["decode_client", "decode_error"]
+
+# client.bpf.c
+_ESCAPED, _USER, _REUSED, _CONNECTED = 16, 32, 64, 128
+_PATH_SAFE = "/$&+,:;=@-_.~"  # net/url/url.go, shouldEscape for encodePath
+_PORTS = {"http": 80, "https": 443}
+_ERRNO, _TEXT, _DNS, _TIMEOUT, _TLS, _CANCELED = range(1, 7)
+_KINDS = {_DNS: "dns", _TIMEOUT: "timeout", _TLS: "tls", _CANCELED: "canceled"}
+_SYSTEM = {
+    errno.ECONNREFUSED: "connection_refused",
+    errno.ECONNRESET: "connection_reset",
+    errno.ECONNABORTED: "connection_reset",
+    errno.EPIPE: "connection_reset",
+    errno.ETIMEDOUT: "timeout",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+}
+# errors that are made by errors.New in context, io and net/http
+_WORDS = {
+    "context canceled": "canceled",
+    "net/http: request canceled": "canceled",
+    "net/http: request canceled while waiting for connection": "canceled",
+    "EOF": "connection_closed",
+    "unexpected EOF": "connection_closed",
+    "http: server closed idle connection": "connection_closed",
+    "http2: timeout awaiting response headers": "timeout",
+}
+
+
+def decode_client(values: Any, span: Span, context: DecodeContext) -> None:
+    """Fill in the span of one round trip: from Transport.roundTrip's beginning to the response's header."""
+    attributes, flags = span.attributes, values.flags
+    method = values.method[: values.method_length] or b"GET"  # net/http.Request: an empty string means GET
+    span.name = semantics.method_name(method, attributes)
+    host = values.host[: values.host_length].decode("utf-8", "replace")
+    scheme = values.scheme[: values.scheme_length].decode("latin-1")
+    attributes["url.full"] = _url(values, scheme, host, span, redact=context.redact)
+    name, port = _server(host)
+    attributes["server.address"] = name
+    if port is None:
+        port = _PORTS.get(scheme)
+    if port is not None:
+        attributes["server.port"] = port
+    if values.content_length >= 0:
+        attributes["http.request.body.size"] = values.content_length
+    status = values.status
+    if status:
+        attributes["http.response.status_code"] = status
+        version = str(values.major) if values.major != 1 else f"1.{values.minor}"
+        attributes["network.protocol.version"] = version
+        if values.response_length >= 0 and method != b"HEAD":
+            attributes["http.response.body.size"] = values.response_length
+        if status >= 400:
+            span.status = "error"
+            attributes["error.type"] = str(status)
+    if flags & _CONNECTED:
+        attributes["goinst.http.connection.reused"] = bool(flags & _REUSED)
+        if values.attempts > 1:
+            attributes["http.request.resend_count"] = values.attempts - 1
+    if values.peer_length in (4, 16):
+        attributes["network.peer.address"] = _peer(values.peer[: values.peer_length])
+        attributes["network.peer.port"] = values.peer_port
+    if values.content_type_length:
+        kind = values.content_type[: values.content_type_length]
+        attributes["http.response.header.content-type"] = semantics.content_type_of(kind)
+
+
+def decode_error(values: Any, span: Span, _: DecodeContext) -> None:
+    """Say why there was no response: a word of few (error.type), and Go's own as the status message."""
+    text = values.text[: values.text_length].decode("utf-8", "replace")
+    kind = _KINDS.get(values.kind, "_OTHER")
+    if values.kind == _ERRNO:
+        kind = _SYSTEM.get(values.errno, errno.errorcode.get(values.errno, "_OTHER"))
+        text = errno.errorcode.get(values.errno, str(values.errno))
+    elif values.kind == _TEXT:
+        kind = _WORDS.get(text, "_OTHER")
+    span.status = "error"
+    span.attributes["error.type"] = kind
+    words = (values.op[: values.op_length].decode("utf-8", "replace"), text)
+    span.status_message = ": ".join(word for word in words if word)
+
+
+def _url(values: Any, scheme: str, host: str, span: Span, *, redact: bool) -> str:
+    path: str = values.path[: values.path_copied].decode("utf-8", "replace")
+    if not values.flags & _ESCAPED:
+        path = quote(values.path[: values.path_copied], safe=_PATH_SAFE)
+    query: bytes = values.query[: values.query_length]
+    words = query.decode("utf-8", "replace")
+    if redact:
+        words = semantics.redacted(words)
+    if values.path_length > values.path_copied or values.query_length > len(query):
+        span.truncated.append("url.full")
+    user = "REDACTED:REDACTED@" if values.flags & _USER else ""
+    return f"{scheme}://{user}{host}{path}{'?' if query else ''}{words if query else ''}"
+
+
+@lru_cache(256)
+def _server(host: str) -> tuple[str, int | None]:
+    if host.startswith("["):
+        name, _, rest = host[1:].partition("]")
+        port = rest.removeprefix(":")
+    else:
+        name, _, port = host.partition(":")
+    return name, int(port) if port.isdigit() and len(port) <= 5 else None
+
+
+@lru_cache(1024)
+def _peer(address: bytes) -> str:
+    found = ip_address(address)
+    mapped = getattr(found, "ipv4_mapped", None)
+    return str(mapped or found)
