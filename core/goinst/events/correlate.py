@@ -95,7 +95,10 @@ class Correlator:
             except (struct.error, KeyError):
                 self.losses["core", "record_unreadable"] += 1
                 continue
-            spans.append(span)
+            if not span.dropped:
+                spans.append(span)
+            if span.children:
+                spans.extend(span.children)
         ring.release()
         return len(records), spans
 

@@ -24,6 +24,8 @@ class Span:
 
     ``trace_id`` (128 bits), ``span_id`` and ``parent_span_id`` (64 bits; 0: none) are integers; ``start_ns`` is Unix
     time; ``kind`` and ``status`` are OpenTelemetry's words in lower case. ``truncated`` names attributes that were cut.
+    ``children`` are more spans that a decoder made (the calls of a batch); they go out right behind this one, and also
+    when the decoder sets ``dropped``, which keeps this one back. ``child`` makes one.
     """
 
     plugin: str
@@ -40,13 +42,23 @@ class Span:
     attributes: dict[str, Any] = field(default_factory=dict)
     truncated: list[str] = field(default_factory=list)
     dropped: bool = False
+    children: tuple[Span, ...] = ()
+
+    def child(self, name: str, span_id: int) -> Span:
+        """A span below this one, at the same time, for ``children``."""
+        return Span(
+            self.plugin, name, self.kind, self.trace_id, span_id, self.span_id, self.start_ns, self.duration_ns,
+            self.resource,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeContext:
     """What a decoder may know beside the record: whether to redact, the plugin's options, and a counter of
-    things it had to give up (``count("reason")``), shown to the user."""
+    things it had to give up (``count("reason")``), shown to the user. ``state`` is the plugin's own, for what a decoder
+    has to keep from one record to the next; it must bound what it keeps."""
 
     redact: bool
     options: Mapping[str, Any]
     count: Any
+    state: dict[str, Any] = field(default_factory=dict)
