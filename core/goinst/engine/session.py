@@ -18,13 +18,13 @@ from goinst.config import RunConfig
 from goinst.engine import sys as kernel
 from goinst.engine.build import Built, build
 from goinst.engine.compiler import Compiler
+from goinst.engine.delivery import Delivery
 from goinst.engine.plan import Plan
 from goinst.engine.processes import Processes
 from goinst.engine.summary import Summary
 from goinst.engine.tracer import Tracer
 from goinst.errors import BinaryError, GoinstError, MachineError, PluginError, TargetError
-from goinst.events.span import Span
-from goinst.export.base import Exporter, OutputClosed
+from goinst.export.base import Exporter
 from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
 from goinst.plugin.manager import PluginSet
@@ -51,7 +51,6 @@ class Session:
     def __init__(self, config: RunConfig, plugins: PluginSet, exporters: Sequence[Exporter], log: Any) -> None:
         self._config = config
         self._plugins = plugins
-        self._exporters = list(exporters)
         self._log = log
         self._options = check_options(plugins.protocols, config.plugin_options)
         self._cache = Cache.default() if config.cache else None
@@ -64,7 +63,7 @@ class Session:
         self._stop = threading.Event()
         self._ended = ""
         self._summary = Summary()
-        self._decode = any(exporter.wants_spans for exporter in self._exporters)
+        self._delivery = Delivery(plugins, exporters, self._summary, config.max_spans, self._end, self._plugin_failed)
         self._reported: set[str] = set()
         self._command: Command | None = None
         self._stack = ExitStack()
@@ -260,61 +259,15 @@ class Session:
         total = 0
         for tracer in self._tracers.values():
             while not self._stop.is_set():
-                taken, count, spans = tracer.drain(decode=self._decode, limit=_BATCH)
+                taken, count, spans = tracer.drain(decode=self._delivery.decode, limit=_BATCH)
                 total += taken
                 if count:
-                    self._deliver(spans, count)
+                    self._delivery.deliver(spans, count)
                 if taken < _BATCH:
                     break
         if total:
-            self._flush()
+            self._delivery.flush()
         return total
-
-    def _deliver(self, spans: list[Span], count: int) -> None:
-        summary, limit = self._summary, self._config.max_spans
-        if limit is not None and summary.spans + count >= limit:
-            count = limit - summary.spans
-            spans = spans[:count]
-            self._end("enough spans")
-        if spans:
-            spans = self._hooked(spans)
-            count = len(spans)
-            for span in spans:
-                summary.spans_by_plugin[span.plugin] += 1
-        summary.spans += count
-        try:
-            for exporter in self._exporters:
-                if exporter.wants_spans:
-                    exporter.export(spans)
-                else:
-                    exporter.count(count)
-        except OutputClosed:
-            self._end("the output was closed")
-
-    def _hooked(self, spans: list[Span]) -> list[Span]:
-        """Let the plugins' hooks see the batch; a hook that raises is switched off with its plugin's hooks."""
-        hooks = self._plugins.hooks
-        implementations = hooks.hook.goinst_spans.get_hookimpls()
-        if not implementations:
-            return spans
-        for implementation in implementations:
-            try:
-                implementation.function(spans=spans)
-            except Exception as error:
-                hooks.unregister(implementation.plugin)
-                words = f"its hook goinst_spans raised {type(error).__name__}: {error}; switched off"
-                self._plugin_failed(PluginError(implementation.plugin_name, words))
-        kept = [span for span in spans if not span.dropped]
-        if len(kept) < len(spans):
-            self._summary.losses["hook.dropped"] += len(spans) - len(kept)
-        return kept
-
-    def _flush(self) -> None:
-        try:
-            for exporter in self._exporters:
-                exporter.flush()
-        except OutputClosed:
-            self._end("the output was closed")
 
     def _attach_on_demand(self) -> None:
         for tracer in self._tracers.values():
@@ -391,7 +344,7 @@ class Session:
             summary.places += tracer.loss_places()
             summary.hits.update(tracer.hits())
             summary.ring_high_water = max(summary.ring_high_water, tracer.ring_share())
-        self._flush()
+        self._delivery.flush()
         summary.seconds = time.monotonic() - began
         summary.ended = self._ended
         self._log.info("summary", **summary.fields(places=self._config.stats or self._config.verbose))

@@ -1,0 +1,85 @@
+"""The last step of a span inside goinst: through the plugins' hooks to the exporters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from goinst.engine.summary import Summary
+from goinst.errors import PluginError
+from goinst.events.span import Span
+from goinst.export.base import Exporter, OutputClosed
+from goinst.plugin.manager import PluginSet
+
+__all__ = ["Delivery"]
+
+
+class Delivery:
+    """Hands batches on and counts them in ``summary``.
+
+    ``limit`` is how many spans are wanted in all, or None; ``end`` is called with the reason when that many went out or
+    nobody reads an output any more; ``failed`` when a hook is switched off.
+    """
+
+    def __init__(
+        self,
+        plugins: PluginSet,
+        exporters: Sequence[Exporter],
+        summary: Summary,
+        limit: int | None,
+        end: Callable[[str], None],
+        failed: Callable[[PluginError], None],
+    ) -> None:
+        self._hooks = plugins.hooks
+        self._exporters = list(exporters)
+        self._summary = summary
+        self._limit = limit
+        self._end = end
+        self._failed = failed
+        # whether anybody wants more of spans than their number
+        self.decode = any(exporter.wants_spans for exporter in self._exporters)
+
+    def deliver(self, spans: list[Span], count: int) -> None:
+        """A batch: ``count`` spans, decoded if anybody wants them decoded."""
+        summary, limit = self._summary, self._limit
+        if limit is not None and summary.spans + count >= limit:
+            count = limit - summary.spans
+            spans = spans[:count]
+            self._end("enough spans")
+        if spans:
+            spans = self.hooked(spans)
+            count = len(spans)
+            summary.spans_by_plugin.update([span.plugin for span in spans])
+        summary.spans += count
+        try:
+            for exporter in self._exporters:
+                if exporter.wants_spans:
+                    exporter.export(spans)
+                else:
+                    exporter.count(count)
+        except OutputClosed:
+            self._end("the output was closed")
+
+    def hooked(self, spans: list[Span]) -> list[Span]:
+        """Let the plugins' hooks see the batch; a hook that raises is switched off with its plugin's hooks."""
+        implementations = self._hooks.hook.goinst_spans.get_hookimpls()
+        if not implementations:
+            return spans
+        for implementation in implementations:
+            try:
+                implementation.function(spans=spans)
+            except Exception as error:
+                self._hooks.unregister(implementation.plugin)
+                words = f"its hook goinst_spans raised {type(error).__name__}: {error}; switched off"
+                self._failed(PluginError(implementation.plugin_name, words))
+        kept = [span for span in spans if not span.dropped]
+        if len(kept) < len(spans):
+            self._summary.losses["hook.dropped"] += len(spans) - len(kept)
+        return kept
+
+    def flush(self) -> None:
+        """Give what is buffered to whoever reads it."""
+        try:
+            for exporter in self._exporters:
+                exporter.flush()
+        except OutputClosed:
+            self._end("the output was closed")
