@@ -31,6 +31,8 @@ lint: ## ruff and strict mypy
 	@scripts/setup.sh lint
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	@rm -rf build/types && mkdir -p build/types/goinst
+	@ln -s $(CURDIR)/core/goinst/* $(CURDIR)/plugins $(CURDIR)/bpf build/types/goinst/
 	.venv/bin/mypy
 
 format: ## let ruff put the sources in order
