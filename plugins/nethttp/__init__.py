@@ -5,6 +5,7 @@ from __future__ import annotations
 from goinst.plugins.nethttp.client import decode_client, decode_error
 from goinst.plugins.nethttp.decode import decode_line, decode_request
 from goinst.plugins.nethttp.fields import FIELDS, TYPES
+from goinst.plugins.nethttp.headers import decode_headers
 from goinst.plugins.nethttp.secure import decode_tls
 from goinst.plugins.nethttp.stream import decode_stream
 
@@ -252,6 +253,16 @@ PROTOCOL = Protocol(
             ),
         ),
         Record(
+            "nethttp_headers",
+            decode=decode_headers,
+            columns=(
+                Column("response", "u8"),
+                Column("cut", "u8"),
+                Column("length", "u16"),
+                Column("data", "bytes", 2048),
+            ),
+        ),
+        Record(
             "nethttp_tls",
             decode=decode_tls,
             columns=(
@@ -269,6 +280,12 @@ PROTOCOL = Protocol(
             "how much of a request's header block (HTTP/2: of its path and query) is captured, in bytes",
             minimum=128,
             maximum=4096,
+        ),
+        Option(
+            "capture_headers",
+            "",
+            "headers to put on spans, of requests and responses: names with commas between them",
+            define="NETHTTP_CAPTURE",
         ),
     ),
     losses={

@@ -56,6 +56,7 @@ static __always_inline void nethttp_client_open(struct goinst_hit *hit, u64 requ
         r->path_length = go_word(url + URL_PATH + 8);
         r->path_copied = go_string_at(r->path, sizeof(r->path), url + URL_PATH);
     }
+    nethttp_capture(nethttp_client_operation(r), hit, go_word(request + REQUEST_HEADER), 0);
 }
 
 /* The address at the other end of a net.Conn that is TCP, perhaps under TLS. */
@@ -173,6 +174,7 @@ static __always_inline void nethttp_client_close(struct goinst_hit *hit, u64 res
         r->response_length = go_word(response + RESPONSE_LENGTH);
         r->content_type_length = nethttp_header(go_word(response + RESPONSE_HEADERS), 12, NETHTTP_CONTENT_TYPE,
                                                 r->content_type, sizeof(r->content_type));
+        nethttp_capture(nethttp_client_operation(r), hit, go_word(response + RESPONSE_HEADERS), 1);
         tls = go_word(response + RESPONSE_TLS);
         if (tls)
             nethttp_secure(nethttp_client_operation(r), hit, tls);

@@ -7,7 +7,7 @@
  * one here). Before, it is runtime.hmap: buckets of 8 with a chain of overflow buckets.
  */
 
-#define NETHTTP_SLOTS 64
+#define NETHTTP_SLOTS 128 /* full groups or buckets are rare: about 60 headers */
 
 struct nethttp_walk {
     u64 base;  /* the groups, or the buckets */
@@ -134,3 +134,51 @@ static __always_inline u64 nethttp_find_header(u64 map, u64 name_length, u64 nam
 #else
 #define nethttp_header(map, name_length, name_start, destination, size) 0
 #endif
+
+/* The option capture_headers as text: only whether there is one matters here, the names are picked in user space. */
+#define NETHTTP_TEXT_OF(...) #__VA_ARGS__
+#define NETHTTP_TEXT(...) NETHTTP_TEXT_OF(__VA_ARGS__)
+#define NETHTTP_CAPTURES (sizeof(NETHTTP_TEXT(NETHTTP_CAPTURE)) > 1)
+
+#define NETHTTP_NAME 64   /* longer names are cut, and so never found */
+#define NETHTTP_VALUE 254 /* a length of this says that there may be more */
+
+/* All headers of a map as a fact: for each a byte with the name's length, one with the value's, name and first value. */
+static __always_inline void nethttp_capture(struct goinst_operation *op, struct goinst_hit *hit, u64 map, u8 response)
+{
+#ifdef NETHTTP_HAS_MAPS
+    struct nethttp_walk walk = {};
+    struct nethttp_headers *r;
+    u64 key, element, name, value, at;
+
+    if (!NETHTTP_CAPTURES || !map)
+        return;
+    r = nethttp_headers_reserve(op, hit);
+    if (!r)
+        return;
+    r->response = response;
+    r->cut = 0;
+    r->length = 0;
+    nethttp_walk_begin(&walk, map);
+    for (u32 i = 0; i < NETHTTP_SLOTS; i++) {
+        if ((i & 7) == 0 && !nethttp_walk_enter(&walk, i >> 3))
+            break;
+        key = nethttp_walk_key(&walk, i & 7);
+        if (!key)
+            continue;
+        /* kept in the record: in a register, the verifier would follow each way to each value of it */
+        at = *(volatile u16 *)&r->length;
+        if (at > sizeof(r->data) - 2 - NETHTTP_NAME - NETHTTP_VALUE) {
+            r->cut = 1;
+            break;
+        }
+        element = nethttp_walk_element(&walk, i & 7, key);
+        name = go_string_at(&r->data[at + 2], NETHTTP_NAME, key);
+        value = go_word(element + 8) ? go_string_at(&r->data[at + 2 + name], NETHTTP_VALUE, go_word(element)) : 0;
+        r->data[at] = name;
+        r->data[at + 1] = value;
+        *(volatile u16 *)&r->length = at + 2 + name + value;
+    }
+    nethttp_headers_submit(r);
+#endif
+}

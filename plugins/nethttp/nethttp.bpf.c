@@ -67,6 +67,7 @@ PROBE(nethttp_serve)
         r->flags |= NETHTTP_BLOCK_CUT;
     if (r->tls)
         nethttp_secure(nethttp_request_operation(r), hit, r->tls);
+    nethttp_capture(nethttp_request_operation(r), hit, go_word(request + REQUEST_HEADER), 0);
     if (!r->block_length || !nethttp_has_line(r)) {
         TAIL_CALL(nethttp_read_line);
     }
@@ -136,6 +137,7 @@ PROBE(nethttp_finish)
     r->pattern_length = nethttp_pattern(r->request, r->pattern);
     r->content_type_length = nethttp_header(go_word(response + RESPONSE_HEADER), 12, NETHTTP_CONTENT_TYPE,
                                             r->content_type, sizeof(r->content_type));
+    nethttp_capture(nethttp_request_operation(r), hit, go_word(response + RESPONSE_HEADER), 1);
     nethttp_request_end(r, r->block_length);
     return 0;
 }

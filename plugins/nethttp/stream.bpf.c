@@ -47,6 +47,7 @@ static __always_inline void nethttp_stream_open(struct goinst_hit *hit, u64 writ
     r->parent_length = nethttp_header(headers, 11, NETHTTP_TRACE_PARENT, r->parent, sizeof(r->parent));
     if (tls)
         nethttp_secure(nethttp_stream_operation(r), hit, tls);
+    nethttp_capture(nethttp_stream_operation(r), hit, headers, 0);
 }
 
 static __always_inline void nethttp_stream_close(struct goinst_hit *hit, const struct nethttp_shape shape)
@@ -67,6 +68,7 @@ static __always_inline void nethttp_stream_close(struct goinst_hit *hit, const s
     r->pattern_length = nethttp_pattern(r->request, r->pattern);
     r->content_type_length = nethttp_header(go_word(r->state + shape.response), 12, NETHTTP_CONTENT_TYPE,
                                             r->content_type, sizeof(r->content_type));
+    nethttp_capture(nethttp_stream_operation(r), hit, go_word(r->state + shape.response), 1);
     nethttp_stream_end(r, r->uri_copied);
 }
 

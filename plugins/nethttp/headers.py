@@ -1,0 +1,39 @@
+"""Captured headers: from a nethttp_headers record to http.request.header.* and http.response.header.* attributes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from goinst import DecodeContext, Span
+
+__all__ = ["decode_headers"]
+
+_VALUE = 254  # headers.bpf.c
+_SECRET = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"}
+
+
+def decode_headers(values: Any, span: Span, context: DecodeContext) -> None:
+    """Set those headers that the option names; what is known to be a secret only without redaction."""
+    wanted = _names(str(context.options["capture_headers"]))
+    where = "http.response.header" if values.response else "http.request.header"
+    data = values.data[: values.length]
+    at, missing = 0, set(wanted)
+    while at + 2 <= len(data):
+        end = at + 2 + data[at]
+        name, value = data[at + 2 : end].decode("latin-1").lower(), data[end : end + data[at + 1]]
+        at = end + data[at + 1]
+        if name not in missing:
+            continue
+        missing.discard(name)
+        secret = context.redact and name in _SECRET
+        span.attributes[f"{where}.{name}"] = ["REDACTED" if secret else value.decode("utf-8", "replace")]
+        if len(value) == _VALUE and not secret:
+            span.truncated.append(f"{where}.{name}")
+    if values.cut and missing:
+        span.truncated.append(where)
+
+
+@lru_cache(16)
+def _names(option: str) -> frozenset[str]:
+    return frozenset(name.strip().lower() for name in option.split(",") if name.strip())
