@@ -19,9 +19,11 @@ _SERVER_STREAM = f"{_TRANSPORT}.ServerStream"
 _CLIENT_STREAM = f"{_TRANSPORT}.ClientStream"
 _CALL = f"{_GRPC}.clientStream"
 _ATTEMPT = f"{_GRPC}.csAttempt"
+_RETRY = Site(f"{_GRPC}.(*csAttempt).shouldRetry", f"a *{_ATTEMPT}, err error -> transparent bool, final error")
 _DESC = f"{_GRPC}.StreamDesc"
 _PROTO = "google.golang.org/genproto/googleapis/rpc/status.Status"
 _MAP = "internal/runtime/maps.Map"
+_UNSENT = "no spans of RPCs that found no connection"
 
 
 def _write_status(transport: str) -> tuple[Site, ...]:
@@ -37,8 +39,8 @@ _ADDRESSES = (
     Column("local_length", "u8"),
     Column("peer_port", "u16"),
     Column("local_port", "u16"),
-    Column("peer", "bytes", 48),
-    Column("local", "bytes", 48),
+    Column("peer", "bytes", 64),
+    Column("local", "bytes", 64),
 )
 _STATUS_COLUMNS = (
     Column("deadline_wall", "u64"),
@@ -58,7 +60,7 @@ _STATUS_COLUMNS = (
 PROTOCOL = Protocol(
     name="grpc",
     summary="RPCs of grpc-go servers and clients",
-    hits="2 emulated hits an RPC on the server, 2 on the client (and 1 for each retry)",
+    hits="2 emulated hits an RPC on the server, 2 on the client, and 3 for each attempt that fails",
     fragments=(Fragment("grpc.bpf.c", package="goinst.plugins.grpc"),),
     fields={
         # the stream: of its own type up to grpc 1.68, then behind a pointer, then (1.77) inside
@@ -92,12 +94,14 @@ PROTOCOL = Protocol(
         "CALL_DESC": Field(_CALL, "desc", optional=True),
         "CALL_CTX": Field(_CALL, "ctx", optional=True),
         "CALL_ATTEMPT": Field(_CALL, "attempt", optional=True),
+        "CALL_BUFFER": Field(_CALL, "replayBuffer", optional=True, alternatives=((_CALL, "buffer"),)),
         "CALL_FIRST": Field(_CALL, "firstAttempt", optional=True),
         "CALL_FINISHED": Field(_CALL, "finished", optional=True),
         "HEADER_HOST": Field(f"{_TRANSPORT}.CallHdr", "Host", optional=True),
         "HEADER_METHOD": Field(f"{_TRANSPORT}.CallHdr", "Method", optional=True),
         "HEADER_ENCODING": Field(f"{_TRANSPORT}.CallHdr", "SendCompress", optional=True),
         "ATTEMPT_TRANSPORT": Field(_ATTEMPT, "transport", optional=True, alternatives=((_ATTEMPT, "t"),)),
+        "ATTEMPT_CALL": Field(_ATTEMPT, "cs", optional=True),
         "ATTEMPT_STREAM": Field(_ATTEMPT, "transportStream", optional=True, alternatives=((_ATTEMPT, "s"),)),
         "DESC_SERVER": Field(_DESC, "ServerStreams", optional=True),
         "DESC_CLIENT": Field(_DESC, "ClientStreams", optional=True),
@@ -170,6 +174,9 @@ PROTOCOL = Protocol(
             closes=True,
             lost="no spans of RPCs that are made",
         ),
+        # when an attempt fails; up to grpc 1.40, calls for which no stream could be made were finished, too
+        Probe("grpc_retry", (_RETRY,), optional=True, lost=_UNSENT),
+        Probe("grpc_give_up", (_RETRY,), place="return", optional=True, closes=True, lost=_UNSENT),
     ),
     records=(
         Record(

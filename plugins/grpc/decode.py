@@ -37,7 +37,7 @@ def decode_server(values: Any, span: Span, context: DecodeContext) -> None:  # n
     """Fill in the span of an RPC that was served. Nothing in ``values`` is trusted."""
     attributes = span.attributes
     _method(values, span)
-    _addresses(values, attributes)
+    _addresses(values, span)
     if values.local_kind == _TCP:
         attributes["server.address"] = attributes.get("network.local.address")
         attributes["server.port"] = values.local_port
@@ -69,7 +69,7 @@ def decode_client(values: Any, span: Span, context: DecodeContext) -> None:  # n
     """Fill in the span of an RPC that was made. Nothing in ``values`` is trusted."""
     attributes = span.attributes
     _method(values, span)
-    _addresses(values, attributes)
+    _addresses(values, span)
     authority = _text(values.authority, values.authority_length)
     if authority:
         attributes["goinst.grpc.authority"] = authority
@@ -162,7 +162,8 @@ def _text(data: bytes, length: int) -> str:
     return data[:length].decode("utf-8", "replace") if length else ""
 
 
-def _addresses(values: Any, attributes: dict[str, Any]) -> None:
+def _addresses(values: Any, span: Span) -> None:
+    attributes = span.attributes
     for side in ("peer", "local"):
         kind = getattr(values, f"{side}_kind")
         data = getattr(values, side)[: getattr(values, f"{side}_length")]
@@ -176,6 +177,8 @@ def _addresses(values: Any, attributes: dict[str, Any]) -> None:
             attributes["network.transport"] = "unix"
             if data:
                 attributes[f"network.{side}.address"] = data.decode("utf-8", "replace")
+            if len(data) == len(getattr(values, side)):
+                span.truncated.append(f"network.{side}.address")
         elif kind == _TEXT:
             host, port = _host_port(data.decode("utf-8", "replace"))
             attributes[f"network.{side}.address"] = host

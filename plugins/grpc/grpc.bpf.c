@@ -407,40 +407,89 @@ static __always_inline void grpc_error(struct grpc_client *r, u64 type, u64 data
 }
 #endif
 
-/* func (cs *clientStream) finish(err error) */
-PROBE(grpc_finish)
-{
 #ifdef GRPC_CLIENT
-    u64 call = ARG(grpc_finish, cs), header, description, attempt;
+static __always_inline void grpc_end_call(struct goinst_hit *hit, struct grpc_client *r, u64 call, u64 error_type,
+                                          u64 error_data)
+{
+    u64 header = go_word(call + CALL_HEADER), description = go_word(call + CALL_DESC);
+    u64 attempt = go_word(call + CALL_ATTEMPT);
     struct grpc_context context = {};
-    struct grpc_client *r;
-    struct grpc_pair pair;
+    struct grpc_pair pair = grpc_pair_at(call + CALL_CTX);
 
-    if (go_byte(call + CALL_FINISHED))
-        return 0;
-    r = grpc_client_find_keyed(hit, call, 0);
-    if (!r) {
-        LOSS(began_unseen);
-        return 0;
-    }
-    header = go_word(call + CALL_HEADER);
     r->method_length = grpc_string(r->method, r->method_length, header + HEADER_METHOD);
     grpc_string(r->authority, r->authority_length, header + HEADER_HOST);
     grpc_string(r->encoding, r->encoding_length, header + HEADER_ENCODING);
-    description = go_word(call + CALL_DESC);
     r->kind = (go_byte(description + DESC_CLIENT) & 1) | (go_byte(description + DESC_SERVER) & 1) << 1;
-    attempt = go_word(call + CALL_ATTEMPT);
     if (attempt)
         grpc_connection(r, attempt);
-    pair = grpc_pair_at(call + CALL_CTX);
     grpc_look_through(&context, pair.first, pair.second, 0);
     if (context.found)
         r->flags |= GRPC_DEADLINE;
     r->deadline_wall = context.wall;
     r->deadline_ext = context.ext;
-    grpc_error(r, ARG(grpc_finish, err_type), ARG(grpc_finish, err_data));
+    grpc_error(r, error_type, error_data);
     grpc_client_end(r, r->message_copied);
     grpc_client_forget_keyed(hit, call, 0);
+}
+
+/* by goroutine: a call that has no stream yet, while grpc decides whether to try again */
+struct grpc_goroutine {
+    u64 g;
+    u64 tgid;
+};
+BPF_TABLE("lru_hash", struct grpc_goroutine, u64, grpc_streamless, 4096);
+#endif
+
+/* func (cs *clientStream) finish(err error) */
+PROBE(grpc_finish)
+{
+#ifdef GRPC_CLIENT
+    u64 call = ARG(grpc_finish, cs);
+    struct grpc_client *r;
+
+    if (go_byte(call + CALL_FINISHED))
+        return 0;
+    r = grpc_client_find_keyed(hit, call, 0);
+    if (r)
+        grpc_end_call(hit, r, call, ARG(grpc_finish, err_type), ARG(grpc_finish, err_data));
+    else
+        LOSS(began_unseen);
+#endif
+    return 0;
+}
+
+/* func (a *csAttempt) shouldRetry(err error) (bool, error): an attempt failed. A call whose stream could not be made
+ * (nothing is in the buffer of what would be sent again) is not finished, when this says no: its error is returned. */
+PROBE(grpc_retry)
+{
+#if defined(GRPC_CLIENT) && defined(CALL_BUFFER) && defined(ATTEMPT_CALL)
+    struct grpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    u64 attempt = ARG(grpc_retry, a), call = go_word(attempt + ATTEMPT_CALL);
+
+    if (!go_word(attempt + ATTEMPT_STREAM) && !go_word(call + CALL_BUFFER + 8))
+        grpc_streamless.update(&key, &call);
+#endif
+    return 0;
+}
+
+PROBE(grpc_give_up)
+{
+#if defined(GRPC_CLIENT) && defined(CALL_BUFFER) && defined(ATTEMPT_CALL)
+    struct grpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    u64 *kept = grpc_streamless.lookup(&key), call;
+    struct grpc_client *r;
+
+    if (!kept)
+        return 0;
+    call = *kept;
+    grpc_streamless.delete(&key);
+    if (!RESULT(grpc_give_up, final_type))
+        return 0;
+    r = grpc_client_find_keyed(hit, call, 0);
+    if (r)
+        grpc_end_call(hit, r, call, RESULT(grpc_give_up, final_type), RESULT(grpc_give_up, final_data));
+    else
+        LOSS(began_unseen);
 #endif
     return 0;
 }

@@ -319,6 +319,11 @@ func call(client pb.TestServiceClient, what string) (string, error) {
 		time.AfterFunc(time.Duration(ms)*time.Millisecond, stop)
 		_, err := client.UnaryCall(short, &pb.SimpleRequest{Payload: &pb.Payload{Body: []byte(fmt.Sprintf("sleep %d", 10*ms))}})
 		return service + "UnaryCall", err
+	case "expired": // over before it begins
+		short, stop := context.WithTimeout(ctx, 0)
+		defer stop()
+		_, err := client.EmptyCall(short, &pb.Empty{})
+		return service + "EmptyCall", err
 	case "cancel-stream":
 		short, stop := context.WithCancel(ctx)
 		stream, err := client.FullDuplexCall(short)
