@@ -157,9 +157,8 @@ def test_operations_that_are_evicted_are_counted(ping: Path) -> None:
 BAD_C = "PROBE(bad_serve)\n{\n    return no_such_function(1);\n}\n"
 BAD_POINTER = """PROBE(bad_serve)
 {
-    u32 index = 0;
-    u64 *value = goinst_counters.lookup(&index);
-    __sync_fetch_and_add(value, 1);
+    u8 *value = goinst_pids.lookup(&hit->tgid); /* may be NULL */
+    *value = 2;
     return 0;
 }
 """
