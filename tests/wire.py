@@ -47,12 +47,16 @@ def new_span(record: Record, plugin: str = "test") -> Span:
 
 
 def context(
-    protocol: Protocol, options: Mapping[str, Any] | None = None, *, redact: bool = True
+    protocol: Protocol,
+    options: Mapping[str, Any] | None = None,
+    *,
+    redact: bool = True,
+    state: dict[str, Any] | None = None,
 ) -> tuple[DecodeContext, list[str]]:
     """What a decoder is given beside the record, and the list in which its counts end up."""
     counted: list[str] = []
     chosen = {option.name: option.default for option in protocol.options} | dict(options or {})
-    return DecodeContext(redact, chosen, counted.append), counted
+    return DecodeContext(redact, chosen, counted.append, {} if state is None else state), counted
 
 
 def decode(
@@ -63,10 +67,11 @@ def decode(
     span: Span | None = None,
     options: Mapping[str, Any] | None = None,
     redact: bool = True,
+    state: dict[str, Any] | None = None,
 ) -> tuple[Span, list[str]]:
     """Pack, read and decode one record; the span and what the decoder counted."""
     record = next(record for record in protocol.records if record.name == name)
-    given, counted = context(protocol, options, redact=redact)
+    given, counted = context(protocol, options, redact=redact, state=state)
     wire = on_wire(record, given.options, values)
     read = lay_out(protocol.name, record, 1, given.options).read
     span = span or new_span(record, protocol.name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from goinst.plugins.jsonrpc.decode import decode_request, decode_response
+from goinst.plugins.jsonrpc.decode import decode_piece, decode_request, decode_response
+from goinst.plugins.jsonrpc.options import MESSAGE_OPTIONS
 
 from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
 
@@ -55,8 +56,19 @@ PROTOCOL = Protocol(
             lost="bodies that come late",
         ),
     ),
-    tails=(Tail("jsonrpc_body"), Tail("jsonrpc_late_body"), Tail("jsonrpc_reply")),
+    tails=(Tail("jsonrpc_body"), Tail("jsonrpc_late_body"), Tail("jsonrpc_reply"), Tail("jsonrpc_first_read")),
     records=(
+        # first: decoded before what they are pieces of
+        Record(
+            "jsonrpc_piece",
+            decode=decode_piece,
+            columns=(
+                Column("offset", "u32"),
+                Column("length", "u32"),
+                Column("reply", "u8"),
+                Column("data", "bytes", 4096),
+            ),
+        ),
         Record(
             "jsonrpc_request",
             decode=decode_request,
@@ -67,7 +79,7 @@ PROTOCOL = Protocol(
                 Column("source", "u8"),
                 Column("chunked", "u8"),
                 Column("head", "bytes", 512),
-                Column("body", "bytes", "body_bytes"),
+                Column("body", "bytes", 1024),
             ),
         ),
         Record(
@@ -78,7 +90,7 @@ PROTOCOL = Protocol(
                 Column("body_length", "u32"),
                 Column("status", "u16"),
                 Column("source", "u8"),
-                Column("body", "bytes", "body_bytes"),
+                Column("body", "bytes", 1024),
             ),
         ),
     ),
@@ -89,11 +101,13 @@ PROTOCOL = Protocol(
             "how much of a request's and a response's body is captured, in bytes",
             minimum=64,
             maximum=65536,
+            define="BODY_LIMIT",
         ),
+        *MESSAGE_OPTIONS,
     ),
     losses={
         "no_operation": "a request body had no HTTP request to belong to",
-        "body_late": "a body came after the handler had started (late bodies are now caught where they are read)",
+        "body_late": "a body or its end came after the handler had started (from then on caught where it is read)",
         "body_gone": "a late body was no longer in memory when the handler ended",
         "body_unclear": "a body that speaks of jsonrpc was cut before its method (body_bytes), or is not proper JSON",
         "response_gone": "the head of a long response was no longer in memory: its error, if any, is missing",

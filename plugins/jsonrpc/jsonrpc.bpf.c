@@ -17,10 +17,13 @@
 #define JSONRPC_WIRE 1   /* the connection's buffer: the header block, then the body as it goes over the wire */
 
 struct jsonrpc_pending {
-    u64 buffer; /* where (*body).Read puts what it reads */
+    u64 buffer; /* where (*body).Read puts what it reads; 0 outside of it */
+    u64 begin;  /* where it did so last */
     u64 span_id;
+    u64 read; /* bytes of the body that Read has returned */
+    u64 sent; /* bytes of the body that were sent */
 };
-/* by goroutine: a request whose body had not come when its handler started */
+/* by goroutine: a request whose body had not come, or not whole, when its handler started */
 struct jsonrpc_goroutine {
     u64 g;
     u64 tgid;
@@ -47,12 +50,55 @@ static __always_inline int jsonrpc_looks_like_json(const u8 *head, u64 length, i
     return 0;
 }
 
+#define JSONRPC_PIECES 16 /* of 4 KiB: a limit of 64 KiB */
+/* Sends `length` bytes that stand at `offset` of a body, in pieces. Each is written in place in the ring: a per-CPU
+ * scratch could be overwritten by a program that preempts this one. */
+static __always_inline void jsonrpc_pieces(struct goinst_operation *op, struct goinst_hit *hit, u64 data, u64 length,
+                                           u64 offset, u8 reply)
+{
+    struct jsonrpc_piece *piece;
+
+    if (offset >= BODY_LIMIT)
+        return;
+    if (length > BODY_LIMIT - offset)
+        length = BODY_LIMIT - offset;
+    for (u32 i = 0; i < JSONRPC_PIECES; i++) {
+        u64 at = i * sizeof(piece->data);
+
+        if (at >= length)
+            break;
+        piece = jsonrpc_piece_reserve(op, hit);
+        if (!piece)
+            break;
+        piece->offset = offset + at;
+        piece->reply = reply;
+        piece->length = go_copy(piece->data, sizeof(piece->data), data + at, length - at);
+        jsonrpc_piece_submit(piece);
+    }
+}
+
+/* The same for what does not fit into the record of the body itself. */
+static __always_inline void jsonrpc_rest(struct goinst_operation *op, struct goinst_hit *hit, u64 body, u64 length,
+                                         u8 reply)
+{
+    if (BODY_LIMIT > 1024 && length > 1024)
+        jsonrpc_pieces(op, hit, body + 1024, length - 1024, 1024, reply);
+}
+
+/* How much of a body goes into the record itself. */
+static __always_inline u64 jsonrpc_first(u64 length)
+{
+    return length > BODY_LIMIT ? BODY_LIMIT : length;
+}
+
 static __always_inline void jsonrpc_send(struct goinst_operation *op, struct goinst_hit *hit, u64 body, u64 length,
                                          u64 block, u64 used, u8 source, u8 chunked)
 {
-    struct jsonrpc_request *r = jsonrpc_request_reserve(op, hit);
+    struct jsonrpc_request *r;
     u64 head = used;
 
+    jsonrpc_rest(op, hit, body, length, 0);
+    r = jsonrpc_request_reserve(op, hit);
     if (!r)
         return;
     r->source = source;
@@ -62,7 +108,7 @@ static __always_inline void jsonrpc_send(struct goinst_operation *op, struct goi
         head = sizeof(r->head);
     /* the end of the header block: the content type is in there */
     r->head_length = head ? go_copy(r->head, sizeof(r->head), block + used - head, head) : 0;
-    r->body_length = go_copy(r->body, sizeof(r->body), body, length);
+    r->body_length = go_copy(r->body, sizeof(r->body), body, jsonrpc_first(length));
     jsonrpc_request_submit(r);
 }
 
@@ -100,7 +146,7 @@ PROBE(jsonrpc_body)
     }
     if (w <= r || w > 1 << 24) {
         struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
-        struct jsonrpc_pending pending = {.buffer = 0, .span_id = op->head.span_id};
+        struct jsonrpc_pending pending = {.span_id = op->head.span_id};
 
         LOSS(body_late);
         jsonrpc_late.update(&key, &pending);
@@ -110,8 +156,16 @@ PROBE(jsonrpc_body)
     if (declared > 0 && length > declared)
         length = declared;
     bpf_probe_read_user(first, sizeof(first), (void *)(buffer + r));
-    if (jsonrpc_looks_like_json(first, length, declared < 0))
-        jsonrpc_send(op, hit, buffer + r, length, buffer, r, JSONRPC_AT_START, declared < 0);
+    if (!jsonrpc_looks_like_json(first, length, declared < 0))
+        return 0;
+    if (declared > 0 && length < declared && length < BODY_LIMIT) {
+        struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+        struct jsonrpc_pending pending = {.span_id = op->head.span_id, .sent = length};
+
+        LOSS(body_late);
+        jsonrpc_late.update(&key, &pending);
+    }
+    jsonrpc_send(op, hit, buffer + r, length, buffer, r, JSONRPC_AT_START, declared < 0);
     return 0;
 }
 
@@ -160,28 +214,32 @@ PROBE(jsonrpc_late_body)
 
 PROBE(jsonrpc_reply)
 {
-    u64 response = ARG(jsonrpc_finish, w), writer, buffer, size;
+    u64 response = ARG(jsonrpc_finish, w), writer, buffer, size, length;
     struct goinst_operation *op = goinst_operation_find(hit, 0);
     struct jsonrpc_response *r;
+    u8 source = JSONRPC_WRITER;
 
     if (!op)
         return 0;
-    r = jsonrpc_response_reserve(op, hit);
-    if (!r)
-        return 0;
-    r->status = go_word(response + RESPONSE_STATUS);
-    r->length = go_word(response + RESPONSE_WRITTEN);
-    r->source = JSONRPC_WRITER;
+    length = go_word(response + RESPONSE_WRITTEN);
     writer = go_word(response + RESPONSE_W);
-    size = r->length;
+    size = length;
     if (size > go_word(writer + WRITER_BUF + 8)) {
         /* more than the response's buffer holds: the head went on to the connection's, behind the header block */
         writer = go_word(go_word(response + RESPONSE_CONN) + CONN_BUFW);
         size = go_word(writer + WRITER_BUF + 8);
-        r->source = JSONRPC_WIRE;
+        source = JSONRPC_WIRE;
     }
     /* also what was flushed already: the bytes stay in the buffer */
-    r->body_length = go_copy(r->body, sizeof(r->body), go_word(writer + WRITER_BUF), size);
+    buffer = go_word(writer + WRITER_BUF);
+    jsonrpc_rest(op, hit, buffer, size, 1);
+    r = jsonrpc_response_reserve(op, hit);
+    if (!r)
+        return 0;
+    r->status = go_word(response + RESPONSE_STATUS);
+    r->length = length;
+    r->source = source;
+    r->body_length = go_copy(r->body, sizeof(r->body), buffer, jsonrpc_first(size));
     jsonrpc_response_submit(r);
     return 0;
 }
@@ -203,17 +261,45 @@ PROBE(jsonrpc_read_done)
     struct jsonrpc_pending *pending = jsonrpc_late.lookup(&key);
     struct goinst_operation *op;
     s64 length = RESULT(jsonrpc_read_done, n);
-    u8 first[16] = {};
+    u64 buffer, skip;
 
     if (!pending || !pending->buffer || length <= 0)
         return 0;
-    op = goinst_operation_find(hit, 0);
-    if (!op || op->head.span_id != pending->span_id || jsonrpc_request_sent(op))
-        return 0;
-    bpf_probe_read_user(first, sizeof(first), (void *)pending->buffer);
-    if (jsonrpc_looks_like_json(first, length, 0))
-        jsonrpc_send(op, hit, pending->buffer, length, 0, 0, JSONRPC_READ, 0);
+    buffer = pending->begin = pending->buffer;
     pending->buffer = 0;
-    pending->span_id = 0;
+    op = goinst_operation_find(hit, 0);
+    if (!op || op->head.span_id != pending->span_id)
+        return 0;
+    if (!jsonrpc_request_sent(op)) {
+        TAIL_CALL(jsonrpc_first_read);
+        return 0;
+    }
+    skip = pending->sent > pending->read ? pending->sent - pending->read : 0;
+    pending->read += length;
+    if (skip >= length)
+        return 0;
+    jsonrpc_pieces(op, hit, buffer + skip, length - skip, pending->sent, 0);
+    pending->sent += length - skip;
+    return 0;
+}
+
+/* The first bytes of a body that had not come when the handler started. */
+PROBE(jsonrpc_first_read)
+{
+    struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonrpc_pending *pending = jsonrpc_late.lookup(&key);
+    struct goinst_operation *op = goinst_operation_find(hit, 0);
+    s64 length = RESULT(jsonrpc_read_done, n);
+    u8 first[16] = {};
+
+    if (!pending || !op || length <= 0)
+        return 0;
+    bpf_probe_read_user(first, sizeof(first), (void *)pending->begin);
+    if (jsonrpc_looks_like_json(first, length, 0)) {
+        jsonrpc_send(op, hit, pending->begin, length, 0, 0, JSONRPC_READ, 0);
+        pending->read = pending->sent = length;
+    } else {
+        pending->span_id = 0;
+    }
     return 0;
 }

@@ -80,10 +80,10 @@ def test_one_span_named_after_the_method(how: dict[str, Any]) -> None:
     }
     attributes = span["attributes"]
     expected = {
-        "rpc.system": "jsonrpc",
+        "rpc.system.name": "jsonrpc",
         "rpc.method": "Arith.Multiply",
-        "rpc.jsonrpc.version": "1.0",
-        "rpc.jsonrpc.request_id": "41",
+        "jsonrpc.protocol.version": "1.0",
+        "jsonrpc.request.id": "41",
         "http.request.method": "POST",
         "http.response.status_code": 200,
         "url.path": "/rpc",
@@ -100,7 +100,7 @@ def test_one_span_named_after_the_method(how: dict[str, Any]) -> None:
     assert {name: attributes.get(name) for name in expected} == expected
     assert failed["name"] == "Arith.Divide"
     assert failed["status"] == "error"
-    assert failed["attributes"]["rpc.jsonrpc.error_message"] == "divide by zero"
+    assert failed["status_message"] == "divide by zero"
     assert failed["attributes"]["http.response.status_code"] == 200
     assert ended.summary["spans"] == 2
     assert ended.summary["losses"] == {}
@@ -132,15 +132,15 @@ def test_request_and_error(hand: Hand) -> None:
     server.call(call("a/method/that/is/not/there", 3))
     good, failed, unknown = tracer.wait_spans(before + 3)[before:]
     assert [good["name"], good["status"]] == ["Arith.Multiply", "unset"]
-    assert good["attributes"]["rpc.jsonrpc.version"] == "2.0"
-    assert good["attributes"]["rpc.jsonrpc.request_id"] == "1"
+    assert good["attributes"]["jsonrpc.protocol.version"] == "2.0"
+    assert good["attributes"]["jsonrpc.request.id"] == "1"
     assert "goinst.jsonrpc.notification" not in good["attributes"]
     assert [failed["name"], failed["status"]] == ["Arith.Divide", "error"]
-    assert failed["attributes"]["rpc.jsonrpc.request_id"] == "a-b"
-    assert failed["attributes"]["rpc.jsonrpc.error_code"] == -32000
-    assert failed["attributes"]["rpc.jsonrpc.error_message"] == "division by zero"
+    assert failed["attributes"]["jsonrpc.request.id"] == "a-b"
+    assert failed["attributes"]["rpc.response.status_code"] == "-32000"
+    assert failed["status_message"] == "division by zero"
     assert unknown["attributes"]["rpc.method"] == "a/method/that/is/not/there"
-    assert unknown["attributes"]["rpc.jsonrpc.error_code"] == -32601
+    assert unknown["attributes"]["rpc.response.status_code"] == "-32601"
 
 
 def test_notification(hand: Hand) -> None:
@@ -158,11 +158,14 @@ def test_batch(hand: Hand) -> None:
     server, tracer = hand
     before = len(tracer.spans)
     server.call([call("Arith.Multiply", 1, params=[2, 3]), call("log"), call("Arith.Divide", 2)])
-    (span,) = tracer.wait_spans(before + 1)[before:]
+    span, *items = tracer.wait_spans(before + 4)[before:]
     assert span["attributes"]["goinst.jsonrpc.batch.size"] == 3
     assert span["attributes"]["goinst.jsonrpc.batch.methods"] == ["Arith.Multiply", "log", "Arith.Divide"]
-    assert span["status"] == "error"
-    assert span["attributes"]["rpc.jsonrpc.error_message"] == "division by zero"
+    assert [item["name"] for item in items] == ["Arith.Multiply", "log", "Arith.Divide"]
+    assert [item["status"] for item in items] == ["unset", "unset", "error"]
+    assert items[2]["status_message"] == "division by zero"
+    assert {item["parent_span_id"] for item in items} == {span["span_id"]}
+    assert {item["trace_id"] for item in items} == {span["trace_id"]}
 
 
 def test_a_body_over_the_limit_keeps_its_method(hand: Hand) -> None:
@@ -175,6 +178,25 @@ def test_a_body_over_the_limit_keeps_its_method(hand: Hand) -> None:
     assert "goinst.jsonrpc.notification" not in span["attributes"]  # the id is cut off, not absent
 
 
+def test_a_long_body_by_option() -> None:
+    """Up to 64 KiB of a body: what is in the connection's buffer, and then what the handler reads."""
+    padding = "x" * 60_000
+    settings = ("--set", "jsonrpc.body_bytes=65536")
+    with (
+        serving(build(PROGRAMS / "jsonhand")) as server,
+        tracing("--pid", str(server.pid), *BOTH, *settings) as tracer,
+    ):
+        message = {"params": [6, 7, padding], "jsonrpc": "2.0", "id": 5, "method": "at/the/end"}
+        server.call(message)  # the first of its kind brings the probes
+        tracer.wait_event("probes added on demand")
+        server.call(message)
+        ended_spans = tracer.wait_spans(2)
+        ended = tracer.stop()
+    assert ended_spans[1]["name"] == "at/the/end"
+    assert ended_spans[1]["attributes"]["jsonrpc.request.id"] == "5"
+    assert ended.summary["losses"]["jsonrpc.body_late"] == 2
+
+
 def test_what_is_no_json_rpc_stays_an_http_span(hand: Hand) -> None:
     server, tracer = hand
     before = len(tracer.spans)
@@ -182,7 +204,7 @@ def test_what_is_no_json_rpc_stays_an_http_span(hand: Hand) -> None:
     server.request("GET", "/nowhere")
     server.request("POST", "/rpc", json.dumps({"method": 7}))
     spans = tracer.wait_spans(before + 3)[before:]
-    assert all("rpc.system" not in span["attributes"] for span in spans)
+    assert all("rpc.system.name" not in span["attributes"] for span in spans)
     assert spans[1]["attributes"]["http.response.status_code"] == 404
 
 
@@ -231,7 +253,7 @@ def test_shapes_of_requests(hand: Hand, pieces: list[bytes]) -> None:
     assert b'"result":42' in answer
     (span,) = tracer.wait_spans(before + 1)[before:]
     assert span["name"] == "Arith.Multiply"
-    assert span["attributes"]["rpc.jsonrpc.request_id"] == "9"
+    assert span["attributes"]["jsonrpc.request.id"] == "9"
     assert span["attributes"]["http.response.status_code"] == 200
     assert span["attributes"]["network.protocol.version"] == ("1.0" if b"HTTP/1.0" in pieces[0] else "1.1")
 
@@ -274,7 +296,7 @@ def test_every_call_of_many_at_once(hand: Hand) -> None:
     assert len(threads_done) == 8
     spans = tracer.wait_spans(before + 200)[before:]
     served = [json.loads(line) for line in server.wait_lines(seen + 200)[seen:]]
-    assert sorted((span["name"], span["attributes"]["rpc.jsonrpc.request_id"]) for span in spans) == sorted(
+    assert sorted((span["name"], span["attributes"]["jsonrpc.request.id"]) for span in spans) == sorted(
         (one["method"], str(one["id"])) for one in served
     )
 
@@ -300,10 +322,17 @@ def test_mcp_conversation(name: str) -> None:
         assert talk.stdout.splitlines() == ["server calculator", "tool multiply", "result 42"]
         tracer.wait_spans(len(methods))
         ended = tracer.stop()
-    calls = [span for span in ended.spans if span["attributes"].get("rpc.system") == "jsonrpc"]
-    assert [span["name"] for span in calls] == methods
+    calls = [span for span in ended.spans if span["attributes"].get("rpc.system.name") == "jsonrpc"]
+    assert [span["name"] for span in calls] == [
+        "tools/call multiply" if method == "tools/call" else method for method in methods
+    ]
+    tool = next(span["attributes"] for span in calls if span["attributes"]["rpc.method"] == "tools/call")
+    assert tool["gen_ai.tool.name"] == "multiply"
+    assert tool["gen_ai.operation.name"] == "execute_tool"
+    assert [span["attributes"]["mcp.method.name"] for span in calls] == methods
+    assert len({span["attributes"].get("mcp.protocol.version") for span in calls} - {None}) == 1
     assert [span["attributes"]["rpc.method"] for span in calls] == methods
-    assert {span["attributes"]["rpc.jsonrpc.version"] for span in calls} == {"2.0"}
+    assert {span["attributes"]["jsonrpc.protocol.version"] for span in calls} == {"2.0"}
     assert [span["name"] for span in calls if span["attributes"].get("goinst.jsonrpc.notification")] == [
         method for method in methods if method.startswith("notifications/")
     ]

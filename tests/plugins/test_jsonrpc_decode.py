@@ -10,7 +10,7 @@ import pytest
 from goinst.plugins.jsonrpc import PROTOCOL
 
 from goinst import Span
-from wire import decode
+from wire import decode, new_span
 
 AT_START, AT_END, READ = 0, 1, 2
 WRITER, WIRE = 0, 1
@@ -20,19 +20,28 @@ HEAD = b"POST /rpc HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAcce
 
 def request(
     body: bytes, *, head: bytes = HEAD, size: int = 1024, source: int = AT_START, chunked: bool = False,
-    span: Span | None = None,
+    span: Span | None = None, state: dict[str, Any] | None = None, options: dict[str, Any] | None = None,
+    redact: bool = True,
 ) -> tuple[Span, list[str]]:  # fmt: skip
     """The span behind a request whose body's first ``size`` bytes were captured."""
     values = {
         "length": len(body),
         "head_length": len(head),
         "head": head,
-        "body_length": len(body[:size]),
-        "body": body[:size],
+        "body_length": len(body[: min(size, 1024)]),
+        "body": body[: min(size, 1024)],
         "source": source,
         "chunked": chunked,
     }
-    return decode(PROTOCOL, "jsonrpc_request", values, span=span, options={"body_bytes": max(size, 1)})
+    state = {} if state is None else state
+    record = next(record for record in PROTOCOL.records if record.name == "jsonrpc_request")
+    span = span or new_span(record, PROTOCOL.name)
+    for offset in range(1024, min(size, len(body)), 4096):
+        data = body[offset : min(offset + 4096, size)]
+        piece = {"offset": offset, "length": len(data), "data": data}
+        decode(PROTOCOL, "jsonrpc_piece", piece, span=span, state=state)
+    options = {"body_bytes": max(size, 64), **(options or {})}
+    return decode(PROTOCOL, "jsonrpc_request", values, span=span, options=options, state=state, redact=redact)
 
 
 def called(body: bytes, **arguments: Any) -> Span:
@@ -45,7 +54,8 @@ def response(
     body: bytes, *, call: bytes = CALL, source: int = WRITER, size: int = 1024, length: int | None = None
 ) -> Span:
     """The span of ``call`` after a response of which ``size`` bytes were captured."""
-    span = called(call)
+    state: dict[str, Any] = {}
+    span = called(call, state=state)
     values = {
         "length": len(body) if length is None else length,
         "body_length": len(body[:size]),
@@ -53,7 +63,7 @@ def response(
         "status": 200,
         "source": source,
     }
-    again, counted = decode(PROTOCOL, "jsonrpc_response", values, span=span, options={"body_bytes": size})
+    again, counted = decode(PROTOCOL, "jsonrpc_response", values, span=span, options={"body_bytes": size}, state=state)
     assert again is span
     assert counted == []
     return span
@@ -66,14 +76,19 @@ def rpc(span: Span) -> dict[str, Any]:
 
 def test_a_call() -> None:
     span = called(CALL)
-    assert span.name == "tools/call"
+    assert span.name == "tools/call add"
     assert span.status == "unset"
     assert span.truncated == []
     assert span.attributes == {
-        "rpc.system": "jsonrpc",
-        "rpc.jsonrpc.version": "2.0",
+        "rpc.system.name": "jsonrpc",
+        "jsonrpc.protocol.version": "2.0",
         "rpc.method": "tools/call",
-        "rpc.jsonrpc.request_id": "7",
+        "jsonrpc.request.id": "7",
+        "mcp.method.name": "tools/call",
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "add",
+        "network.transport": "tcp",
+        "network.protocol.name": "http",
         "http.request.header.content-type": ["application/json"],
     }
 
@@ -82,7 +97,7 @@ def test_what_is_there_stays() -> None:
     span, _ = request(CALL)
     span.attributes["http.route"] = "/rpc"
     span, _ = request(b'{"not": "a call"}', span=span)
-    assert span.name == "tools/call"
+    assert span.name == "tools/call add"
     assert span.attributes["http.route"] == "/rpc"
 
 
@@ -90,10 +105,10 @@ def test_1_0_as_net_rpc_jsonrpc_sends_it() -> None:
     span = called(b'{"method":"Arith.Multiply","params":[{"A":7,"B":8}],"id":0}\n')
     assert span.name == "Arith.Multiply"
     assert rpc(span) == {
-        "rpc.system": "jsonrpc",
-        "rpc.jsonrpc.version": "1.0",
+        "rpc.system.name": "jsonrpc",
+        "jsonrpc.protocol.version": "1.0",
         "rpc.method": "Arith.Multiply",
-        "rpc.jsonrpc.request_id": "0",
+        "jsonrpc.request.id": "0",
     }
 
 
@@ -108,15 +123,16 @@ def test_1_0_as_net_rpc_jsonrpc_sends_it() -> None:
 def test_notifications(body: bytes) -> None:
     span = called(body)
     assert span.attributes["goinst.jsonrpc.notification"] is True
-    assert "rpc.jsonrpc.request_id" not in span.attributes
+    assert "jsonrpc.request.id" not in span.attributes
 
 
 @pytest.mark.parametrize(
-    ("id_", "shown"), [("1", "1"), ('"abc"', "abc"), ('""', ""), ("null", ""), ("-3", "-3"), ("1.5", "1.5"), ("0", "0")]
+    ("id_", "shown"),
+    [("1", "1"), ('"abc"', "abc"), ('""', ""), ("null", None), ("-3", "-3"), ("1.5", "1.5"), ("0", "0")],
 )
-def test_ids(id_: str, shown: str) -> None:
+def test_ids(id_: str, shown: str | None) -> None:
     span = called(f'{{"jsonrpc":"2.0","id":{id_},"method":"m"}}'.encode())
-    assert span.attributes["rpc.jsonrpc.request_id"] == shown
+    assert span.attributes.get("jsonrpc.request.id") == shown
     assert "goinst.jsonrpc.notification" not in span.attributes
 
 
@@ -178,7 +194,6 @@ def test_what_is_not_json_rpc_is_left_alone(body: bytes, chunked: bool) -> None:
         b'{"jsonrpc":"1.0","method":"m","id":1}',
         b'{"jsonrpc":2.0,"method":"m","id":1}',
         b'{"jsonrpc":"2.0","method":null,"id":1}',
-        b'{"jsonrpc":"2.0","result":1,"id":1}',
         b'{"jsonrpc":"2.0","method":"m","params":' + b"[" * 500,
         b'{"jsonrpc":"2.0","method":"\\ud800","id":1}',
         b'{"jsonrpc":"2.0", method:"m"}',
@@ -203,7 +218,8 @@ def test_a_call_that_is_cut_anywhere(size: int) -> None:
             assert value == whole[name], name
     if size >= CALL.index(b'"params"'):
         assert span.attributes["rpc.method"] == "tools/call"
-        assert "rpc.jsonrpc.request_id" in span.truncated
+        assert span.attributes.get("gen_ai.tool.name", "add") in ("", "a", "ad", "add")
+        assert "jsonrpc.request.id" in span.truncated
         assert counted == []
     elif not span.attributes:
         assert counted == (["body_unclear"] if size > len(b'{"jsonrpc"') - 1 else [])
@@ -214,22 +230,22 @@ def test_a_call_that_is_cut_but_was_captured_whole() -> None:
     span = called(CALL[:60])
     assert span.attributes["rpc.method"] == "tools/call"
     assert "goinst.jsonrpc.notification" not in span.attributes
-    assert span.truncated == ["rpc.jsonrpc.request_id"]
+    assert span.truncated == ["jsonrpc.request.id", "gen_ai.tool.name"]
 
 
 def test_a_cut_number_is_marked() -> None:
     span = called(b'{"jsonrpc":"2.0","method":"m","id":123456789}', size=39)
-    assert span.attributes["rpc.jsonrpc.request_id"] == "1234"
-    assert span.truncated == ["rpc.jsonrpc.request_id"]
+    assert span.attributes["jsonrpc.request.id"] == "1234"
+    assert span.truncated == ["jsonrpc.request.id"]
 
 
 def test_the_version_may_lie_behind_the_cut() -> None:
     body = b'{"method":"m","params":[' + b"1," * 2000 + b'1],"id":1,"jsonrpc":"2.0"}'
     span = called(body)
     assert span.attributes["rpc.method"] == "m"
-    assert "rpc.jsonrpc.version" not in span.attributes
-    assert span.truncated == ["rpc.jsonrpc.version", "rpc.jsonrpc.request_id"]
-    assert called(body, size=8192).attributes["rpc.jsonrpc.version"] == "2.0"
+    assert "jsonrpc.protocol.version" not in span.attributes
+    assert span.truncated == ["jsonrpc.protocol.version", "jsonrpc.request.id"]
+    assert called(body, size=8192).attributes["jsonrpc.protocol.version"] == "2.0"
 
 
 def test_a_method_of_any_length() -> None:
@@ -286,7 +302,7 @@ def test_methods_in_any_encoding(method: bytes, shown: str) -> None:
 def test_huge_numbers(id_: bytes) -> None:
     span = called(b'{"jsonrpc":"2.0","method":"m","id":' + id_ + b"}")
     assert span.attributes["rpc.method"] == "m"
-    assert 0 < len(span.attributes["rpc.jsonrpc.request_id"]) <= 256
+    assert 0 < len(span.attributes["jsonrpc.request.id"]) <= 256
 
 
 @pytest.mark.parametrize(
@@ -295,7 +311,7 @@ def test_huge_numbers(id_: bytes) -> None:
 def test_ids_that_make_no_sense(id_: bytes) -> None:
     span, counted = request(b'{"jsonrpc":"2.0","method":"m","id":' + id_ + b"}", size=8192)
     assert counted in ([], ["body_unclear"])
-    assert len(str(span.attributes.get("rpc.jsonrpc.request_id", ""))) <= 256
+    assert len(str(span.attributes.get("jsonrpc.request.id", ""))) <= 256
 
 
 @pytest.mark.parametrize(
@@ -317,8 +333,8 @@ def test_content_type(head: bytes, shown: list[str] | None) -> None:
 def test_an_error_object() -> None:
     span = response(b'{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"Method not found","data":{"a":1}}}\n')
     assert span.status == "error"
-    assert span.attributes["rpc.jsonrpc.error_code"] == -32601
-    assert span.attributes["rpc.jsonrpc.error_message"] == "Method not found"
+    assert span.attributes["rpc.response.status_code"] == "-32601"
+    assert span.status_message == "Method not found"
     assert span.attributes["error.type"] == "-32601"
 
 
@@ -326,9 +342,9 @@ def test_a_string_as_1_0_has_it() -> None:
     call = b'{"method":"Arith.Divide","params":[{"A":1,"B":0}],"id":1}'
     span = response(b'{"id":1,"result":null,"error":"divide by zero"}\n', call=call)
     assert span.status == "error"
-    assert span.attributes["rpc.jsonrpc.error_message"] == "divide by zero"
+    assert span.status_message == "divide by zero"
     assert span.attributes["error.type"] == "jsonrpc"
-    assert "rpc.jsonrpc.error_code" not in span.attributes
+    assert "rpc.response.status_code" not in span.attributes
 
 
 @pytest.mark.parametrize(
@@ -359,7 +375,7 @@ def test_what_is_no_error(body: bytes) -> None:
         ('{"code":1e3,"message":"m"}', None, "m"),
         ('{"code":99999999999999999999,"message":"m"}', None, "m"),
         ('{"code":5}', 5, None),
-        ('{"message":["m"]}', None, "['m']"),
+        ('{"message":["m"]}', None, '["m"]'),
         ("{}", None, None),
         ("17", None, "17"),
         ('{"code":9223372036854775807,"message":""}', (1 << 63) - 1, ""),
@@ -369,17 +385,32 @@ def test_what_is_no_error(body: bytes) -> None:
 def test_errors_of_any_form(error: str, code: int | None, message: str | None) -> None:
     span = response(f'{{"jsonrpc":"2.0","id":7,"error":{error}}}'.encode())
     assert span.status == "error"
-    assert span.attributes.get("rpc.jsonrpc.error_code") == code
-    assert span.attributes.get("rpc.jsonrpc.error_message") == message
+    assert span.attributes.get("rpc.response.status_code") == (None if code is None else str(code))
+    assert span.status_message == (message or "")
     assert span.attributes["error.type"] == ("jsonrpc" if code is None else str(code))
 
 
-def test_a_batch_fails_with_its_first_error() -> None:
+def test_the_calls_of_a_batch() -> None:
+    """Each has a span below the request's, and the answer that has its id, in whatever order answers come."""
+    calls = [b'{"jsonrpc":"2.0","method":"%s","id":%s}' % pair for pair in ((b"a", b"1"), (b"b", b'"1"'), (b"c", b"3"))]
+    calls.insert(1, b'{"jsonrpc":"2.0","method":"log","params":{}}')
     body = (
-        b'[{"id":1,"result":1},{"id":2,"error":{"code":-1,"message":"a"}},{"id":3,"error":{"code":-2,"message":"b"}}]'
+        b'[{"jsonrpc":"2.0","id":3,"error":{"code":-2,"message":"y","data":[1, 2]}},'
+        b'{"jsonrpc":"2.0","id":"1","error":{"code":-1,"message":"x"}},{"jsonrpc":"2.0","id":1,"result":1}]'
     )
-    span = response(body, call=b"[" + CALL + b"," + CALL + b"]")
-    assert (span.status, span.attributes["rpc.jsonrpc.error_code"]) == ("error", -1)
+    span = response(body, call=b"[" + b",".join(calls) + b"]")
+    assert [span.status, span.name] == ["unset", "batch"]
+    assert [(one.name, one.kind, one.status, one.status_message) for one in span.children] == [
+        ("a", "server", "unset", ""),
+        ("log", "server", "unset", ""),
+        ("b", "server", "error", "x"),
+        ("c", "server", "error", "y"),
+    ]
+    assert {one.parent_span_id for one in span.children} == {span.span_id}
+    assert {one.trace_id for one in span.children} == {span.trace_id}
+    assert len({one.span_id for one in span.children} | {span.span_id}) == 5
+    assert span.children[1].attributes["goinst.jsonrpc.notification"] is True
+    assert span.children[3].attributes["goinst.jsonrpc.error.data.size"] == len("[1,2]")
 
 
 ERROR = b'{"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"no data: here"}}'
@@ -399,8 +430,8 @@ ERROR = b'{"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"no data: her
 )
 def test_server_sent_events(body: bytes) -> None:
     span = response(body)
-    assert span.attributes["rpc.jsonrpc.error_code"] == -32000
-    assert span.attributes["rpc.jsonrpc.error_message"] == "no data: here"
+    assert span.attributes["rpc.response.status_code"] == "-32000"
+    assert span.status_message == "no data: here"
 
 
 WIRE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
@@ -408,19 +439,20 @@ WIRE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01
 
 def test_a_long_response_in_the_connections_buffer() -> None:
     chunked = WIRE_HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks(ERROR, 10)
-    assert response(chunked, source=WIRE).attributes["rpc.jsonrpc.error_code"] == -32000
+    assert response(chunked, source=WIRE).attributes["rpc.response.status_code"] == "-32000"
     plain = WIRE_HEAD + f"Content-Length: {len(ERROR)}\r\n\r\n".encode() + ERROR + b"}]stale bytes"
-    assert response(plain, source=WIRE, length=len(ERROR)).attributes["rpc.jsonrpc.error_code"] == -32000
+    assert response(plain, source=WIRE, length=len(ERROR)).attributes["rpc.response.status_code"] == "-32000"
     padded = ERROR[:-1] + b',"x":"' + b"x" * 5000 + b'"}'
     cut = WIRE_HEAD + b"Content-Length: 5000\r\n\r\n" + padded
-    assert response(cut, source=WIRE, length=len(padded)).attributes["rpc.jsonrpc.error_code"] == -32000
+    assert response(cut, source=WIRE, length=len(padded)).attributes["rpc.response.status_code"] == "-32000"
 
 
 @pytest.mark.parametrize("body", [b"", b"later bytes of a long body" + ERROR, WIRE_HEAD, b"\r\n\r\n" + ERROR])
 def test_a_long_response_whose_head_is_gone_is_counted(body: bytes) -> None:
-    span = called(CALL)
+    state: dict[str, Any] = {}
+    span = called(CALL, state=state)
     values = {"length": 9000, "body_length": len(body), "body": body, "source": WIRE, "status": 200}
-    span, counted = decode(PROTOCOL, "jsonrpc_response", values, span=span)
+    span, counted = decode(PROTOCOL, "jsonrpc_response", values, span=span, state=state)
     assert counted == ["response_gone"]
     assert span.status == "unset"
 
@@ -429,8 +461,8 @@ def test_a_response_that_is_cut_anywhere() -> None:
     for size in range(1, len(ERROR)):
         span = response(ERROR, size=size)
         if span.status == "error":
-            assert span.attributes.get("rpc.jsonrpc.error_message", "no data: here") in "no data: here"
-            assert str(span.attributes.get("rpc.jsonrpc.error_code", -32000)) in "-32000"
+            assert "no data: here".startswith(span.status_message)
+            assert "-32000".startswith(span.attributes.get("rpc.response.status_code", ""))
 
 
 def test_lengths_that_lie() -> None:

@@ -18,6 +18,10 @@ _PENDING = 65536
 _ERRORS = 100
 
 
+def _declared(fact: tuple[Layout, Any]) -> int:
+    return fact[0].type
+
+
 class Correlator:
     """Decodes the records of one target.
 
@@ -119,6 +123,8 @@ class Correlator:
         self._decode(layout, values, span)
         facts = self._facts.pop(span_id, None)
         if facts is not None:
+            if len(facts) > 2:
+                facts.sort(key=_declared)
             for other, fact in facts:
                 self._decode(other, fact, span)
         return span

@@ -38,6 +38,7 @@ _SAID = frozenset(
         "url.path",
         "url.scheme",
         "rpc.system",
+        "rpc.system.name",
         "rpc.method",
     )
 )

@@ -124,7 +124,7 @@ class Record:
     ``role``:
     ``operation``: the record lives in the goroutine's operation from ``NAME_begin`` to ``NAME_end`` and becomes a span
     of ``kind``; ``fact``: sent on its own (``NAME_reserve``/``NAME_submit``) and applied to the span of the operation
-    that it names; ``span``: sent on its own and is a span by itself.
+    that it names, when that has ended, in the order in which records are declared; ``span``: sent on its own and is a span by itself.
     The last column of an operation record may be cut short on the wire (see ``NAME_end``).
     ``begun_by`` names the probes that begin a client's operation: goroutines are followed (one hit for each that is
     started) only in a binary that has one of them; without names, in every binary.
