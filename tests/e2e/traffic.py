@@ -32,10 +32,12 @@ def server(*arguments: str, go: str | None = None) -> Iterator[Server]:
         yield running
 
 
-def drive(url: str, *, streams: int, requests: int = 0, seconds: float = 0, seed: int = 1) -> list[dict[str, Any]]:
+def drive(
+    url: str, *, streams: int, requests: int = 0, seconds: float = 0, seed: int = 1, pause: int = 0
+) -> list[dict[str, Any]]:
     """Let the client send a mix of requests; what it logged."""
     command = [str(program()), "-drive", url, "-streams", str(streams), "-requests", str(requests)]
-    command += ["-seconds", str(seconds), "-seed", str(seed)]
+    command += ["-seconds", str(seconds), "-seed", str(seed), "-pause", str(pause)]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120 + seconds, check=True).stdout
     entries = [json.loads(line) for line in shown.splitlines()]
     wrong = [entry for entry in entries if "error" in entry]

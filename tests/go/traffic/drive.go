@@ -97,14 +97,19 @@ func one(target string, n int64, random *rand.Rand) {
 	if status == 204 || status == 304 {
 		size = 0
 	}
+	wait := ""
+	if *pause > 0 {
+		wait = fmt.Sprintf("&ms=%d", *pause)
+	}
 	id := fmt.Sprintf("r%d", n)
 	url := fmt.Sprintf("%s/item/%s?status=%d&bytes=%d&type=%s", target, id, status, size,
 		strings.NewReplacer(" ", "+", ";", "%3B").Replace(types[random.Intn(len(types))]))
 	if random.Intn(10) == 0 && size > 0 {
 		url += "&chunks=2"
 	}
+	url += wait
 	if random.Intn(30) == 0 {
-		url = fmt.Sprintf("%s/item/%s/%%C3%%A9t%%C3%%A9%%20%s?", target, id, strings.Repeat("p", random.Intn(80)))
+		url = fmt.Sprintf("%s/item/%s/%%C3%%A9t%%C3%%A9%%20%s?%s", target, id, strings.Repeat("p", random.Intn(80)), strings.TrimPrefix(wait, "&"))
 	}
 	var body io.Reader
 	if method == "POST" || method == "PUT" || method == "PATCH" {

@@ -40,6 +40,8 @@ func record(entry Entry) {
 	_ = out.Encode(entry)
 }
 
+var pause = flag.Int("pause", 0, "client: how long the server is to wait in each request, in ms")
+
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address to serve on")
 	secure := flag.Bool("tls", false, "serve TLS with a certificate of its own, and so HTTP/2")
