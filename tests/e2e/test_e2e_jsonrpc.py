@@ -171,11 +171,25 @@ def test_batch(hand: Hand) -> None:
 def test_a_body_over_the_limit_keeps_its_method(hand: Hand) -> None:
     server, tracer = hand
     before = len(tracer.spans)
-    server.call(call("echo", 5, params="p" * 9000))
+    post(server, "/rpc", json.dumps(call("echo", 5, params="p" * 9000)))
     (span,) = tracer.wait_spans(before + 1)[before:]
     assert span["name"] == "echo"
     assert span["attributes"]["http.request.body.size"] > 9000
     assert "goinst.jsonrpc.notification" not in span["attributes"]  # the id is cut off, not absent
+
+
+def test_a_late_body_that_is_missed_is_counted() -> None:
+    """The probes on reads are attached when the first late body was seen: a large one may be gone by then."""
+    with (
+        serving(build(PROGRAMS / "jsonhand")) as server,
+        tracing("--pid", str(server.pid), *BOTH) as tracer,
+    ):
+        body = json.dumps(call("echo", 5, params="p" * 9000)).encode()
+        server.raw(HEAD + b"Content-Length: %d\r\n\r\n" % len(body), body, pause=0.05)
+        (span,) = tracer.wait_spans(1)
+        ended = tracer.stop()
+    if span["name"] != "echo":
+        assert ended.summary["losses"]["jsonrpc.body_gone"] == 1
 
 
 def test_a_long_body_by_option() -> None:
