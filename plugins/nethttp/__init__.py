@@ -21,9 +21,13 @@ _ROUND_TRIP = "req *net/http.Request -> resp *net/http.Response, err error"
 _XNET = "golang.org/x/net/http2"
 # Do and RoundTrip are often inlined: these are not
 _CALL = Site("net/http.(*Transport).roundTrip", f"t *net/http.Transport, {_ROUND_TRIP}")
-_XNET_CALL = Site(
-    f"{_XNET}.(*Transport).RoundTripOpt",
-    f"t *{_XNET}.Transport, req *net/http.Request, opt {_XNET}.RoundTripOpt -> resp *net/http.Response, err error",
+# newer versions have roundTripOpt, of which RoundTripOpt is an inlined caller
+_XNET_CALLS = tuple(
+    Site(
+        f"{_XNET}.(*Transport).{name}",
+        f"t *{_XNET}.Transport, req *net/http.Request, opt {_XNET}.RoundTripOpt -> resp *net/http.Response, err error",
+    )
+    for name in ("roundTripOpt", "RoundTripOpt")
 )
 
 
@@ -96,8 +100,8 @@ PROTOCOL = Protocol(
         ),
         Probe("nethttp_call", (_CALL,), optional=True, lost=_CALLS_LOST),
         Probe("nethttp_call_done", (_CALL,), place="return", optional=True, closes=True, lost=_CALLS_LOST),
-        Probe("nethttp_xnet_call", (_XNET_CALL,), optional=True, lost=_CALLS_LOST),
-        Probe("nethttp_xnet_call_done", (_XNET_CALL,), place="return", optional=True, closes=True, lost=_CALLS_LOST),
+        Probe("nethttp_xnet_call", _XNET_CALLS, optional=True, lost=_CALLS_LOST),
+        Probe("nethttp_xnet_call_done", _XNET_CALLS, place="return", optional=True, closes=True, lost=_CALLS_LOST),
         Probe(
             "nethttp_call_conn",
             (Site("net/http.(*persistConn).roundTrip", "pc *net/http.persistConn"),),

@@ -10,6 +10,11 @@
 /* The server's port, from the connection's own address: net.TCPConn -> netFD.laddr -> TCPAddr.Port */
 static __always_inline u16 nethttp_local_port(u64 type, u64 data)
 {
+    /* what x/net's h2c handler puts around a connection: struct { net.Conn; *bufio.Reader } */
+    if (T_H2C_CONN && go_type_hash(type) == T_H2C_CONN) {
+        type = go_word(data);
+        data = go_word(data + 8);
+    }
 #ifdef TLS_CONN_CONN
     if (T_TLS_CONN && go_type_hash(type) == T_TLS_CONN) {
         type = go_word(data + TLS_CONN_CONN);

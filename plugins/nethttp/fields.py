@@ -110,6 +110,7 @@ TYPES = {
     "T_H2_WRITER": Type("*net/http.http2responseWriter"),  # until Go 1.26
     "T_TCP_CONN": Type("*net.TCPConn"),
     "T_TLS_CONN": Type("*crypto/tls.Conn"),
+    "T_H2C_CONN": Type("*golang.org/x/net/http2/h2c.bufConn"),
     "T_NO_BODY": Type("net/http.noBody"),
     # what an error is, in client.bpf.c
     "T_OP_ERROR": Type("*net.OpError"),
