@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-matrix lint format bench clean
+.PHONY: help venv demo test test-matrix test-grpc-matrix lint format bench clean
 
 # Where scripts/setup.sh puts a Go toolchain when the system's is too old for the tests.
 export PATH := $(CURDIR)/build/go/bin:$(PATH)
@@ -26,6 +26,10 @@ test: lint ## lint, then every test but the full matrix (needs root for the BPF 
 test-matrix: ## the tests on every supported Go version
 	@scripts/setup.sh test
 	$(PYTEST) -m matrix
+
+test-grpc-matrix: ## grpc-go 1.40 to the newest, each with a Go of its time (modules from the Go module proxy)
+	@scripts/setup.sh test
+	$(PYTEST) tests/e2e/test_grpc_matrix.py
 
 lint: ## ruff and strict mypy
 	@scripts/setup.sh lint

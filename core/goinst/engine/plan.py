@@ -97,7 +97,7 @@ class Plan:
                         f"  probe {probe.program} {probe.place} {probe.symbol}: `{site.instruction}` {kind}"
                         f" guard={site.guard} g={site.g} stack_adjust={site.stack_adjust}"
                     )
-                for argument in (*probe.parameters, *probe.results):
+                for argument in (*probe.parameters, *probe.results) if probe.sites else ():
                     words = " ".join(
                         f"{suffix or 'word'}={where.register or f'stack+{where.stack}'}"
                         for suffix, where in argument.words.items()
@@ -265,8 +265,18 @@ def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
         reason += f" (its body is inlined in {', '.join(inlined[:3])}{' ...' if len(inlined) > 3 else ''})"
     return ResolvedProbe(
         probe.program, None, probe.place, (), probe.optional, probe.closes, probe.attach_on, probe.lost, reason,
-        names, tuple(inlined),
+        names, tuple(inlined), *_unplaced(facts, candidates),
     )  # fmt: skip
+
+
+def _unplaced(facts: Facts, candidates: Sequence[declare.Site]) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
+    """What a probe that goes nowhere would have for arguments: its program is compiled all the same."""
+    for candidate in candidates:
+        try:
+            return facts.arguments(candidate.signature)
+        except BinaryError:
+            continue
+    return (), ()
 
 
 def _part(draft: _Draft) -> Part:
@@ -285,7 +295,7 @@ def _part(draft: _Draft) -> Part:
         for kind, arguments in (("", probe.parameters), ("result_", probe.results)):
             for argument in arguments:
                 for suffix, where in argument.words.items():
-                    word = _word(where)
+                    word = _word(where) if probe.sites else "0"
                     if word is not None:
                         name = f"{argument.name}_{suffix}" if suffix else argument.name
                         defines[f"{probe.program}__{kind}{name}"] = word
