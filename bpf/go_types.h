@@ -39,10 +39,10 @@ static __always_inline u32 go_type_hash(u64 itab_or_type)
         u64 goinst_n = (length);                                                                                     \
         if (goinst_n > (size))                                                                                       \
             goinst_n = (size);                                                                                       \
-        /* for verifiers before 6.x: the bound has to be on the very register that is passed */                      \
+        /* for verifiers before 6.x: the bound has to be on the very register that is passed, and LLVM must not make \
+         * one comparison of a lower and an upper bound (0 bytes may be read) */                                     \
         asm volatile("" : "+r"(goinst_n));                                                                           \
-        if (goinst_n > (size) || goinst_n == 0 ||                                                                    \
-            bpf_probe_read_user((destination), goinst_n, (void *)(address)) != 0)                                    \
+        if (goinst_n > (size) || bpf_probe_read_user((destination), goinst_n, (void *)(address)) != 0)               \
             goinst_n = 0;                                                                                            \
         goinst_n;                                                                                                    \
     })

@@ -104,7 +104,7 @@ static __always_inline struct goinst_operation *goinst_operation_begin(struct go
     depth = goinst_depth(hit);
     key.g = hit->g;
     key.tgid = hit->tgid;
-#pragma unroll
+#pragma clang loop unroll(disable) /* LLVM would take twice as long to compile */
     for (u32 level = 0; level < GOINST_LEVELS; level++) {
         key.level = level;
         op = goinst_operations.lookup(&key);
@@ -179,7 +179,7 @@ static __always_inline struct goinst_operation *goinst_operation_around(const st
     depth = goinst_depth(hit);
     key.g = hit->g;
     key.tgid = hit->tgid;
-#pragma unroll
+#pragma clang loop unroll(disable) /* LLVM would take twice as long to compile */
     for (u32 level = 0; level < GOINST_LEVELS; level++) {
         key.level = level;
         op = goinst_operations.lookup(&key);
@@ -250,7 +250,7 @@ static __always_inline struct goinst_operation *goinst_operation_find(const stru
 
     key.g = hit->g;
     key.tgid = hit->tgid;
-#pragma unroll
+#pragma clang loop unroll(disable) /* LLVM would take twice as long to compile */
     for (u32 level = 0; level < GOINST_LEVELS; level++) {
         key.level = level;
         op = goinst_operations.lookup(&key);
@@ -272,7 +272,7 @@ static __always_inline struct goinst_operation *goinst_operation_last(const stru
 
     key.g = hit->g;
     key.tgid = hit->tgid;
-#pragma unroll
+#pragma clang loop unroll(disable) /* LLVM would take twice as long to compile */
     for (u32 level = 0; level < GOINST_LEVELS; level++) {
         key.level = level;
         op = goinst_operations.lookup(&key);
