@@ -75,8 +75,9 @@ def _say(line: str) -> None:
 
 
 def _explain(sent: int, summary: dict[str, Any]) -> None:
-    _say(f"demo: {sent} requests sent, {summary.get('spans', '?')} spans seen. The server was not restarted,")
-    _say("demo: rebuilt or changed: goinst put uprobes on a few of its functions and took them away again.")
+    _say(f"demo: {sent} requests sent, {summary.get('spans', '?')} spans seen (each call of a batch has its own).")
+    _say("demo: The server was not restarted, rebuilt or changed: goinst put uprobes on a few of its functions")
+    _say("demo: and took them away again.")
     _say("demo: now a program of your own, by the port that it listens on:")
     _say("demo:     goinst run --port PORT --plugins nethttp,jsonrpc")
     _say("demo:     goinst inspect --pid PID      (before that: what would be seen, and what not)")
