@@ -103,9 +103,7 @@ def stripped(binary: Path) -> Path:
     """Return a copy of ``binary``, built for this machine, without symbols and DWARF: strip(1) makes it."""
 
     def run(output: Path) -> None:
-        subprocess.run(
-            ["strip", "-o", str(output), str(binary)], check=True, capture_output=True, timeout=_TIMEOUT
-        )
+        subprocess.run(["strip", "-o", str(output), str(binary)], check=True, capture_output=True, timeout=_TIMEOUT)
 
     return _cached(binary.name, ["strip", str(binary)], run)
 
@@ -135,9 +133,7 @@ def derived(binary: Path, what: str, edit: Callable[[bytearray], None]) -> Path:
 @functools.cache
 def _own_release() -> str:
     environment = {**os.environ, "GOENV": "off", "GOTOOLCHAIN": "local"}
-    shown = subprocess.run(
-        ["go", "env", "GOVERSION"], capture_output=True, text=True, check=True, env=environment
-    )
+    shown = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True, env=environment)
     return shown.stdout.strip().removeprefix("go")
 
 

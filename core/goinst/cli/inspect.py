@@ -32,7 +32,10 @@ def inspect_command(
 
     Reading a file needs no root and runs nothing.
 
-    \b Examples: goinst inspect ./server sudo goinst inspect --pid 4711 --json
+    \b
+    Examples:
+      goinst inspect ./server
+      sudo goinst inspect --pid 4711 --json
     """
     if (binary is None) == (pid is None):
         raise UsageError("inspect: give either the path of a Go program or --pid N")

@@ -51,10 +51,12 @@ def cli() -> None:
     goinst puts eBPF uprobes on functions of a Go program that is running, and prints a span for each
     operation that a plugin knows (an HTTP request, a JSON-RPC call).
 
-    \b Start here: goinst doctor                         can this machine do it, and what to do if not goinst
-    demo                           see it work on a bundled server sudo goinst run --port 8080           trace
-    whoever listens on port 8080 goinst inspect ./server               what would be seen in this program, and
-    what not
+    \b
+    Start here:
+      goinst doctor                can this machine do it, and what to do if not
+      goinst demo                  see it work on a bundled server
+      sudo goinst run --port 8080  trace whoever listens on port 8080
+      goinst inspect ./server      what would be seen in this program, and what not
 
     Exit codes: 0 ended as asked, 1 a fault, 2 usage, 3 this machine cannot do it, 4 nothing to instrument.
     """

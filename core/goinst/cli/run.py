@@ -73,8 +73,12 @@ def run_command(plugins: tuple[str, ...], settings: tuple[str, ...], config: str
     Spans go to standard output and nothing else does. What goinst itself has to say ({"event": "ready", …}
     when probes are live, a summary at the end) goes to standard error. Ctrl-C ends it; the programs run on.
 
-    \b Examples: sudo goinst run --port 8080 sudo goinst run --exe '/srv/*/api' --output json:spans.jsonl sudo
-    goinst run --pid 4711 --duration 60 --output json | jq .name sudo goinst run -- ./server -listen :8080
+    \b
+    Examples:
+      sudo goinst run --port 8080
+      sudo goinst run --exe '/srv/*/api' --output json:spans.jsonl
+      sudo goinst run --pid 4711 --duration 60 --output json | jq .name
+      sudo goinst run -- ./server -listen :8080
     """
     values = {name: value for name, value in given.items() if value not in (None, ())}
     if plugins:

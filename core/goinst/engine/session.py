@@ -21,6 +21,7 @@ from goinst.engine.compiler import Compiler
 from goinst.engine.delivery import Delivery
 from goinst.engine.plan import Plan
 from goinst.engine.processes import Processes
+from goinst.engine.stop import Stop
 from goinst.engine.summary import Summary
 from goinst.engine.tracer import Tracer
 from goinst.errors import BinaryError, GoinstError, MachineError, PluginError, TargetError
@@ -60,7 +61,7 @@ class Session:
         self._preparing: dict[_File, tuple[Future[Built | Plan], list[Process]]] = {}
         self._hopeless: dict[_File, str] = {}
         self._known: dict[tuple[int, float], _File] = {}
-        self._stop = threading.Event()
+        self._stop = Stop()
         self._ended = ""
         self._summary = Summary()
         self._delivery = Delivery(plugins, exporters, self._summary, config.max_spans, self._end, self._plugin_failed)
@@ -73,6 +74,7 @@ class Session:
         cannot start; everything is given back in any case."""
         began = time.monotonic()
         with self._stack:
+            self._stack.callback(self._stop.close)
             self._catch_signals()
             for failure in self._plugins.failures:
                 self._plugin_failed(failure)

@@ -74,9 +74,7 @@ def _identify(path: str, descriptor: int) -> Identity:
     if header[:4] != b"\x7fELF":
         raise BinaryError(f"{path}: is not an ELF file; name a Go program built for Linux")
     if header[4:6] != b"\x02\x01":
-        raise BinaryError(
-            f"{path}: is not a 64-bit little-endian ELF file; only amd64 and arm64 can be instrumented"
-        )
+        raise BinaryError(f"{path}: is not a 64-bit little-endian ELF file; only amd64 and arm64 can be instrumented")
     if len(header) < _HEADER.size:
         raise BinaryError(f"{path}: ends within its ELF header; build or copy the program again")
     _, _, _, _, _, phoff, _, _, _, phentsize, phnum, _, _, _ = _HEADER.unpack(header)

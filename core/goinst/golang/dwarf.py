@@ -107,10 +107,7 @@ class DebugInfo:
                 return
             try:
                 # Go's abbreviation codes take one byte. The space in "chan error" could be one, too.
-                if (
-                    not bytes(data[at - 2 : at]).isascii()
-                    or not bytes(data[at - 2 : at]).decode().isprintable()
-                ):
+                if not bytes(data[at - 2 : at]).isascii() or not bytes(data[at - 2 : at]).decode().isprintable():
                     entry = self._entry(at - base - 1)
                     if entry.tag in tags and _value(entry, "DW_AT_name") == wanted:
                         yield entry

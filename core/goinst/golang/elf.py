@@ -79,22 +79,16 @@ class Image:
             with Path(path).open("rb") as file:
                 data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            raise BinaryError(
-                f"{path}: cannot be mapped: {error}; name a Go program that can be read"
-            ) from None
+            raise BinaryError(f"{path}: cannot be mapped: {error}; name a Go program that can be read") from None
         if len(data) != identity.size:
             raise BinaryError(f"{path}: changes while it is read; try again when it is written")
         headers = _headers(path, data)
         arch = _ARCHES.get(str(headers["e_machine"]))
         if arch is None:
-            raise BinaryError(
-                f"{path}: is for {headers['e_machine']}; only amd64 and arm64 can be instrumented"
-            )
+            raise BinaryError(f"{path}: is for {headers['e_machine']}; only amd64 and arm64 can be instrumented")
         if headers["e_type"] not in ("ET_EXEC", "ET_DYN"):
             raise BinaryError(f"{path}: is not an executable ({headers['e_type']}); name a linked Go program")
-        image = cls(
-            path, data, f"{identity.build_id}+{identity.digest[:16]}", arch, headers["e_type"] == "ET_DYN"
-        )
+        image = cls(path, data, f"{identity.build_id}+{identity.digest[:16]}", arch, headers["e_type"] == "ET_DYN")
         image._load(headers)
         return image
 
@@ -113,9 +107,7 @@ class Image:
             if header["p_type"] == "PT_DYNAMIC":
                 self._dynamic = (offset, size)
             elif header["p_vaddr"] + size >= 1 << 63:
-                raise BinaryError(
-                    f"{self.path}: has a segment outside user memory; build or copy the program again"
-                )
+                raise BinaryError(f"{self.path}: has a segment outside user memory; build or copy the program again")
             elif size:
                 flags = header["p_flags"]
                 segments.append(Segment(header["p_vaddr"], offset, size, bool(flags & 2), bool(flags & 1)))
@@ -283,6 +275,4 @@ def _headers(path: str, data: mmap.mmap) -> ELFFile:
     try:
         return ELFFile(io.BytesIO(bytes(header) + data[start : start + count * _PHDR_SIZE]))
     except Exception as error:  # pyelftools raises what it likes on bad headers
-        raise BinaryError(
-            f"{path}: has a broken ELF header ({error}); build or copy the program again"
-        ) from None
+        raise BinaryError(f"{path}: has a broken ELF header ({error}); build or copy the program again") from None

@@ -13,9 +13,7 @@ from goinst.errors import BinaryError
 
 __all__ = ["BUILTIN", "Expression", "Kind", "Parameter", "Signature", "parse_signature", "parse_type"]
 
-Kind = Literal[
-    "int", "float", "complex", "pointer", "string", "slice", "interface", "array", "struct", "named"
-]
+Kind = Literal["int", "float", "complex", "pointer", "string", "slice", "interface", "array", "struct", "named"]
 
 _MAX_TEXT = 1 << 16
 _MAX_DEPTH = 64
@@ -113,9 +111,7 @@ class _Parser:
         self._at = 0
         self._depth = 0
         if len(text) > _MAX_TEXT:
-            raise BinaryError(
-                f"{what} {text[:40]!r}…: is {len(text)} characters long; at most {_MAX_TEXT} are read"
-            )
+            raise BinaryError(f"{what} {text[:40]!r}…: is {len(text)} characters long; at most {_MAX_TEXT} are read")
         self._tokens: list[_Token] = []
         for match in _TOKEN.finditer(text.rstrip()):
             if match["token"] is None:
@@ -133,9 +129,7 @@ class _Parser:
         self.end()
         names = [each.name for each in parameters + results if each.name != "_"]
         if len(names) != len(set(names)):
-            raise BinaryError(
-                f"signature {self._text!r}: a name occurs twice; give each a name of its own or _"
-            )
+            raise BinaryError(f"signature {self._text!r}: a name occurs twice; give each a name of its own or _")
         return Signature(parameters, results)
 
     def type(self) -> Expression:

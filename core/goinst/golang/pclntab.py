@@ -238,9 +238,7 @@ class FunctionTable:
         return numbers.astype(np.int64)
 
     def _broken(self, what: str) -> BinaryError:
-        return BinaryError(
-            f"{self._image.path}: has broken {what} in pclntab; build or copy the program again"
-        )
+        return BinaryError(f"{self._image.path}: has broken {what} in pclntab; build or copy the program again")
 
 
 def _pairs(table: bytes) -> Iterator[tuple[int, int]]:

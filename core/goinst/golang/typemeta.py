@@ -53,9 +53,7 @@ KINDS = (
 
 _SIZES = {"ptr": 56, "func": 56, "slice": 56, "array": 72, "chan": 64, "interface": 80, "struct": 80}
 _HEAD = 48  # bytes of what all descriptors start with
-_HEADER = struct.Struct(
-    "<QQIBBBBQQii"
-)  # size ptrdata hash tflag align fieldAlign kind equal gcdata str ptrToThis
+_HEADER = struct.Struct("<QQIBBBBQQii")  # size ptrdata hash tflag align fieldAlign kind equal gcdata str ptrToThis
 _UNCOMMON, _EXTRA_STAR, _NAMED = 1, 2, 4  # internal/abi/type.go: TFlag
 _EXPORTED, _NAME_FLAGS = 1, 15
 _EMBEDDED = 8  # flag of a field's name since Go 1.19
@@ -214,9 +212,7 @@ class TypeTable:
         at = address - self._module.types
         if address % 8 or not 0 <= at <= len(self._memory) - _HEAD:
             raise self._broken(address)
-        size, pointers, hash_, flags, align, field_align, kind, _, _, text, _ = _HEADER.unpack_from(
-            self._memory, at
-        )
+        size, pointers, hash_, flags, align, field_align, kind, _, _, text, _ = _HEADER.unpack_from(self._memory, at)
         kind &= 31
         if not 0 < kind < len(KINDS) or align != field_align or pointers > size or size > _LARGEST:
             raise self._broken(address)
@@ -280,9 +276,7 @@ class TypeTable:
                 direction = _DIRECTIONS.get(self._words(at + 56, 1)[0])
                 if direction is None:
                     raise self._broken(at)
-                return direction + (
-                    f"({inner})" if inner.startswith("<-") and direction != "<-chan " else inner
-                )
+                return direction + (f"({inner})" if inner.startswith("<-") and direction != "<-chan " else inner)
             if head.kind == "array":
                 return f"[{self._words(at + 64, 1)[0]}]{inner}"
             return ("*" if head.kind == "ptr" else "[]") + inner
@@ -337,9 +331,7 @@ class TypeTable:
         return self._memory[at : at + size] if size else self._memory[:0]
 
     def _broken(self, address: int) -> BinaryError:
-        return BinaryError(
-            f"{self._image.path}: has no type at {address:#x}; build or copy the program again"
-        )
+        return BinaryError(f"{self._image.path}: has no type at {address:#x}; build or copy the program again")
 
     # Looking for strings
 
