@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from goinst.errors import GoinstError, PluginError
 from goinst.events.span import DecodeContext, Resource, Span
-from goinst.plugin.declare import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
+from goinst.plugin.declare import (
+    PIPED_STDIN,
+    Column,
+    Field,
+    Fragment,
+    Option,
+    Probe,
+    Protocol,
+    Record,
+    Site,
+    Tail,
+    Type,
+)
 from goinst.plugin.spec import hookimpl
 
 __all__ = [
+    "PIPED_STDIN",
     "Column",
     "DecodeContext",
     "Field",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from goinst.errors import PluginError
 from goinst.events.record import OPERATION_SIZE, Layout
-from goinst.plugin.declare import Fragment, Protocol
+from goinst.plugin.declare import PIPED_STDIN, Fragment, Protocol
 
 if TYPE_CHECKING:
     from goinst.engine.plan import ResolvedProbe
@@ -53,7 +53,8 @@ class Counter:
 @dataclass(frozen=True, slots=True)
 class Program:
     """A BPF program: ``function`` in the source, attached at ``offsets`` (file offsets) or entered through ``slot``
-    of the tail-call array. ``attach_on`` holds the counters that call for it, empty: attached at once."""
+    of the tail-call array. ``attach_on`` holds the counters that call for it, ``piped_stdin`` waits for a
+    process whose standard input is a pipe or a socket; else attached at once."""
 
     function: str
     plugin: str
@@ -63,6 +64,7 @@ class Program:
     slot: int | None = None
     offsets: tuple[int, ...] = ()
     attach_on: tuple[int, ...] = ()
+    piped_stdin: bool = False
     lost: str = ""
 
 
@@ -299,7 +301,8 @@ def _chain(out: _Writer, index: int, chain: Sequence[tuple[Part, ResolvedProbe]]
             for number, counter in enumerate(out.counters)
             if probe.attach_on and (counter.plugin, counter.name) == (part.protocol.name, probe.attach_on)
         )
-        if probe.attach_on and not attach_on:
+        piped_stdin = probe.attach_on == PIPED_STDIN
+        if probe.attach_on and not attach_on and not piped_stdin:
             raise PluginError(
                 part.protocol.name,
                 f"probe {probe.program} waits for the loss {probe.attach_on!r}, which its fragments never count",
@@ -314,6 +317,7 @@ def _chain(out: _Writer, index: int, chain: Sequence[tuple[Part, ResolvedProbe]]
                 slot=None if position == 0 else slots[position - 1],
                 offsets=tuple(site.file_offset for site in probe.sites) if position == 0 else (),
                 attach_on=attach_on,
+                piped_stdin=piped_stdin,
                 lost=probe.lost,
             )
         )

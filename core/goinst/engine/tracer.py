@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import stat
 import struct
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from goinst.engine import sys as kernel
@@ -46,6 +48,7 @@ class Tracer:
         self._path = path
         self._attachments: list[Attachment] = []
         self._waiting = [p for p in built.plan.programs if p.attach_on and p.function in built.loaded.programs]
+        self._piped = [p for p in built.plan.programs if p.piped_stdin and p.function in built.loaded.programs]
         self.refused: list[str] = []
         self.traced: set[int] = set()
         self._ring_bytes = built.loaded.sizes["goinst_events"][2]
@@ -55,9 +58,9 @@ class Tracer:
         self._final: list[int] | None = None
 
     def attach(self) -> int:
-        """Attach what is wanted at once; the number of instructions probed."""
-        programs = [p for p in self.plan.programs if p.role == "entry" and not p.attach_on]
-        return self._attach(programs)
+        """Attach what is wanted at once; the number of instructions probed, or kept for a piped standard input."""
+        programs = [p for p in self.plan.programs if p.role == "entry" and not p.attach_on and not p.piped_stdin]
+        return self._attach(programs) + sum(len(program.offsets) for program in self._piped)
 
     def _attach(self, programs: list[Any]) -> int:
         pairs = [
@@ -87,6 +90,9 @@ class Tracer:
         self.traced.add(pid)
         if not self.every:
             kernel.update(self._loaded.maps["goinst_pids"], struct.pack("<I", pid), b"\1")
+        if self._piped and _reads_a_pipe(pid):
+            piped, self._piped = self._piped, []
+            self._attach(piped)
 
     def remove(self, pid: int) -> None:
         """Let a process go that has ended."""
@@ -170,3 +176,12 @@ class Tracer:
             self._final = self.counts()
             self.ring.close()
             self._loaded.close()
+
+
+def _reads_a_pipe(pid: int) -> bool:
+    """Whether the standard input of a process is a pipe or a socket, as it is for what speaks a protocol on it."""
+    try:
+        mode = Path(f"/proc/{pid}/fd/0").stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

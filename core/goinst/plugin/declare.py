@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from goinst.events.span import DecodeContext, Span
 
 __all__ = [
+    "PIPED_STDIN",
     "Column",
     "Decoder",
     "Field",
@@ -26,6 +27,7 @@ __all__ = [
     "Type",
 ]
 
+PIPED_STDIN = "piped_stdin"
 # "call" goes with Site.callee
 Place = Literal["entry", "return", "call"]
 Decoder = Callable[[Any, "Span", "DecodeContext"], None]
@@ -85,7 +87,8 @@ class Probe:
     its cost). ``optional``: without it the plugin still works, and ``lost`` says in words what is missing then.
     ``closes``: this program ends an operation, so programs of other plugins at the same instruction run before it.
     ``attach_on``: a loss reason of the plugin; the probe is attached only after that loss was first counted, so that
-    it costs nothing where it is not needed.
+    it costs nothing where it is not needed; or ``PIPED_STDIN``: only once a process is traced whose standard input is a
+    pipe or a socket.
     """
 
     program: str
@@ -124,7 +127,8 @@ class Record:
     ``role``:
     ``operation``: the record lives in the goroutine's operation from ``NAME_begin`` to ``NAME_end`` and becomes a span
     of ``kind``; ``fact``: sent on its own (``NAME_reserve``/``NAME_submit``) and applied to the span of the operation
-    that it names, when that has ended, in the order in which records are declared; ``span``: sent on its own and is a span by itself.
+    that it names, when that has ended, in the order in which records are declared; ``span``: sent on its own and is a
+    span by itself.
     The last column of an operation record may be cut short on the wire (see ``NAME_end``).
     ``begun_by`` names the probes that begin a client's operation: goroutines are followed (one hit for each that is
     started) only in a binary that has one of them; without names, in every binary.

@@ -1,0 +1,174 @@
+"""Requests and responses of a connection, matched by their ids, in both directions: a server may call its client."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from goinst.plugins.jsonrpc.framing import Frames, Lines, Message, Piece
+from goinst.plugins.jsonrpc.message import answer, called, describe, identity, parse, replied
+
+from goinst import DecodeContext, Span
+
+__all__ = ["decode_piece"]
+
+_STDIO, _WEBSOCKET, _LIBRARY = 0, 1, 2
+_IN, _OUT = 0, 1
+_STREAMS = 4096
+_ASKED = 16384
+_TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?", re.DOTALL)
+
+# a process, what kind of stream, which, and in which direction
+_Way = tuple[int, int, int, int]
+# a process, what kind of stream, the direction of the request, its id
+_Question = tuple[int, int, int, str]
+
+
+@dataclass(slots=True)
+class _State:
+    """What is kept of all streams of one executable."""
+
+    ways: OrderedDict[_Way, Frames | Lines] = field(default_factory=OrderedDict)
+    asked: OrderedDict[_Question, list[tuple[int, Span, int]]] = field(default_factory=OrderedDict)
+    mcp: OrderedDict[tuple[int, int, int], str] = field(default_factory=OrderedDict)
+    libraries: set[int] = field(default_factory=set)
+
+
+def decode_piece(values: Any, span: Span, context: DecodeContext) -> None:
+    """Take a part of what was read or written; the spans that are complete with it go out as children of ``span``,
+    which is none itself."""
+    span.dropped = True
+    state: _State = context.state.setdefault("streams", _State())
+    process = span.resource.attributes["process.pid"]
+    if values.source == _LIBRARY:
+        if process not in state.libraries:
+            state.libraries.add(process)
+            for question in [one for one in state.asked if one[:2] == (process, _STDIO)]:
+                del state.asked[question]  # the library shows what standard input showed
+    elif values.source == _STDIO and process in state.libraries:
+        return
+    way = process, values.source, values.stream, values.direction
+    framing = state.ways.get(way)
+    limit = context.options["message_bytes"]
+    if framing is None:
+        framing = state.ways[way] = Lines(limit) if values.source == _STDIO else Frames(limit)
+        if len(state.ways) > _STREAMS:
+            state.ways.popitem(last=False)
+    end = values.offset + values.copied
+    complete = end >= values.length or end >= limit or not values.copied
+    piece = Piece(
+        data=values.data[: values.copied],
+        time=values.time,
+        gap=max(values.length - end, 0) if complete else 0,
+        last=values.last,
+        complete=complete,
+        final=bool(values.final),
+    )
+    done: list[Span] = []
+    for message in framing.feed(piece):
+        _take(message, values, span, context, state, done)
+    span.children = tuple(done)
+
+
+def _take(message: Message, values: Any, span: Span, context: DecodeContext, state: _State, done: list[Span]) -> None:
+    parsed, cut = parse(message.text)
+    items = parsed if isinstance(parsed, list) else [parsed]
+    for number, item in enumerate(items):
+        short = (cut or message.cut) and number == len(items) - 1
+        if called(item, cut=short):
+            _ask(item, message, values, span, context, state, done, cut=short)
+        elif replied(item):
+            _reply(item, message, values, span, context, state, done, cut=short)
+
+
+def _ask(
+    call: dict[str, Any],
+    message: Message,
+    values: Any,
+    template: Span,
+    context: DecodeContext,
+    state: _State,
+    done: list[Span],
+    *,
+    cut: bool,
+) -> None:
+    if values.source == _LIBRARY and values.direction == _IN and values.parent:
+        return  # it came in an HTTP request, whose span has it
+    process = template.resource.attributes["process.pid"]
+    wall = time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    trace = values.trace_high << 64 | values.trace_low
+    made = Span(
+        template.plugin, "", "server" if values.direction == _IN else "client", trace or _random(128), _random(64),
+        values.parent, message.began + wall, max(message.ended - message.began, 0), template.resource,
+    )  # fmt: skip
+    connection = process, values.source, values.stream
+    known = state.mcp.get(connection)
+    if describe(call, made, context, cut=cut, mcp=known is not None):
+        if known is None:
+            known = state.mcp[connection] = ""
+            if len(state.mcp) > _STREAMS:
+                state.mcp.popitem(last=False)
+        if known:
+            made.attributes.setdefault("mcp.protocol.version", known)
+        if values.source == _STDIO:
+            made.attributes["network.transport"] = "pipe"
+    if values.source == _WEBSOCKET:
+        made.attributes["network.protocol.name"] = "websocket"
+    _trace_parent(call, made)
+    if "id" not in call or (call["id"] is None and "jsonrpc" not in call):
+        done.append(made)
+        return
+    question = process, values.source, values.direction, identity(call)
+    state.asked.setdefault(question, []).append((values.stream, made, message.began))
+    if len(state.asked) > _ASKED:
+        _, lost = state.asked.popitem(last=False)
+        for _ in lost:
+            context.count("unanswered")
+
+
+def _reply(
+    reply: dict[str, Any],
+    message: Message,
+    values: Any,
+    template: Span,
+    context: DecodeContext,
+    state: _State,
+    done: list[Span],
+    *,
+    cut: bool,
+) -> None:
+    process = template.resource.attributes["process.pid"]
+    question = process, values.source, _OUT if values.direction == _IN else _IN, identity(reply)
+    waiting = state.asked.get(question, [])
+    # the same connection; or one that is not known, when it began before goinst did
+    for sure in (True, False):
+        for entry in waiting:
+            stream, span, began = entry
+            if stream == values.stream if sure else not (stream and values.stream):
+                waiting.remove(entry)
+                if not waiting:
+                    del state.asked[question]
+                span.duration_ns = max(message.ended - began, 0)
+                answer(reply, span, context, cut=cut)
+                if version := span.attributes.get("mcp.protocol.version"):
+                    state.mcp[process, values.source, values.stream] = version
+                done.append(span)
+                return
+
+
+def _trace_parent(call: dict[str, Any], span: Span) -> None:
+    """The caller's trace from MCP's params._meta.traceparent (W3C Trace Context)."""
+    params = call.get("params")
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    value = meta.get("traceparent") if isinstance(meta, dict) else None
+    found = _TRACE_PARENT.fullmatch(value) if isinstance(value, str) else None
+    if found and int(found[1], 16) and int(found[2], 16) and span.kind == "server":
+        span.trace_id, span.parent_span_id = int(found[1], 16), int(found[2], 16)
+
+
+def _random(bits: int) -> int:
+    return random.getrandbits(bits) or 1

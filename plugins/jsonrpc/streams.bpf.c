@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* JSON-RPC that does not travel in the body of an HTTP request: standard input and output, WebSockets, and libraries
+ * that have a whole message in one place. Bytes go to user space as they are; messages are put together there.
+ *
+ * Which bytes are worth it is decided here: a stream counts as JSON-RPC once something that was read or written on it
+ * began like a message. Until then, nothing of it is sent.
+ */
+
+#define JSONSTREAM_STDIO 0
+#define JSONSTREAM_WEBSOCKET 1
+#define JSONSTREAM_LIBRARY 2
+
+#define JSONSTREAM_IN 0
+#define JSONSTREAM_OUT 1
+
+#define JSONSTREAM_RECORDS 64 /* of 1 KiB: a limit of 64 KiB */
+
+struct jsonstream_goroutine {
+    u64 g;
+    u64 tgid;
+};
+struct jsonstream_read {
+    u64 buffer;
+    u64 stream;
+    u64 reader;
+};
+/* by goroutine: a Read that has not returned */
+BPF_TABLE("lru_hash", struct jsonstream_goroutine, struct jsonstream_read, jsonstream_reads, 4096);
+/* by goroutine: the connection that a library reads from or writes to in it */
+BPF_TABLE("lru_hash", struct jsonstream_goroutine, u64, jsonstream_connections, 4096);
+struct jsonstream_key {
+    u64 stream;
+    u64 tgid;
+};
+BPF_TABLE("lru_hash", struct jsonstream_key, u8, jsonstream_known, 8192);
+/* processes with a library that shows whole messages: their standard input would show them again */
+BPF_TABLE("lru_hash", u32, u8, jsonstream_libraries, 1024);
+
+/* What was read or written. */
+struct jsonstream_what {
+    u64 stream;
+    u64 data;
+    u64 length;
+    u64 extra; /* more of it at another place */
+    u64 extra_length;
+    u8 source;
+    u8 direction;
+    u8 final;
+};
+/* by goroutine: from the program that found it to those that look at it and send it */
+BPF_TABLE("lru_hash", struct jsonstream_goroutine, struct jsonstream_what, jsonstream_whats, 4096);
+
+static __always_inline void jsonstream_put(struct goinst_hit *hit, struct jsonstream_what *what)
+{
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+
+    jsonstream_whats.update(&key, what);
+}
+
+static __always_inline struct jsonstream_what *jsonstream_get(struct goinst_hit *hit)
+{
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+
+    return jsonstream_whats.lookup(&key);
+}
+
+/* Whether the stream is known to carry JSON-RPC, or begins to with this piece: a Content-Length header, or an object or
+ * an array whose first 64 bytes have "json" or "meth" in them ("jsonrpc", "method"). */
+PROBE(jsonstream_look)
+{
+    struct jsonstream_what *what = jsonstream_get(hit);
+    struct jsonstream_key key = {.tgid = hit->tgid};
+    u32 window = 0, found = 0;
+    u8 head[64] = {}, one = 1;
+
+    if (!what)
+        return 0;
+    key.stream = what->stream;
+    if (!jsonstream_known.lookup(&key)) {
+        if (!go_copy(head, sizeof(head), what->data, what->length))
+            return 0;
+        if (head[0] == 'C' && head[1] == 'o' && head[2] == 'n' && head[7] == '-' && head[8] == 'L')
+            found = 1;
+        else if (head[0] != '{' && head[0] != '[')
+            return 0;
+#pragma nounroll
+        for (u32 i = 0; i < sizeof(head); i++) {
+            window = window << 8 | head[i];
+            if (window == 0x6a736f6e || window == 0x6d657468)
+                found = 1;
+        }
+        if (!found)
+            return 0;
+        jsonstream_known.update(&key, &one);
+    }
+    TAIL_CALL(jsonstream_send);
+    return 0;
+}
+
+PROBE(jsonstream_send)
+{
+    struct jsonstream_what *what = jsonstream_get(hit);
+    struct goinst_operation *around = goinst_operation_around(hit);
+    struct jsonstream_piece *r;
+    u64 now = bpf_ktime_get_ns(), length;
+
+    if (!what)
+        return 0;
+    length = what->length > STREAM_LIMIT ? STREAM_LIMIT : what->length;
+    for (u32 i = 0; i < JSONSTREAM_RECORDS; i++) {
+        u64 offset = i * sizeof(r->data);
+
+        if (offset >= length)
+            break;
+        r = jsonstream_piece_reserve(0, hit);
+        if (!r)
+            break;
+        r->time = now;
+        r->stream = what->stream;
+        r->length = what->length;
+        r->offset = offset;
+        r->source = what->source;
+        r->direction = what->direction;
+        r->final = what->final && !what->extra_length;
+        r->trace_high = around ? around->trace_high : 0;
+        r->trace_low = around ? around->trace_low : 0;
+        r->parent = around ? around->head.span_id : 0;
+        r->last = go_byte(what->data + what->length - 1);
+        r->copied = go_copy(r->data, sizeof(r->data), what->data + offset, length - offset);
+        jsonstream_piece_submit(r);
+    }
+    if (what->extra_length) {
+        what->data = what->extra;
+        what->length = what->extra_length;
+        what->extra_length = 0;
+        TAIL_CALL(jsonstream_send);
+    }
+    return 0;
+}
+
+static __always_inline void jsonstream_begin_read(struct goinst_hit *hit, u64 buffer, u64 stream, u64 reader)
+{
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonstream_read read = {.buffer = buffer, .stream = stream, .reader = reader};
+
+    jsonstream_reads.update(&key, &read);
+}
+
+/* The Read that returns; nothing when its beginning was not seen. */
+static __always_inline int jsonstream_end_read(struct goinst_hit *hit, struct jsonstream_read *read)
+{
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonstream_read *found = jsonstream_reads.lookup(&key);
+
+    if (!found || !found->buffer)
+        return 0;
+    *read = *found;
+    found->buffer = 0;
+    return 1;
+}
+
+/* -- standard input and output ------------------------------------------------------------------------------------ */
+
+#if defined(FILE_FILE) && defined(FILE_SYSFD)
+static __always_inline u32 jsonstream_descriptor(u64 file)
+{
+    return go_u32(go_word(file + FILE_FILE) + FILE_SYSFD);
+}
+
+/* func (f *File) Read(b []byte) (n int, err error) */
+PROBE(jsonstream_file_read)
+{
+    if (jsonstream_libraries.lookup(&hit->tgid) || jsonstream_descriptor(ARG(jsonstream_file_read, f)) != 0)
+        return 0;
+    jsonstream_begin_read(hit, ARG(jsonstream_file_read, b_ptr), 0, 0);
+    return 0;
+}
+
+PROBE(jsonstream_file_read_done)
+{
+    s64 length = RESULT(jsonstream_file_read_done, n);
+    struct jsonstream_what what = {.source = JSONSTREAM_STDIO, .direction = JSONSTREAM_IN};
+    struct jsonstream_read read;
+
+    if (length <= 0 || !jsonstream_end_read(hit, &read) || read.stream || read.reader)
+        return 0;
+    what.data = read.buffer;
+    what.length = length;
+    jsonstream_put(hit, &what);
+    TAIL_CALL(jsonstream_look);
+    return 0;
+}
+
+/* func (f *File) Write(b []byte) (n int, err error) */
+PROBE(jsonstream_file_write)
+{
+    struct jsonstream_what what = {.source = JSONSTREAM_STDIO, .direction = JSONSTREAM_OUT};
+
+    if (jsonstream_libraries.lookup(&hit->tgid) || jsonstream_descriptor(ARG(jsonstream_file_write, f)) != 1)
+        return 0;
+    what.data = ARG(jsonstream_file_write, b_ptr);
+    what.length = ARG(jsonstream_file_write, b_len);
+    if (!what.length)
+        return 0;
+    jsonstream_put(hit, &what);
+    TAIL_CALL(jsonstream_look);
+    return 0;
+}
+#endif
+
+/* -- github.com/gorilla/websocket --------------------------------------------------------------------------------- */
+
+#if defined(GORILLA_WRITER_C) && defined(GORILLA_WRITER_POS) && defined(GORILLA_WRITE_BUF)
+#define JSONSTREAM_GORILLA_HEADER 14 /* maxFrameHeaderSize: where the data starts in writeBuf */
+
+/* func (w *messageWriter) flushFrame(final bool, extra []byte) error: every frame, before it is masked */
+PROBE(jsonstream_gorilla_write)
+{
+    u64 writer = ARG(jsonstream_gorilla_write, w), extra = ARG(jsonstream_gorilla_write, extra_len);
+    u64 position = go_word(writer + GORILLA_WRITER_POS);
+    u64 type = go_word(writer + GORILLA_WRITER_TYPE);
+    u8 final = ARG(jsonstream_gorilla_write, final);
+    struct jsonstream_what what = {.source = JSONSTREAM_WEBSOCKET, .direction = JSONSTREAM_OUT};
+
+    if (type > 2 || go_byte(writer + GORILLA_WRITER_COMPRESS)) /* control frames; what is compressed */
+        return 0;
+    what.stream = go_word(writer + GORILLA_WRITER_C);
+    what.final = final;
+    what.data = go_word(what.stream + GORILLA_WRITE_BUF) + JSONSTREAM_GORILLA_HEADER;
+    what.length = position - JSONSTREAM_GORILLA_HEADER;
+    what.extra = ARG(jsonstream_gorilla_write, extra_ptr);
+    what.extra_length = extra;
+    if (position <= JSONSTREAM_GORILLA_HEADER) {
+        if (!extra)
+            return 0;
+        what.data = what.extra;
+        what.length = extra;
+        what.extra_length = 0;
+    }
+    jsonstream_put(hit, &what);
+    TAIL_CALL(jsonstream_look);
+    return 0;
+}
+
+/* func (r *messageReader) Read(b []byte) (int, error) */
+PROBE(jsonstream_gorilla_read)
+{
+    u64 reader = ARG(jsonstream_gorilla_read, r);
+
+    jsonstream_begin_read(hit, ARG(jsonstream_gorilla_read, b_ptr), go_word(reader + GORILLA_READER_C), reader);
+    return 0;
+}
+
+PROBE(jsonstream_gorilla_read_done)
+{
+    s64 length = RESULT(jsonstream_gorilla_read_done, n);
+    struct jsonstream_what what = {.source = JSONSTREAM_WEBSOCKET, .direction = JSONSTREAM_IN};
+    struct jsonstream_read read;
+
+    if (length <= 0 || !jsonstream_end_read(hit, &read) || !read.reader)
+        return 0;
+    what.stream = read.stream;
+    what.data = read.buffer;
+    what.length = length;
+    what.final = go_byte(read.stream + GORILLA_READ_FINAL) && go_word(read.stream + GORILLA_READ_REMAINING) == 0;
+    jsonstream_put(hit, &what);
+    TAIL_CALL(jsonstream_look);
+    return 0;
+}
+#endif
+
+/* -- github.com/coder/websocket ----------------------------------------------------------------------------------- */
+
+#if defined(CODER_READER_C) && defined(CODER_READER_FIN) && defined(CODER_READER_LEFT)
+/* func (c *Conn) writeFrame(ctx, fin bool, flate bool, opcode opcode, p []byte) (int, error) */
+PROBE(jsonstream_coder_write)
+{
+    struct jsonstream_what what = {.source = JSONSTREAM_WEBSOCKET, .direction = JSONSTREAM_OUT};
+
+    if ((u8)ARG(jsonstream_coder_write, flate) || ARG(jsonstream_coder_write, opcode) > 2)
+        return 0;
+    what.stream = ARG(jsonstream_coder_write, c);
+    what.data = ARG(jsonstream_coder_write, p_ptr);
+    what.length = ARG(jsonstream_coder_write, p_len);
+    what.final = ARG(jsonstream_coder_write, fin);
+    if (!what.length)
+        return 0;
+    jsonstream_put(hit, &what);
+    TAIL_CALL(jsonstream_look);
+    return 0;
+}
+
+/* func (mr *msgReader) Read(p []byte) (n int, err error): inflated already */
+PROBE(jsonstream_coder_read)
+{
+    u64 reader = ARG(jsonstream_coder_read, mr);
+
+    jsonstream_begin_read(hit, ARG(jsonstream_coder_read, p_ptr), go_word(reader + CODER_READER_C), reader);
+    return 0;
+}
+
+PROBE(jsonstream_coder_read_done)
+{
+    s64 length = RESULT(jsonstream_coder_read_done, n);
+    struct jsonstream_what what = {.source = JSONSTREAM_WEBSOCKET, .direction = JSONSTREAM_IN};
+    struct jsonstream_read read;
+
+    if (length <= 0 || !jsonstream_end_read(hit, &read) || !read.reader)
+        return 0;
+    what.stream = read.stream;
+    what.data = read.buffer;
+    what.length = length;
+    what.final = go_byte(read.reader + CODER_READER_FIN) && go_word(read.reader + CODER_READER_LEFT) == 0;
+    jsonstream_put(hit, &what);
+    TAIL_CALL(jsonstream_look);
+    return 0;
+}
+#endif
+
+/* -- libraries: a whole message in one place ---------------------------------------------------------------------- */
+
+static __always_inline void jsonstream_connection(struct goinst_hit *hit, u64 connection)
+{
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+
+    jsonstream_connections.update(&key, &connection);
+}
+
+static __always_inline int jsonstream_message(struct goinst_hit *hit, u64 data, u64 length, u8 direction)
+{
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonstream_what what = {.source = JSONSTREAM_LIBRARY, .direction = direction, .final = 1};
+    u64 *connection = jsonstream_connections.lookup(&key);
+    u8 one = 1;
+
+    if (!length)
+        return 0;
+    if (!jsonstream_libraries.lookup(&hit->tgid))
+        jsonstream_libraries.update(&hit->tgid, &one);
+    what.stream = connection ? *connection : 0;
+    what.data = data;
+    what.length = length;
+    jsonstream_put(hit, &what);
+    return 1;
+}
+
+/* methods of a connection that read from it, or write to it, on the goroutine of the hit */
+PROBE(jsonstream_exp_connection)
+{
+    jsonstream_connection(hit, ARG(jsonstream_exp_connection, c));
+    return 0;
+}
+PROBE(jsonstream_exp_reading)
+{
+    jsonstream_connection(hit, ARG(jsonstream_exp_reading, c));
+    return 0;
+}
+PROBE(jsonstream_sdk_connection)
+{
+    jsonstream_connection(hit, ARG(jsonstream_sdk_connection, c));
+    return 0;
+}
+PROBE(jsonstream_sdk_reading)
+{
+    jsonstream_connection(hit, ARG(jsonstream_sdk_reading, c));
+    return 0;
+}
+PROBE(jsonstream_source_connection)
+{
+    jsonstream_connection(hit, ARG(jsonstream_source_connection, c));
+    return 0;
+}
+PROBE(jsonstream_source_reading)
+{
+    jsonstream_connection(hit, ARG(jsonstream_source_reading, c));
+    return 0;
+}
+
+/* func DecodeMessage(data []byte) (Message, error) */
+PROBE(jsonstream_exp_decode)
+{
+    if (jsonstream_message(hit, ARG(jsonstream_exp_decode, data_ptr), ARG(jsonstream_exp_decode, data_len),
+                       JSONSTREAM_IN))
+        TAIL_CALL(jsonstream_send);
+    return 0;
+}
+PROBE(jsonstream_sdk_decode)
+{
+    if (jsonstream_message(hit, ARG(jsonstream_sdk_decode, data_ptr), ARG(jsonstream_sdk_decode, data_len),
+                       JSONSTREAM_IN))
+        TAIL_CALL(jsonstream_send);
+    return 0;
+}
+
+/* func EncodeMessage(msg Message) ([]byte, error) */
+PROBE(jsonstream_exp_encode)
+{
+    if (jsonstream_message(hit, RESULT(jsonstream_exp_encode, data_ptr), RESULT(jsonstream_exp_encode, data_len),
+                       JSONSTREAM_OUT))
+        TAIL_CALL(jsonstream_send);
+    return 0;
+}
+PROBE(jsonstream_sdk_encode)
+{
+    if (jsonstream_message(hit, RESULT(jsonstream_sdk_encode, data_ptr), RESULT(jsonstream_sdk_encode, data_len),
+                       JSONSTREAM_OUT))
+        TAIL_CALL(jsonstream_send);
+    return 0;
+}
+
+/* func (m *anyMessage) UnmarshalJSON(data []byte) error */
+PROBE(jsonstream_source_decode)
+{
+    if (jsonstream_message(hit, ARG(jsonstream_source_decode, data_ptr), ARG(jsonstream_source_decode, data_len),
+                       JSONSTREAM_IN))
+        TAIL_CALL(jsonstream_send);
+    return 0;
+}
+/* func (m anyMessage) MarshalJSON() ([]byte, error) */
+PROBE(jsonstream_source_encode)
+{
+    if (jsonstream_message(hit, RESULT(jsonstream_source_encode, data_ptr), RESULT(jsonstream_source_encode, data_len),
+                       JSONSTREAM_OUT))
+        TAIL_CALL(jsonstream_send);
+    return 0;
+}

@@ -1,0 +1,154 @@
+"""JSON-RPC over standard input and output, WebSockets, and the connections of JSON-RPC libraries."""
+
+from __future__ import annotations
+
+from goinst.plugins.jsonrpc.options import MESSAGE_OPTIONS
+from goinst.plugins.jsonrpc.pairing import decode_piece
+
+from goinst import PIPED_STDIN, Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail
+
+__all__ = ["PROTOCOL"]
+
+_GORILLA = "github.com/gorilla/websocket"
+_CODERS = ("github.com/coder/websocket", "nhooyr.io/websocket")
+_EXP = ("golang.org/x/exp/jsonrpc2", "golang.org/x/tools/internal/jsonrpc2_v2")
+_SDK = ("github.com/modelcontextprotocol/go-sdk/internal/jsonrpc2",)
+_SOURCE = ("github.com/sourcegraph/jsonrpc2",)
+_FILE_READ = Site("os.(*File).Read", "f *os.File, b []byte -> n int, err error")
+_GORILLA_READ = Site(f"{_GORILLA}.(*messageReader).Read", f"r *{_GORILLA}.messageReader, b []byte -> n int, err error")
+
+
+def _file(program: str, site: Site, place: str = "entry") -> Probe:
+    return _optional(program, (site,), place, "messages on standard input and output", attach_on=PIPED_STDIN)
+
+
+def _optional(program: str, sites: tuple[Site, ...], place: str, lost: str, attach_on: str = "") -> Probe:
+    if place == "return":
+        return Probe(program, sites, place="return", optional=True, lost=lost, attach_on=attach_on)
+    return Probe(program, sites, optional=True, lost=lost, attach_on=attach_on)
+
+
+def _coder(program: str, method: str, signature: str, place: str = "entry") -> Probe:
+    sites = tuple(Site(f"{package}.{method}", signature.replace("PACKAGE", package)) for package in _CODERS)
+    return _optional(program, sites, place, "messages on WebSockets")
+
+
+def _library(name: str, packages: tuple[str, ...], connection: str, write: str, read: str) -> tuple[Probe, ...]:
+    """The probes on a library with DecodeMessage and EncodeMessage, or what is the same in it."""
+    source = name == "source"
+    decode = "(*anyMessage).UnmarshalJSON" if source else "DecodeMessage"
+    encodes = ("anyMessage.MarshalJSON", "(*anyMessage).MarshalJSON") if source else ("EncodeMessage",)
+
+    def probe(suffix: str, methods: tuple[str, ...], signature: str, place: str = "entry") -> Probe:
+        sites = tuple(Site(f"{package}.{method}", signature) for package in packages for method in methods)
+        return _optional(f"jsonstream_{name}_{suffix}", sites, place, f"messages of {packages[0]}")
+
+    receiver = "m *byte, " if source else ""
+    return (
+        probe("connection", (f"(*{connection}).{write}",), "c *byte"),
+        probe("reading", (f"(*{connection}).{read}",), "c *byte"),
+        probe("decode", (decode,), f"{receiver}data []byte"),
+        probe("encode", encodes, "-> data []byte, err error", "return"),
+    )
+
+
+PROTOCOL = Protocol(
+    name="jsonstream",
+    summary="JSON-RPC over stdio, WebSockets and the connections of JSON-RPC libraries",
+    hits="for each message 1 when it is written, 2 when it is read (1 of them single-stepped); none elsewhere",
+    fragments=(Fragment("streams.bpf.c", package="goinst.plugins.jsonrpc"),),
+    fields={
+        "FILE_FILE": Field("os.File", "file", optional=True),
+        "FILE_SYSFD": Field("os.file", "pfd.Sysfd", optional=True),
+        "GORILLA_WRITER_C": Field(f"{_GORILLA}.messageWriter", "c", optional=True),
+        "GORILLA_WRITER_POS": Field(f"{_GORILLA}.messageWriter", "pos", optional=True),
+        "GORILLA_WRITER_TYPE": Field(f"{_GORILLA}.messageWriter", "frameType", optional=True),
+        "GORILLA_WRITER_COMPRESS": Field(f"{_GORILLA}.messageWriter", "compress", optional=True),
+        "GORILLA_WRITE_BUF": Field(f"{_GORILLA}.Conn", "writeBuf", optional=True),
+        "GORILLA_READER_C": Field(f"{_GORILLA}.messageReader", "c", optional=True),
+        "GORILLA_READ_FINAL": Field(f"{_GORILLA}.Conn", "readFinal", optional=True),
+        "GORILLA_READ_REMAINING": Field(f"{_GORILLA}.Conn", "readRemaining", optional=True),
+        **{
+            macro: Field(
+                f"{_CODERS[0]}.msgReader",
+                path,
+                optional=True,
+                alternatives=tuple((f"{package}.msgReader", path) for package in _CODERS[1:]),
+            )
+            for macro, path in (
+                ("CODER_READER_C", "c"),
+                ("CODER_READER_FIN", "fin"),
+                ("CODER_READER_LEFT", "payloadLength"),
+            )
+        },
+    },
+    probes=(
+        _file("jsonstream_file_read", _FILE_READ),
+        _file("jsonstream_file_read_done", _FILE_READ, "return"),
+        _file("jsonstream_file_write", Site("os.(*File).Write", "f *os.File, b []byte -> n int, err error")),
+        _optional(
+            "jsonstream_gorilla_write",
+            (
+                Site(
+                    f"{_GORILLA}.(*messageWriter).flushFrame",
+                    f"w *{_GORILLA}.messageWriter, final bool, extra []byte",
+                ),
+            ),
+            "entry",
+            "messages on WebSockets",
+        ),
+        _optional("jsonstream_gorilla_read", (_GORILLA_READ,), "entry", "messages on WebSockets"),
+        _optional("jsonstream_gorilla_read_done", (_GORILLA_READ,), "return", "messages on WebSockets"),
+        _coder(
+            "jsonstream_coder_write",
+            "(*Conn).writeFrame",
+            "c *PACKAGE.Conn, ctx interface{}, fin bool, flate bool, opcode int, p []byte",
+        ),
+        _coder("jsonstream_coder_read", "(*msgReader).Read", "mr *PACKAGE.msgReader, p []byte -> n int, err error"),
+        _coder(
+            "jsonstream_coder_read_done",
+            "(*msgReader).Read",
+            "mr *PACKAGE.msgReader, p []byte -> n int, err error",
+            "return",
+        ),
+        *_library("exp", _EXP, "Connection", "write", "readIncoming"),
+        *_library("sdk", _SDK, "Connection", "write", "readIncoming"),
+        *_library("source", _SOURCE, "Conn", "send", "readMessages"),
+    ),
+    tails=(Tail("jsonstream_look"), Tail("jsonstream_send")),
+    records=(
+        Record(
+            "jsonstream_piece",
+            role="span",
+            kind="server",
+            decode=decode_piece,
+            columns=(
+                Column("time", "u64"),
+                Column("stream", "u64"),
+                Column("length", "u64"),
+                Column("trace_high", "u64"),
+                Column("trace_low", "u64"),
+                Column("parent", "u64"),
+                Column("offset", "u32"),
+                Column("copied", "u32"),
+                Column("source", "u8"),
+                Column("direction", "u8"),
+                Column("final", "u8"),
+                Column("last", "u8"),
+                Column("data", "bytes", 1024),
+            ),
+        ),
+    ),
+    options=(
+        Option(
+            "message_bytes",
+            4096,
+            "how much of a message, or of one read or write of a stream, is captured, in bytes",
+            minimum=1024,
+            maximum=65536,
+            define="STREAM_LIMIT",
+        ),
+        *MESSAGE_OPTIONS,
+    ),
+    losses={"unanswered": "a request whose response did not come before 16384 others were waiting"},
+)

@@ -1,0 +1,140 @@
+"""JSON-RPC over streams, seen from outside: libraries on TCP, WebSockets, standard input and output."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Ended, Span, needs_root, serving, tracing
+
+from gobuild import PROGRAMS, build
+
+pytestmark = [pytest.mark.bpf, needs_root]
+
+MORE = 20
+LIBRARIES = ("sourcegraph", "exp")
+WEBSOCKETS = ("gorilla", "coder")
+
+
+def converse(over: str) -> tuple[Ended, int, int]:
+    """A client's calls, with server and client traced from before the first one: what was seen, and the pids."""
+    binary = build(PROGRAMS / "rpcstreams")
+    with serving(binary, "-over", over) as server:
+        arguments = [binary, "-over", over, "-client", f"127.0.0.1:{server.port}", "-calls", str(MORE)]
+        client = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            assert client.stdout is not None
+            assert client.stdout.readline() == "listening client:0\n"
+            pids = ("--pid", str(server.pid), "--pid", str(client.pid))
+            with tracing(*pids, "--plugins", "jsonstream") as tracer:
+                said, _ = client.communicate("go\n", timeout=30)
+                assert said.splitlines()[-1] == "done"
+                count = 3 + MORE + 2 * (over in LIBRARIES)
+                tracer.wait_spans(2 * count)
+                return tracer.stop(), server.pid, client.pid
+        finally:
+            client.kill()
+            client.wait()
+
+
+def facts(spans: list[Span]) -> list[tuple[Any, ...]]:
+    return sorted(
+        (
+            span["name"],
+            span["attributes"].get("jsonrpc.request.id", ""),
+            span["status"],
+            span["attributes"].get("rpc.response.status_code"),
+            span["attributes"].get("goinst.jsonrpc.notification", False),
+        )
+        for span in spans
+    )
+
+
+@pytest.mark.parametrize("over", [*LIBRARIES, *WEBSOCKETS])
+def test_calls_notifications_and_errors_in_both_directions(over: str) -> None:
+    ended, server, client = converse(over)
+    assert ended.summary["losses"] == {}
+    kinds: dict[tuple[int, str], list[Span]] = {}
+    for span in ended.spans:
+        kinds.setdefault((span["resource"]["process.pid"], span["kind"]), []).append(span)
+        assert span["attributes"]["rpc.system.name"] == "jsonrpc"
+        assert span["attributes"]["jsonrpc.protocol.version"] == "2.0"
+        assert span["attributes"].get("network.protocol.name") == ("websocket" if over in WEBSOCKETS else None)
+        notification = span["attributes"].get("goinst.jsonrpc.notification", False)
+        assert notification or 0 < span["duration_ns"] < 5_000_000_000
+    served, made = kinds.pop((server, "server")), kinds.pop((client, "client"))
+    # one side's requests are the other's
+    assert facts(served) == facts(made)
+    names = [span["name"] for span in served]
+    assert names.count("add") == 1 + MORE
+    (missing,) = [span for span in served if span["name"] == "missing"]
+    assert missing["status"] == "error"
+    assert missing["attributes"]["rpc.response.status_code"] == missing["attributes"]["error.type"] == "-32601"
+    assert missing["status_message"]
+    assert [one[4] for one in facts(served) if one[0] == "note"] == [True]
+    if over in LIBRARIES:
+        # the server asks its client while it answers
+        asked, answered = kinds.pop((server, "client")), kinds.pop((client, "server"))
+        assert [span["name"] for span in (*asked, *answered)] == ["whoami", "whoami"]
+        assert facts(asked) == facts(answered)
+    assert kinds == {}
+
+
+def traced_stdio(binary: Path, arguments: list[str], sent: bytes, count: int, *settings: str) -> tuple[Ended, bytes]:
+    """A server on standard input and output under goinst: what was seen, and what it answered."""
+    child = subprocess.Popen([binary, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        with tracing("--pid", str(child.pid), "--plugins", "jsonstream", *settings) as tracer:
+            # the read in which it waits began unseen, so what it returns is no message
+            assert child.stdin is not None
+            child.stdin.write(b"\r\n" if "headers" not in arguments else b"x: y\r\n\r\n")
+            child.stdin.flush()
+            time.sleep(0.3)
+            out, _ = child.communicate(sent, timeout=60)
+            tracer.wait_spans(count)
+            return tracer.stop(), out
+    finally:
+        child.kill()
+        child.wait()
+
+
+def framed(messages: list[bytes], how: str) -> bytes:
+    if how == "lines":
+        return b"".join(message + b"\n" for message in messages)
+    return b"".join(b"Content-Length: %d\r\n\r\n" % len(message) + message for message in messages)
+
+
+@pytest.mark.parametrize("how", ["lines", "headers"])
+def test_standard_input_and_output(how: str) -> None:
+    """Many messages in one read, messages over many reads, answers of any size, ids of any type."""
+    chosen = random.Random(7)
+    messages, expected = [], []
+    for number in range(300):
+        identifier: Any = chosen.choice([number, f"id-{number}", -number - 1])
+        method = chosen.choice(["add", "long", "missing"])
+        params: list[Any] = [chosen.randrange(3000), 1]
+        if chosen.random() < 0.1:
+            params.append("x" * chosen.randrange(20_000))
+        message = {"jsonrpc": "2.0", "method": method, "params": params}
+        if chosen.random() < 0.15:
+            expected.append((method, None))
+        else:
+            message["id"] = identifier
+            expected.append((method, str(identifier)))
+        messages.append(json.dumps(message).encode())
+    binary = build(PROGRAMS / "rpcstreams")
+    settings = ("--set", "jsonstream.message_bytes=32768")
+    ended, out = traced_stdio(binary, ["-over", how], framed(messages, how), len(messages), *settings)
+    assert out.count(b'"jsonrpc"') == sum(identifier is not None for _, identifier in expected)
+    seen = [(span["name"], span["attributes"].get("jsonrpc.request.id")) for span in ended.spans]
+    assert sorted(seen, key=str) == sorted(expected, key=str)
+    for span in ended.spans:
+        failed = span["name"] == "missing" and "jsonrpc.request.id" in span["attributes"]
+        assert span["status"] == ("error" if failed else "unset")
+        assert span["kind"] == "server"
+    assert ended.summary["losses"] == {}
