@@ -6,6 +6,7 @@ from goinst.plugins.nethttp.client import decode_client, decode_error
 from goinst.plugins.nethttp.decode import decode_line, decode_request
 from goinst.plugins.nethttp.fields import FIELDS, TYPES
 from goinst.plugins.nethttp.headers import decode_headers
+from goinst.plugins.nethttp.routes import decode_route
 from goinst.plugins.nethttp.secure import decode_tls
 from goinst.plugins.nethttp.stream import decode_stream
 
@@ -15,6 +16,7 @@ __all__ = ["PROTOCOL"]
 
 _SERVE = "sh struct{srv *net/http.Server}, rw interface{}, req *net/http.Request"
 _STREAMS_LOST = "HTTP/2 requests"
+_ROUTES_LOST = "a router's templates"
 _CALLS_LOST = "client requests"
 _CONNECTION_LOST = "a client request's peer, and whether its connection was used before"
 _ROUND_TRIP = "req *net/http.Request -> resp *net/http.Response, err error"
@@ -31,8 +33,8 @@ _XNET_CALLS = tuple(
 )
 
 
-def _fragment(file: str) -> Fragment:
-    return Fragment(file, package="goinst.plugins.nethttp")
+def _fragment(name: str) -> Fragment:
+    return Fragment(f"{name}.bpf.c", package="goinst.plugins.nethttp")
 
 
 def _run(package: str, request: str) -> Site:
@@ -42,11 +44,17 @@ def _run(package: str, request: str) -> Site:
     )
 
 
+def _router(program: str, *symbols: str) -> Probe:
+    """Where a router gives the context of a request back that it is done with."""
+    sites = tuple(Site(symbol, "p *sync.Pool, x interface{}", callee="sync.(*Pool).Put") for symbol in symbols)
+    return Probe(program, sites, place="call", optional=True, lost=_ROUTES_LOST)
+
+
 PROTOCOL = Protocol(
     name="nethttp",
     summary="HTTP/1 and HTTP/2 requests, served and sent by net/http",
     hits="server: HTTP/1 2 a request and 1 a connection, HTTP/2 2 or 3 a request; client: 3, 1 of them single-stepped",
-    fragments=tuple(map(_fragment, ("common.bpf.c", "headers.bpf.c", "stream.bpf.c", "nethttp.bpf.c", "client.bpf.c"))),
+    fragments=tuple(map(_fragment, ("common", "headers", "stream", "nethttp", "client", "routes"))),
     fields=FIELDS,
     types=TYPES,
     probes=(
@@ -127,6 +135,20 @@ PROTOCOL = Protocol(
             ),
             optional=True,
             lost=_CONNECTION_LOST,
+        ),
+        _router("nethttp_gin", "github.com/gin-gonic/gin.(*Engine).ServeHTTP"),
+        _router("nethttp_echo", "github.com/labstack/echo/v4.(*Echo).ServeHTTP"),
+        _router("nethttp_chi", "github.com/go-chi/chi/v5.(*Mux).ServeHTTP", "github.com/go-chi/chi.(*Mux).ServeHTTP"),
+        Probe(
+            "nethttp_gorilla",
+            (
+                Site(
+                    "github.com/gorilla/mux.requestWithRoute",
+                    "r *net/http.Request, route *github.com/gorilla/mux.Route",
+                ),
+            ),
+            optional=True,
+            lost=_ROUTES_LOST,
         ),
     ),
     tails=(Tail("nethttp_serve_stream"), Tail("nethttp_read_line")),
@@ -264,6 +286,16 @@ PROTOCOL = Protocol(
                 Column("cut", "u8"),
                 Column("length", "u16"),
                 Column("data", "bytes", 2048),
+            ),
+        ),
+        Record(
+            "nethttp_route",
+            decode=decode_route,
+            columns=(
+                Column("router", "u8"),
+                Column("count", "u8"),
+                *(Column(f"length{number}", "u8") for number in range(4)),
+                *(Column(f"part{number}", "bytes", 96) for number in range(4)),
             ),
         ),
         Record(

@@ -16,6 +16,7 @@ from goinst.plugins.nethttp.semantics import (
     UNFINISHED,
     address_of,
     content_type_of,
+    guessed,
     host_of,
     method_name,
     route_of,
@@ -40,7 +41,7 @@ class _Parsed(NamedTuple):
 
     attributes: dict[str, Any]
     name: str
-    path: str
+    route: str  # a guess, when there is no better one
     head: bool
     trace_id: int
     parent_span_id: int
@@ -103,8 +104,12 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
     if parsed.truncated:
         span.truncated.extend(parsed.truncated)
     route = route_of(values, span) if values.pattern_length else ""
+    if not route:
+        route = parsed.route
+    elif "goinst.http.route.guess" in attributes:
+        del attributes["goinst.http.route.guess"]
     name = parsed.name or "HTTP"
-    span.name = f"{name} {route or parsed.path}" if route or parsed.path else name
+    span.name = f"{name} {route}" if route else name
 
 
 def _unusual(values: Any, span: Span) -> None:
@@ -144,7 +149,8 @@ def _parse(values: Any, *, redact: bool) -> _Parsed:
     if flags & _BLOCK_CUT and not ("server.address" in span.attributes and "user_agent.original" in span.attributes):
         span.truncated.append("http.request.header")
     trace = span.trace_id, span.parent_span_id
-    return _Parsed(span.attributes, name, path, method == b"HEAD", *trace, tuple(span.truncated))
+    route = guessed(path, span.attributes) if path else ""
+    return _Parsed(span.attributes, name, route, method == b"HEAD", *trace, tuple(span.truncated))
 
 
 def decode_line(values: Any, span: Span, context: DecodeContext) -> None:
@@ -162,7 +168,8 @@ def decode_line(values: Any, span: Span, context: DecodeContext) -> None:
         attributes["user_agent.original"] = values.agent[: values.agent_length].decode("utf-8", "replace")
     if values.parent_length:
         set_trace_parent(values.parent[: values.parent_length], span)
-    span.name = f"{name} {attributes.get('http.route') or path}" if path else name
+    route = attributes.get("http.route") or (guessed(path, attributes) if path else "")
+    span.name = f"{name} {route}" if route else name
     if "http.request.header" in span.truncated:
         span.truncated.remove("http.request.header")
 

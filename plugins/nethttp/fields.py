@@ -86,6 +86,16 @@ FIELDS = {
     "OP_ERROR_ERR": Field("net.OpError", "Err", optional=True),
     "SYSCALL_ERROR_ERR": Field("os.SyscallError", "Err", optional=True),
     "DNS_ERROR_ERR": Field("net.DNSError", "Err", optional=True),
+    "GIN_PATH": Field("github.com/gin-gonic/gin.Context", "fullPath", optional=True),
+    "ECHO_PATH": Field("github.com/labstack/echo/v4.context", "path", optional=True),
+    "CHI_PATTERNS": Field(
+        "github.com/go-chi/chi/v5.Context",
+        "RoutePatterns",
+        optional=True,
+        alternatives=(("github.com/go-chi/chi.Context", "RoutePatterns"),),
+    ),
+    "GORILLA_REGEXP": Field("github.com/gorilla/mux.Route", "routeConf.regexp.path", optional=True),
+    "GORILLA_TEMPLATE": Field("github.com/gorilla/mux.routeRegexp", "template", optional=True),
     "G_PANIC": Field("runtime.g", "_panic", optional=True),
     # maps: Go 1.24 and later, and before
     "MAP_DIRECTORY": Field("internal/runtime/maps.Map", "dirPtr", optional=True),

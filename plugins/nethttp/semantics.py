@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from goinst.plugins.nethttp.routes import guess_route
+
 from goinst import Span
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "UNFINISHED",
     "address_of",
     "content_type_of",
+    "guessed",
     "host_of",
     "method_name",
     "other_form",
@@ -98,6 +101,14 @@ def route_of(values: Any, span: Span) -> str:
         span.truncated.append("http.route")
     route = span.attributes["http.route"] = pattern[slash:]
     return route
+
+
+def guessed(path: str, attributes: dict[str, Any]) -> str:
+    """What names a span without a route: its path, or a guess at the route, which the span then says it is."""
+    guess = guess_route(path)
+    if guess != path:
+        attributes["goinst.http.route.guess"] = guess
+    return guess
 
 
 def set_status(status: int, span: Span) -> None:

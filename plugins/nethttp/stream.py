@@ -47,4 +47,6 @@ def decode_stream(values: Any, span: Span, context: DecodeContext) -> None:
         attributes["http.response.header.content-type"] = semantics.content_type_of(kind)
     attributes["goinst.http.server.handler.duration_ns"] = span.duration_ns
     route = semantics.route_of(values, span) if values.pattern_length else ""
-    span.name = f"{name} {route or path}" if route or path else name
+    if path and not route:
+        route = semantics.guessed(path, attributes)
+    span.name = f"{name} {route}" if route else name

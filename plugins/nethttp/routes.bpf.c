@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Routers that know the template that a request matched: one hit a request where one of them is linked in.
+ *
+ * gin, echo and chi take their context out of a sync.Pool and give it back when the request is done: at the call of
+ * Put it still says what matched.
+ */
+
+#define NETHTTP_PARTS 4
+
+/* `count` strings that lie at `strings`, as a fact of the request */
+static __always_inline void nethttp_routed(struct goinst_hit *hit, u8 router, u64 strings, u64 count)
+{
+    struct nethttp_request *request = nethttp_request_current(hit);
+    struct nethttp_stream *stream = request ? 0 : nethttp_stream_current(hit);
+    struct nethttp_route *r;
+
+    if (!strings || !count || (!request && !stream))
+        return;
+    r = nethttp_route_reserve(request ? nethttp_request_operation(request) : nethttp_stream_operation(stream), hit);
+    if (!r)
+        return;
+    r->router = router;
+    r->count = count > 255 ? 255 : count;
+    r->length0 = go_string_at(r->part0, sizeof(r->part0), strings);
+    r->length1 = count > 1 ? go_string_at(r->part1, sizeof(r->part1), strings + 16) : 0;
+    r->length2 = count > 2 ? go_string_at(r->part2, sizeof(r->part2), strings + 32) : 0;
+    r->length3 = count > 3 ? go_string_at(r->part3, sizeof(r->part3), strings + 48) : 0;
+    nethttp_route_submit(r);
+}
+
+PROBE(nethttp_gin)
+{
+#if defined(GIN_PATH) && defined(nethttp_gin__x_data)
+    nethttp_routed(hit, 0, ARG(nethttp_gin, x_data) + GIN_PATH, 1);
+#endif
+    return 0;
+}
+
+PROBE(nethttp_echo)
+{
+#if defined(ECHO_PATH) && defined(nethttp_echo__x_data)
+    nethttp_routed(hit, 0, ARG(nethttp_echo, x_data) + ECHO_PATH, 1);
+#endif
+    return 0;
+}
+
+PROBE(nethttp_chi)
+{
+#if defined(CHI_PATTERNS) && defined(nethttp_chi__x_data)
+    u64 patterns = ARG(nethttp_chi, x_data) + CHI_PATTERNS;
+
+    nethttp_routed(hit, 1, go_word(patterns), go_word(patterns + 8));
+#endif
+    return 0;
+}
+
+/* func requestWithRoute(r *http.Request, route *Route) *http.Request */
+PROBE(nethttp_gorilla)
+{
+#if defined(GORILLA_REGEXP) && defined(GORILLA_TEMPLATE) && defined(nethttp_gorilla__route)
+    u64 path = go_word(ARG(nethttp_gorilla, route) + GORILLA_REGEXP);
+
+    if (path)
+        nethttp_routed(hit, 0, path + GORILLA_TEMPLATE, 1);
+#endif
+    return 0;
+}

@@ -1,0 +1,50 @@
+// Command routers serves the same routes by four routers: /gin, /echo, /chi and /gorilla. It prints
+// "listening ADDRESS" first.
+package main
+
+import (
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-chi/chi/v5"
+	"github.com/gorilla/mux"
+	"github.com/labstack/echo/v4"
+)
+
+func main() {
+	gin.SetMode(gin.ReleaseMode)
+	byGin := gin.New()
+	byGin.Use(func(c *gin.Context) { c.Next() })
+	byGin.GET("/gin/users/:id/*rest", func(c *gin.Context) { c.String(http.StatusOK, c.Param("id")) })
+
+	byEcho := echo.New()
+	byEcho.GET("/echo/users/:id/*", func(c echo.Context) error { return c.String(http.StatusOK, c.Param("id")) })
+
+	byChi := chi.NewRouter()
+	byChi.Route("/chi/users", func(r chi.Router) {
+		r.Get("/{id}/*", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, chi.URLParam(r, "id")) })
+	})
+
+	byGorilla := mux.NewRouter()
+	byGorilla.HandleFunc("/gorilla/users/{id:[0-9]+}/{rest:.*}", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, mux.Vars(r)["id"])
+	})
+
+	routers := map[string]http.Handler{"gin": byGin, "echo": byEcho, "chi": byChi, "gorilla": byGorilla}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("listening", listener.Addr())
+	log.Fatal(http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if router := routers[strings.Split(r.URL.Path, "/")[1]]; router != nil {
+			router.ServeHTTP(w, r)
+			return
+		}
+		w.WriteHeader(http.StatusNotFound)
+	})))
+}
