@@ -233,6 +233,15 @@ static __always_inline struct goinst_operation *goinst_operation_find_keyed(cons
     return op && op->state == GOINST_OPEN && op->head.type == type ? op : 0;
 }
 
+/* Whether an operation that is known by this address and number is open, or ended and not forgotten. */
+static __always_inline int goinst_operation_known(const struct goinst_hit *hit, u64 address, u32 number)
+{
+    struct goinst_operation_key key = {};
+
+    goinst_operation_key_of(&key, hit, address, number);
+    return goinst_operations.lookup(&key) != 0;
+}
+
 /* Forgets a keyed operation: its entry is of no further use, for the address will be another object's. */
 static __always_inline void goinst_operation_forget(const struct goinst_hit *hit, u64 address, u32 number)
 {
@@ -284,11 +293,15 @@ static __always_inline struct goinst_operation *goinst_operation_last(const stru
     return 0;
 }
 
-/* Ends the operation and sends it with the first `size` bytes of its payload; `full` is the counter for a full ring. */
-static __always_inline void goinst_operation_end(struct goinst_operation *op, u64 size, u32 full)
+/* Ends the operation and sends it with the first `size` bytes of its payload; `full` is the counter for a full ring,
+ * `done` that of spans, which is all there is when spans are only counted. */
+static __always_inline void goinst_operation_end(struct goinst_operation *op, u64 size, u32 full, u32 done)
 {
     op->end = bpf_ktime_get_ns();
     op->state = GOINST_ENDED;
+#ifdef GOINST_COUNT_ONLY
+    goinst_count(done);
+#else
     size += offsetof(struct goinst_operation, payload);
     if (size > sizeof(*op))
         size = sizeof(*op);
@@ -299,4 +312,5 @@ static __always_inline void goinst_operation_end(struct goinst_operation *op, u6
     if (goinst_events.ringbuf_output(op, size, BPF_RB_NO_WAKEUP) != 0 &&
         goinst_events.ringbuf_output(op, size, BPF_RB_NO_WAKEUP) != 0)
         goinst_count(full);
+#endif
 }

@@ -60,6 +60,7 @@ def built_with(
     *,
     multi: bool = True,
     ring: int = 1 << 20,
+    count_only: bool = False,
 ) -> Built | Plan:
     compiler = Compiler()
     try:
@@ -71,6 +72,7 @@ def built_with(
             failures.append,
             filter_pids=True,
             lineage=True,
+            count_only=count_only,
             multi=multi,
             ring_bytes=ring,
             operations=1024,
@@ -137,6 +139,26 @@ def test_a_full_ring_is_counted_and_nothing_else_is_lost(ping: Path) -> None:
         assert received + losses["nethttp", "ring_full"] == 100
         assert sum(losses.values()) == losses["nethttp", "ring_full"]
         assert "nethttp.ring_full at record nethttp_request" in tracer.loss_places()
+
+
+def test_spans_that_are_only_counted_never_leave_the_kernel(ping: Path) -> None:
+    with ExitStack() as stack:
+        pid, address = stack.enter_context(serving(ping))
+        both = PluginSet.load(["nethttp", "jsonrpc"]).protocols
+        built = built_with(ping, both, [], ring=4096, count_only=True)
+        tracer = tracer_of(built, ping)
+        stack.callback(tracer.close)
+        assert tracer.plan.enabled == ("nethttp",)  # jsonrpc only adds to spans
+        tracer.attach()
+        tracer.add(pid)
+        for _ in range(30):
+            get(address)
+        assert tracer.drain(decode=False) == (0, 30, [])
+        assert tracer.drain(decode=False) == (0, 0, [])
+        get(address)
+        assert tracer.drain(decode=False) == (0, 1, [])
+        assert tracer.ring.take() == []
+        assert not tracer.losses()
 
 
 def test_operations_that_are_evicted_are_counted(ping: Path) -> None:

@@ -33,6 +33,7 @@ def build(
     *,
     filter_pids: bool,
     lineage: bool,
+    count_only: bool,
     multi: bool,
     ring_bytes: int,
     operations: int,
@@ -44,7 +45,15 @@ def build(
     disabled: dict[str, str] = {}
     while True:
         try:
-            plan = make_plan(facts, protocols, options, disabled=disabled, filter_pids=filter_pids, lineage=lineage)
+            plan = make_plan(
+                facts,
+                protocols,
+                options,
+                disabled=disabled,
+                filter_pids=filter_pids,
+                lineage=lineage,
+                count_only=count_only,
+            )
         except PluginError as error:
             if error.plugin == "core" or error.plugin in disabled:
                 raise

@@ -132,11 +132,13 @@ def make_plan(
     disabled: Mapping[str, str] | None = None,
     filter_pids: bool = True,
     lineage: bool = True,
+    count_only: bool = False,
 ) -> Plan:
     """Plan the tracing of one binary by these plugins, base plugins first (PluginSet's order).
 
     ``disabled`` maps plugins that failed to compile or verify to the reason. A plugin that lacks what it requires in
     this binary is in the plan, switched off. ``lineage``: follow goroutines that are started inside an operation.
+    ``count_only``: nobody wants more of spans than their number, so they are counted in the kernel.
     BinaryError when even the goroutine cannot be found.
     """
     macros: dict[str, int] = {}
@@ -157,10 +159,16 @@ def make_plan(
         number += len(protocol.records)
         if draft.reason:
             off[protocol.name] = draft.reason
-    if lineage and any(_has_clients(draft) for draft in drafts):
+    if count_only:
+        for draft in drafts:
+            if all(record.role == "fact" for record in draft.protocol.records):
+                draft.off("it only adds to spans, and they are only counted")
+    elif lineage and any(_has_clients(draft) for draft in drafts):
         drafts.append(_draft(facts, LINEAGE, {}, off, number))
     parts = [_part(draft) for draft in drafts if not draft.reason]
-    source, programs, counters = write_source(facts.info.arch, macros, parts, filter_pids=filter_pids)
+    source, programs, counters = write_source(
+        facts.info.arch, macros, parts, filter_pids=filter_pids, count_only=count_only
+    )
     return Plan(
         info=facts.info,
         source=source,

@@ -151,6 +151,7 @@ class Session:
                 self._plugin_failed,
                 filter_pids=not self._every(process),
                 lineage=self._config.lineage,
+                count_only=not self._delivery.decode,
                 multi=self._multi,
                 ring_bytes=self._config.ring_megabytes << 20,
                 operations=self._config.max_operations,

@@ -41,9 +41,10 @@ CORE_LOSSES = {
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """An entry of the counters array. ``kind`` is ``hit`` or ``loss``; ``where`` a symbol or ``file:line``."""
+    """An entry of the counters array. ``kind`` is ``hit``, ``loss`` or ``span`` (ended operations of a record, when
+    spans are only counted); ``where`` is a symbol, ``file:line`` or a record."""
 
-    kind: Literal["hit", "loss"]
+    kind: Literal["hit", "loss", "span"]
     plugin: str
     name: str
     where: str
@@ -131,7 +132,7 @@ def _text(plugin: str, fragment: Fragment) -> str:
 
 
 def write_source(
-    arch: str, macros: Mapping[str, int], parts: Sequence[Part], *, filter_pids: bool
+    arch: str, macros: Mapping[str, int], parts: Sequence[Part], *, filter_pids: bool, count_only: bool = False
 ) -> tuple[str, tuple[Program, ...], tuple[Counter, ...]]:
     """The C text, the programs in it and what its counters count."""
     out = _Writer()
@@ -147,6 +148,8 @@ def write_source(
     out.line("#define GOINST_ARM64 1" if arch == "arm64" else "#define GOINST_AMD64 1")
     if filter_pids:
         out.line("#define GOINST_FILTER_PIDS 1")
+    if count_only:
+        out.line("#define GOINST_COUNT_ONLY 1")
     for header in _HEADERS:
         text = resources.files("goinst.bpf").joinpath(header).read_text()
         out.fragment("core", f"goinst/bpf/{header}", text, CORE_LOSSES)
@@ -180,11 +183,16 @@ def _chains(parts: Sequence[Part]) -> Iterator[list[tuple[Part, ResolvedProbe]]]
         yield sorted(group, key=lambda member: member[1].closes)
 
 
+# a fact has nothing to be added to when spans are only counted
+_NO_FACTS = "#ifdef GOINST_COUNT_ONLY\n    return 0;\n#endif"
+
+
 def _record(out: _Writer, layout: Layout) -> None:
     """The C struct of a record and the functions by which a fragment fills and sends it."""
     name, kind = layout.record.name, layout.record.role
     full = out.counter(Counter("loss", layout.plugin, "ring_full", f"record {name}", CORE_LOSSES["ring_full"]))
     if kind == "operation":
+        done = out.counter(Counter("span", layout.plugin, name, f"record {name}"))
         out.line(f"""struct {name} {{
 {layout.members}
 }} __attribute__((aligned(8)));
@@ -226,7 +234,7 @@ static __always_inline void {name}_end(struct {name} *record, u64 last)
 {{
     if (last > sizeof(record->{layout.last}))
         last = sizeof(record->{layout.last});
-    goinst_operation_end({name}_operation(record), offsetof(struct {name}, {layout.last}) + last, {full});
+    goinst_operation_end({name}_operation(record), offsetof(struct {name}, {layout.last}) + last, {full}, {done});
 }}""")
         return
     out.line(f"""struct {name} {{
@@ -235,7 +243,9 @@ static __always_inline void {name}_end(struct {name} *record, u64 last)
 }} __attribute__((aligned(8)));
 static __always_inline struct {name} *{name}_reserve(struct goinst_operation *op, struct goinst_hit *hit)
 {{
-    struct {name} *record = goinst_events.ringbuf_reserve(sizeof(struct {name}));
+    struct {name} *record;
+{_NO_FACTS if kind == "fact" else ""}
+    record = goinst_events.ringbuf_reserve(sizeof(struct {name}));
     if (!record) {{
         goinst_count({full});
         return 0;

@@ -56,6 +56,7 @@ class Tracer:
         self.correlator = Correlator(built.plan.layouts, options, resource, redact=redact, failed=failed)
         self._cpus = kernel.possible_cpus()
         self._final: list[int] | None = None
+        self._ended = 0
 
     def attach(self) -> int:
         """Attach what is wanted at once; the number of instructions probed, or kept for a piped standard input."""
@@ -75,7 +76,7 @@ class Tracer:
         return sum(len(offsets) for _, offsets in pairs) - len(attachment.refused)
 
     def attach_wanted(self) -> list[str]:
-        """Attach programs whose loss has been counted by now; their symbols."""
+        """Attach programs whose loss has been counted by now; their symbols. For facts only, so not when counting."""
         if not self._waiting:
             return []
         counts = self.counts()
@@ -105,9 +106,12 @@ class Tracer:
         if decode:
             taken, spans = self.correlator.drain(self.ring, limit)
             return taken, len(spans), spans
-        before = self.ring.waiting
-        count = self.correlator.count(self.ring)
-        return int(before > 0), count, []
+        # the kernel counts operations; only what is sent as a span by itself is in the ring
+        ended = sum(
+            value for counter, value in zip(self.plan.counters, self.counts(), strict=True) if counter.kind == "span"
+        )
+        new, self._ended = ended - self._ended, ended
+        return 0, new + self.correlator.count(self.ring), []
 
     def counts(self) -> list[int]:
         """The kernel's counters, in the order of the plan."""
