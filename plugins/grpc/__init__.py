@@ -90,6 +90,7 @@ PROTOCOL = Protocol(
         "PROTO_CODE": Field(_PROTO, "Code"),
         "PROTO_MESSAGE": Field(_PROTO, "Message"),
         # the client's call
+        "CONN_AUTHORITY": Field(f"{_GRPC}.ClientConn", "authority", optional=True),
         "CALL_HEADER": Field(_CALL, "callHdr", optional=True),
         "CALL_DESC": Field(_CALL, "desc", optional=True),
         "CALL_CTX": Field(_CALL, "ctx", optional=True),
@@ -174,6 +175,33 @@ PROTOCOL = Protocol(
             closes=True,
             lost="no spans of RPCs that are made",
         ),
+        # calls that end while the server's name is resolved, before there is a clientStream
+        Probe(
+            "grpc_unresolved",
+            (
+                Site(
+                    f"{_GRPC}.(*ClientConn).waitForResolvedAddrs",
+                    f"err error -> st *{_STATUS}.Status",
+                    callee=f"{_GRPC}/status.FromContextError",
+                ),
+            ),
+            place="call",
+            optional=True,
+            closes=True,
+            lost="no word of calls that ended while the server's name was resolved",
+        ),
+        Probe(
+            "grpc_call",
+            (
+                Site(
+                    f"{_GRPC}.newClientStream",
+                    f"ctx interface{{}}, desc *{_DESC}, cc *{_GRPC}.ClientConn, method string",
+                ),
+            ),
+            optional=True,
+            attach_on="unresolved",
+            lost="no spans of calls that ended while the server's name was resolved",
+        ),
         # when an attempt fails; up to grpc 1.40, calls for which no stream could be made were finished, too
         Probe("grpc_retry", (_RETRY,), optional=True, lost=_UNSENT),
         Probe("grpc_give_up", (_RETRY,), place="return", optional=True, closes=True, lost=_UNSENT),
@@ -215,6 +243,7 @@ PROTOCOL = Protocol(
         ),
     ),
     losses={
+        "unresolved": "a call whose context ended while its server's name was resolved (the next ones are traced)",
         "began_unseen": "an RPC ended whose beginning was not seen (it began before goinst, or was evicted)",
     },
 )

@@ -339,12 +339,34 @@ PROBE(grpc_crash)
 #define GRPC_CLIENT 1
 #endif
 
+/* Beside calls, which are known by the address of their clientStream and 0: one that a goroutine (its address, and this)
+ * begins, and that has no clientStream yet. */
+#define GRPC_WAITING 1
+
+/* func newClientStream(ctx context.Context, desc *StreamDesc, cc *ClientConn, method string, opts ...CallOption)
+ * (ClientStream, error): attached once a call was given up while its server's name was resolved */
+PROBE(grpc_call)
+{
+#if defined(GRPC_CLIENT) && defined(CONN_AUTHORITY)
+    u64 description = ARG(grpc_call, desc), length = ARG(grpc_call, method_len);
+    struct grpc_client *r = grpc_client_begin_keyed(hit, hit->g, GRPC_WAITING);
+
+    if (!r)
+        return 0;
+    r->method_length = length;
+    go_copy(r->method, sizeof(r->method), ARG(grpc_call, method_ptr), length);
+    grpc_string(r->authority, r->authority_length, ARG(grpc_call, cc) + CONN_AUTHORITY);
+    r->kind = (go_byte(description + DESC_CLIENT) & 1) | (go_byte(description + DESC_SERVER) & 1) << 1;
+#endif
+    return 0;
+}
+
 /* func (cs *clientStream) newAttemptLocked(isTransparent bool) (*csAttempt, error) */
 PROBE(grpc_attempt)
 {
 #ifdef GRPC_CLIENT
     u64 call = ARG(grpc_attempt, cs);
-    struct grpc_client *r;
+    struct grpc_client *r, *waiting;
 
     if (!go_byte(call + CALL_FIRST)) {
         r = grpc_client_find_keyed(hit, call, 0);
@@ -355,8 +377,14 @@ PROBE(grpc_attempt)
         LOSS(began_unseen);
     }
     r = grpc_client_begin_keyed(hit, call, 0);
-    if (r)
-        r->attempts = 1;
+    if (!r)
+        return 0;
+    r->attempts = 1;
+    waiting = grpc_client_find_keyed(hit, hit->g, GRPC_WAITING);
+    if (waiting) {
+        grpc_client_operation(r)->start = grpc_client_operation(waiting)->start;
+        grpc_client_forget_keyed(hit, hit->g, GRPC_WAITING);
+    }
 #endif
     return 0;
 }
@@ -429,7 +457,9 @@ static __always_inline void grpc_end_call(struct goinst_hit *hit, struct grpc_cl
     r->deadline_ext = context.ext;
     grpc_error(r, error_type, error_data);
     grpc_client_end(r, r->message_copied);
-    grpc_client_forget_keyed(hit, call, 0);
+    /* a stream may be finished by two goroutines at a time: the other one will look for it, too */
+    if (!r->kind)
+        grpc_client_forget_keyed(hit, call, 0);
 }
 
 /* by goroutine: a call that has no stream yet, while grpc decides whether to try again */
@@ -452,7 +482,7 @@ PROBE(grpc_finish)
     r = grpc_client_find_keyed(hit, call, 0);
     if (r)
         grpc_end_call(hit, r, call, ARG(grpc_finish, err_type), ARG(grpc_finish, err_data));
-    else
+    else if (!goinst_operation_known(hit, call, 0))
         LOSS(began_unseen);
 #endif
     return 0;
@@ -490,6 +520,24 @@ PROBE(grpc_give_up)
         grpc_end_call(hit, r, call, RESULT(grpc_give_up, final_type), RESULT(grpc_give_up, final_data));
     else
         LOSS(began_unseen);
+#endif
+    return 0;
+}
+
+/* func status.FromContextError(err error) *Status, called by (*ClientConn).waitForResolvedAddrs: the call's context
+ * ended before the first word of the resolver */
+PROBE(grpc_unresolved)
+{
+#ifdef GRPC_CLIENT
+    struct grpc_client *r = grpc_client_find_keyed(hit, hit->g, GRPC_WAITING);
+
+    if (!r) {
+        LOSS(unresolved);
+        return 0;
+    }
+    grpc_error(r, ARG(grpc_unresolved, err_type), ARG(grpc_unresolved, err_data));
+    grpc_client_end(r, r->message_copied);
+    grpc_client_forget_keyed(hit, hit->g, GRPC_WAITING);
 #endif
     return 0;
 }

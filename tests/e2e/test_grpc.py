@@ -155,6 +155,20 @@ def test_no_connection(served: Traced) -> None:
     assert span["attributes"]["server.port"] == 1
 
 
+def test_a_name_that_is_never_resolved(served: Traced) -> None:
+    """The first such call is a counted loss; it switches on what it takes to see the next."""
+    command = [str(served.program.binary), "call", served.program.target, "unresolved", "pause 500", "unresolved"]
+    with tracing("--plugins", "grpc", "--", *command, "empty", ready=False) as tracer:
+        ended = tracer.stop(0)
+    served.spans(1)
+    assert ended.summary["losses"] == {"grpc.unresolved": 1}
+    unresolved, resolved = ended.spans
+    assert status(unresolved)[:2] == (4, "DEADLINE_EXCEEDED")
+    assert unresolved["name"] == f"{SERVICE}/EmptyCall"
+    assert 15_000_000 < unresolved["duration_ns"] < 200_000_000
+    assert status(resolved)[:2] == (0, "OK")
+
+
 def test_the_callers_trace_is_taken_over(served: Traced) -> None:
     _, (span,) = served.call("id 0af7651916cd43dd8448eb211c80319c")
     assert span["trace_id"] == "0af7651916cd43dd8448eb211c80319c"

@@ -30,6 +30,7 @@ import (
 	pb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/status"
 )
 
@@ -276,6 +277,16 @@ func serve(arguments []string) {
 	fail(server.Serve(listener))
 }
 
+// never is a resolver that has nothing to say.
+type never struct{}
+
+func (never) Build(resolver.Target, resolver.ClientConn, resolver.BuildOptions) (resolver.Resolver, error) {
+	return never{}, nil
+}
+func (never) Scheme() string                        { return "never" }
+func (never) ResolveNow(resolver.ResolveNowOptions) {}
+func (never) Close()                                {}
+
 // call makes one call, named by its first word, and returns what its caller was told.
 func call(client pb.TestServiceClient, what string) (string, error) {
 	words := strings.SplitN(what, " ", 2)
@@ -324,6 +335,17 @@ func call(client pb.TestServiceClient, what string) (string, error) {
 		defer stop()
 		_, err := client.EmptyCall(short, &pb.Empty{})
 		return service + "EmptyCall", err
+	case "unresolved": // to a name of which the resolver never says anything
+		short, stop := context.WithTimeout(ctx, 20*time.Millisecond)
+		defer stop()
+		conn := dial("never:///somewhere", grpc.WithResolvers(never{}))
+		defer conn.Close()
+		_, err := pb.NewTestServiceClient(conn).EmptyCall(short, &pb.Empty{})
+		return service + "EmptyCall", err
+	case "pause": // no call at all
+		ms, _ := strconv.Atoi(argument)
+		time.Sleep(time.Duration(ms) * time.Millisecond)
+		return "", nil
 	case "cancel-stream":
 		short, stop := context.WithCancel(ctx)
 		stream, err := client.FullDuplexCall(short)
