@@ -97,12 +97,6 @@ FIELDS = {
     "GORILLA_REGEXP": Field("github.com/gorilla/mux.Route", "routeConf.regexp.path", optional=True),
     "GORILLA_TEMPLATE": Field("github.com/gorilla/mux.routeRegexp", "template", optional=True),
     "G_PANIC": Field("runtime.g", "_panic", optional=True),
-    # maps: Go 1.24 and later, and before
-    "MAP_DIRECTORY": Field("internal/runtime/maps.Map", "dirPtr", optional=True),
-    "MAP_DIRECTORY_LENGTH": Field("internal/runtime/maps.Map", "dirLen", optional=True),
-    "TABLE_GROUPS": Field("internal/runtime/maps.table", "groups", optional=True),
-    "HMAP_BUCKETS": Field("runtime.hmap", "buckets", optional=True),
-    "HMAP_B": Field("runtime.hmap", "B", optional=True),
     **_h2("H2", ("net/http", "http2"), ("net/http/internal/http2", "")),
     **_h2("XNET", ("golang.org/x/net/http2", "")),
     # Go 1.27: what net/http/internal/http2 makes of a request, before net/http makes a Request of it

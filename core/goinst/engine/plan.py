@@ -18,6 +18,14 @@ __all__ = ["Plan", "PluginPlan", "ResolvedField", "ResolvedProbe", "make_plan"]
 
 # What the core itself needs of every Go program: bpf/goroutine.h
 _GOROUTINE = {"GOINST_G_GOID": ("runtime.g", "goid"), "GOINST_G_STACK_HI": ("runtime.g", "stack.hi")}
+# What it can use when it is there: bpf/go_map.h, Go 1.24 and later, and before
+_MAPS = {
+    "GOINST_MAP_DIRECTORY": ("internal/runtime/maps.Map", "dirPtr"),
+    "GOINST_MAP_DIRLEN": ("internal/runtime/maps.Map", "dirLen"),
+    "GOINST_TABLE_GROUPS": ("internal/runtime/maps.table", "groups"),
+    "GOINST_HMAP_BUCKETS": ("runtime.hmap", "buckets"),
+    "GOINST_HMAP_B": ("runtime.hmap", "B"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +158,10 @@ def make_plan(
                 " be told apart; is it built by the standard Go toolchain (not gccgo, TinyGo or garble)?"
             )
         macros[macro] = fact.value
+    for macro, (type_name, path) in _MAPS.items():
+        fact = facts.field(type_name, path)
+        if fact is not None:
+            macros[macro] = fact.value
     drafts: list[_Draft] = []
     off: dict[str, str] = dict(disabled or {})
     number = 1

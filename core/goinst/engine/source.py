@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["TAIL_SLOTS", "Counter", "Part", "Program", "write_source"]
 
 TAIL_SLOTS = 128
-_HEADERS = ("event.h", "go_types.h", "go_abi.h", "goroutine.h", "trace.h", "operation.h")
+_HEADERS = ("event.h", "go_types.h", "go_map.h", "go_abi.h", "goroutine.h", "trace.h", "operation.h")
 _LOSS = re.compile(r"\bLOSS\(\s*(\w+)\s*\)")
 _TAIL_CALL = re.compile(r"\bTAIL_CALL\(\s*(\w+)\s*\)")
 # reasons that the core's own headers and generated code count
