@@ -22,6 +22,9 @@ __all__ = ["Compiler", "blame"]
 
 _FLAGS = [
     "-Wno-everything",
+    # BCC runs LLVM's passes itself on what clang gives it (bpf_module.cc, run_pass_manager): once is enough
+    "-Xclang",
+    "-disable-llvm-passes",
     "-Werror=implicit-function-declaration",  # else a confusing word from the verifier much later
     "-Werror=int-conversion",
 ]
