@@ -13,7 +13,7 @@
 #define JSONSTREAM_IN 0
 #define JSONSTREAM_OUT 1
 
-#define JSONSTREAM_RECORDS 64 /* of 1 KiB: a limit of 64 KiB */
+#define JSONSTREAM_RECORDS ((STREAM_LIMIT + 1023) / 1024) /* of 1 KiB */
 
 struct jsonstream_goroutine {
     u64 g;
@@ -102,10 +102,18 @@ PROBE(jsonstream_send)
     struct jsonstream_what *what = jsonstream_get(hit);
     struct goinst_operation *around = goinst_operation_around(hit);
     struct jsonstream_piece *r;
-    u64 now = bpf_ktime_get_ns(), length;
+    u64 now = bpf_ktime_get_ns(), length, trace_high = 0, trace_low = 0, parent = 0;
+    u8 last;
 
     if (!what)
         return 0;
+    /* here and not in the loop, where the verifier would follow both ways each time */
+    if (around) {
+        trace_high = around->trace_high;
+        trace_low = around->trace_low;
+        parent = around->head.span_id;
+    }
+    last = go_byte(what->data + what->length - 1);
     length = what->length > STREAM_LIMIT ? STREAM_LIMIT : what->length;
     for (u32 i = 0; i < JSONSTREAM_RECORDS; i++) {
         u64 offset = i * sizeof(r->data);
@@ -122,10 +130,10 @@ PROBE(jsonstream_send)
         r->source = what->source;
         r->direction = what->direction;
         r->final = what->final && !what->extra_length;
-        r->trace_high = around ? around->trace_high : 0;
-        r->trace_low = around ? around->trace_low : 0;
-        r->parent = around ? around->head.span_id : 0;
-        r->last = go_byte(what->data + what->length - 1);
+        r->trace_high = trace_high;
+        r->trace_low = trace_low;
+        r->parent = parent;
+        r->last = last;
         r->copied = go_copy(r->data, sizeof(r->data), what->data + offset, length - offset);
         jsonstream_piece_submit(r);
     }

@@ -1,0 +1,103 @@
+"""MCP from the official SDK, over streamable HTTP and over standard input and output, by its own client."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+from harness import GOINST, Span, named, needs_root, serving, tracing
+
+from gobuild import PROGRAMS, build
+
+pytestmark = [pytest.mark.bpf, needs_root]
+
+ALL = ("--plugins", "nethttp,jsonrpc,jsonstream")
+CALLS = [
+    "tools/list",
+    "tools/call multiply",
+    "tools/call fail",
+    "tools/call absent",
+    "prompts/get greet",
+    "resources/read",
+]
+
+
+def check(spans: list[Span]) -> None:
+    """What the client did, by name and with its target."""
+    mcp = [span for span in spans if "mcp.method.name" in span["attributes"] and span["kind"] == "server"]
+    assert [span["name"] for span in mcp if span["name"] in CALLS] == CALLS
+
+    def of(name: str) -> dict[str, Any]:
+        attributes: dict[str, Any] = named(mcp, name)["attributes"]
+        return attributes
+
+    multiply = of("tools/call multiply")
+    assert multiply["gen_ai.tool.name"] == "multiply"
+    assert multiply["gen_ai.operation.name"] == "execute_tool"
+    assert multiply["goinst.mcp.progress.token"] == "token-1"
+    assert multiply["mcp.method.name"] == multiply["rpc.method"] == "tools/call"
+    assert multiply["jsonrpc.request.id"].isdigit()
+    assert "error.type" not in multiply
+    assert of("tools/call fail")["error.type"] == "tool_error"
+    assert named(mcp, "tools/call fail")["status"] == "error"
+    assert of("tools/call absent")["error.type"] == of("tools/call absent")["rpc.response.status_code"] == "-32602"
+    assert named(mcp, "tools/call absent")["status_message"] == 'unknown tool "absent"'
+    assert of("prompts/get greet")["gen_ai.prompt.name"] == "greet"
+    assert of("resources/read")["mcp.resource.uri"] == "note://one"
+
+
+def test_the_sdk_over_http() -> None:
+    binary = build(PROGRAMS / "mcpsdk")
+    with serving(binary) as server, tracing("--pid", str(server.pid), *ALL) as tracer:
+        subprocess.run(
+            [binary, "-client", f"http://127.0.0.1:{server.port}/"], capture_output=True, timeout=30, check=True
+        )
+        tracer.wait_spans(10)
+        ended = tracer.stop()
+    check(ended.spans)
+    for span in ended.spans:
+        if span["name"] in CALLS:
+            assert len(span["attributes"]["mcp.session.id"]) > 20
+            assert span["attributes"]["mcp.protocol.version"] == "2025-11-25"
+            assert span["attributes"]["network.transport"] == "tcp"
+    assert ended.summary["losses"] == {}
+
+
+def test_the_sdk_over_stdio() -> None:
+    """The client starts its server; the tracer comes to both when they know each other already."""
+    binary = build(PROGRAMS / "mcpsdk")
+    client = subprocess.Popen([binary, "-command", binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "connected\n"
+        children = subprocess.run(
+            ["pgrep", "-P", str(client.pid)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        assert len(children) == 1
+        with tracing("--pid", children[0], *ALL) as tracer:
+            client.communicate("go\n", timeout=30)
+            tracer.wait_spans(len(CALLS) + 1)
+            ended = tracer.stop()
+    finally:
+        client.kill()
+        client.wait()
+    check(ended.spans)
+    progress = named(ended.spans, "notifications/progress")
+    assert progress["kind"] == "client"
+    assert progress["attributes"]["goinst.mcp.progress.token"] == "token-1"
+    assert progress["attributes"]["goinst.mcp.progress.progress"] == 1
+    assert progress["attributes"]["goinst.mcp.progress.total"] == 2
+    assert ended.summary["losses"] == {}
+
+
+def test_stdio_from_the_first_message() -> None:
+    """A server of bare lines that goinst starts itself: nothing of it is missed. Its output is on goinst's stderr."""
+    binary = build(PROGRAMS / "rpcstreams")
+    call = '{"jsonrpc":"2.0","id":"a","method":"add","params":[1,2]}\n'
+    arguments = ("run", "--plugins", "jsonstream", "--output", "json", "--", str(binary), "-over", "lines")
+    done = subprocess.run([GOINST, *arguments], input=call, capture_output=True, text=True, timeout=60, check=True)
+    assert '"result":3' in done.stderr
+    (span,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [span["name"], span["attributes"]["jsonrpc.request.id"], span["status"]] == ["add", "a", "unset"]
