@@ -20,6 +20,7 @@ def decode_stream(values: Any, span: Span, context: DecodeContext) -> None:
     path, authority = semantics.set_target(uri, values.uri_length, method, span, redact=context.redact)
     attributes["network.protocol.version"] = "2"
     attributes["url.scheme"] = "https" if flags & semantics.TLS else "http"
+    attributes["goinst.http2.connection"] = f"{values.connection:#x}"
     attributes["goinst.http2.stream_id"] = values.stream
     if flags & semantics.UNFINISHED:
         semantics.set_unfinished(status, span)

@@ -37,4 +37,8 @@ def load_plugins(names: Sequence[str]) -> PluginSet:
     """
     from goinst.plugin.manager import PluginSet
 
-    return PluginSet.load(names or default_plugins())
+    if names:
+        return PluginSet.load(names)
+    found = default_plugins()
+    on_request = {protocol.name for protocol in PluginSet.load(found).protocols if protocol.on_request}
+    return PluginSet.load(name for name in found if name not in on_request)

@@ -166,7 +166,8 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A plugin. ``builds_on`` names plugins that must be on too and whose programs and decoders run first."""
+    """A plugin. ``builds_on`` names plugins that must be on too and whose programs and decoders run first.
+    ``on_request``: on only where it is named, not by default."""
 
     name: str
     summary: str
@@ -180,3 +181,4 @@ class Protocol:
     losses: Mapping[str, str] = field(default_factory=dict)
     builds_on: tuple[str, ...] = ()
     hits: str = ""
+    on_request: bool = False

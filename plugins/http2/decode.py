@@ -1,0 +1,50 @@
+"""From an http2_headers record to a record of one header block."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from goinst import DecodeContext, Span
+
+__all__ = ["decode_headers"]
+
+# http2.bpf.c
+_END_STREAM, _CUT = 1, 4
+_VALUE = 254
+_SECRET = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"}
+
+
+def decode_headers(values: Any, span: Span, context: DecodeContext) -> None:
+    """Set the stream, the direction and the fields, pseudo-headers among them, without secrets and query values."""
+    attributes = span.attributes
+    span.trace_id, span.parent_span_id = values.trace_high << 64 | values.trace_low, values.parent
+    # when it was, not when it is looked at
+    span.start_ns = values.at + time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    direction = "out" if values.out else "in"
+    span.name = f"HEADERS {direction}"
+    attributes["goinst.http2.direction"] = direction
+    attributes["goinst.http2.connection"] = f"{values.connection:#x}"
+    attributes["goinst.http2.stream_id"] = values.stream
+    attributes["goinst.http2.end_stream"] = bool(values.flags & _END_STREAM)
+    if values.status:
+        attributes["goinst.http2.header.:status"] = str(values.status)
+    data = values.data[: values.length]
+    at = 0
+    while at + 2 <= len(data):
+        end = at + 2 + data[at]
+        raw = data[end : end + data[at + 1]]
+        name, value = data[at + 2 : end].decode("latin-1").lower(), raw.decode("utf-8", "replace")
+        at = end + data[at + 1]
+        if not name:
+            continue
+        if context.redact and name in _SECRET:
+            value = "REDACTED"
+        elif context.redact and name == ":path" and "?" in value:
+            value = value.partition("?")[0] + "?REDACTED"
+        elif len(raw) == _VALUE:
+            span.truncated.append(f"goinst.http2.header.{name}")
+        key = f"goinst.http2.header.{name}"
+        attributes[key] = f"{attributes[key]}, {value}" if key in attributes else value
+    if values.flags & _CUT:
+        span.truncated.append("goinst.http2.header")
