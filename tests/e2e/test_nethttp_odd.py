@@ -1,0 +1,140 @@
+"""Long-lived and odd requests, HTTP/1 and HTTP/2, on the Go releases that differ."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from harness import Server, Span, Tracer, needs_root, serving, tracing
+from test_nethttp_h2 import curl
+from traffic import RELEASES, SOME, server
+
+from gobuild import PROGRAMS, build
+
+pytestmark = [pytest.mark.bpf, needs_root]
+
+_EACH = [pytest.param(go, marks=[] if go in SOME else pytest.mark.matrix) for go in RELEASES]
+
+
+class Watched:
+    """A server, its tracer, and the spans that a test has not seen yet."""
+
+    def __init__(self, running: Server, tracer: Tracer, *, secure: bool) -> None:
+        self.server, self.tracer, self.secure = running, tracer, secure
+        self.url = f"http{'s' if secure else ''}://127.0.0.1:{running.port}"
+        self._seen = 0
+
+    def next(self, count: int = 1) -> list[Span]:
+        new = self.tracer.wait_spans(self._seen + count)[self._seen :]
+        self._seen += len(new)
+        assert len(new) == count
+        return new
+
+
+@pytest.fixture(scope="module", params=_EACH)
+def release(request: pytest.FixtureRequest) -> str:
+    go: str = request.param
+    return go
+
+
+@pytest.fixture(scope="module", params=["http1", "http2"])
+def watched(request: pytest.FixtureRequest, release: str) -> Iterator[Watched]:
+    secure = request.param == "http2"
+    with (
+        server(*(["-tls"] if secure else []), "-quiet", go=release) as running,
+        tracing("--pid", str(running.pid), "--plugins", "nethttp", "--no-lineage") as tracer,
+    ):
+        yield Watched(running, tracer, secure=secure)
+
+
+def test_a_stream_whose_client_leaves(watched: Watched) -> None:
+    """Server-sent events: one span at the end, with the bytes until then and how long it took."""
+    curl(f"{watched.url}/forever", "-m", "0.3")
+    (span,) = watched.next()
+    assert span["attributes"]["url.path"] == "/forever"
+    assert span["attributes"]["http.response.status_code"] == 200
+    assert span["attributes"]["http.response.body.size"] >= 2 * len("data: tick\n\n")
+    assert span["attributes"]["http.response.body.size"] % len("data: tick\n\n") == 0
+    assert 200e6 < span["duration_ns"] < 5e9
+
+
+def test_a_client_that_leaves_before_the_answer(watched: Watched) -> None:
+    curl(f"{watched.url}/late", "-m", "0.3")
+    (span,) = watched.next()
+    assert span["attributes"]["url.path"] == "/late"
+    assert 200e6 < span["duration_ns"] < 4e9
+
+
+def test_head_has_no_response_body(watched: Watched) -> None:
+    curl(f"{watched.url}/item/head?bytes=50", "-I")
+    (span,) = watched.next()
+    assert span["attributes"]["http.request.method"] == "HEAD"
+    assert "http.response.body.size" not in span["attributes"]
+
+
+def test_expect_continue(watched: Watched) -> None:
+    """The 100 is no status of the request."""
+    curl(f"{watched.url}/item/expect?status=202", "-H", "Expect: 100-continue", "-d", "x" * 2000)
+    (span,) = watched.next()
+    assert span["attributes"]["http.response.status_code"] == 202
+    assert span["attributes"]["http.request.body.size"] == 2000
+
+
+def test_a_very_long_path_is_marked(watched: Watched) -> None:
+    path = "/item/" + "p" * 3000
+    curl(watched.url + path)
+    (span,) = watched.next()
+    assert path.startswith(span["attributes"]["url.path"])
+    assert len(span["attributes"]["url.path"]) > 400
+    assert "url.path" in span["truncated"]
+    assert len(span["name"]) < 100
+
+
+def test_bytes_that_are_no_utf_8(watched: Watched) -> None:
+    curl(f"{watched.url}/item/%FF%FE", "-A", "agent-\udcff\udcfe")
+    (span,) = watched.next()
+    assert span["attributes"]["url.path"] == "/item/%FF%FE"
+    assert span["attributes"]["user_agent.original"] == "agent-��"
+
+
+def test_goexit_is_an_error(watched: Watched) -> None:
+    curl(f"{watched.url}/goexit")
+    (span,) = watched.next()
+    assert span["attributes"]["error.type"] == "panic"
+
+
+def test_connect(watched: Watched) -> None:
+    if watched.secure:
+        pytest.skip("curl has no CONNECT in HTTP/2 to a server that is no proxy")
+    with socket.create_connection(("127.0.0.1", watched.server.port), timeout=10) as connection:
+        connection.sendall(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\nConnection: close\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404")
+    (span,) = watched.next()
+    assert span["name"] == "CONNECT"
+    assert span["attributes"]["http.request.method"] == "CONNECT"
+    assert span["attributes"]["server.address"] == "example.org"
+    assert span["attributes"]["http.response.status_code"] == 404
+
+
+def test_nothing_was_lost(watched: Watched) -> None:
+    """The last one of the module's run on this server."""
+    ended = watched.tracer.stop()
+    assert ended.summary["losses"] == {}
+    assert ended.summary["open"] == 0
+
+
+@pytest.mark.parametrize("go", _EACH)
+def test_hijacked_connections(go: str) -> None:
+    with (
+        serving(build(PROGRAMS / "odd", go=go)) as running,
+        tracing("--pid", str(running.pid), "--plugins", "nethttp") as tracer,
+    ):
+        for _ in range(3):
+            running.raw(b"GET /hijack HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n")
+        spans = tracer.wait_spans(3)
+        ended = tracer.stop()
+    for span in spans:
+        assert span["attributes"]["goinst.http.hijacked"] is True
+        assert span["status"] == "unset"
+    assert ended.summary["losses"] == {}
