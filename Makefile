@@ -31,6 +31,10 @@ test-grpc-matrix: ## grpc-go 1.40 to the newest, each with a Go of its time (mod
 	@scripts/setup.sh test
 	$(PYTEST) tests/e2e/test_grpc_matrix.py
 
+fuzz: ## damaged and random input for the JSON-RPC decoders, a minute each (FUZZ_SECONDS)
+	@scripts/setup.sh venv
+	GOINST_FUZZ_SECONDS=$${FUZZ_SECONDS:-60} .venv/bin/python -m pytest -q tests/plugins/test_jsonrpc_fuzz.py
+
 lint: ## ruff and strict mypy
 	@scripts/setup.sh lint
 	.venv/bin/ruff check .
