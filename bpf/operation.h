@@ -53,9 +53,8 @@ struct goinst_ancestor {
 };
 BPF_TABLE("lru_hash", struct goinst_goroutine_key, struct goinst_ancestor, goinst_lineage, 16384);
 
-/* The operation that the goroutine of the hit was started in, if it is still open: a worker that outlives the request
- * that started it works for others later, and nobody knows for whom. */
-static __always_inline struct goinst_operation *goinst_operation_ancestor(const struct goinst_hit *hit)
+/* The operation that the goroutine of the hit was started in, open or ended. */
+static __always_inline struct goinst_operation *goinst_operation_origin(const struct goinst_hit *hit)
 {
     struct goinst_goroutine_key key = {.g = hit->g, .tgid = hit->tgid};
     struct goinst_ancestor *ancestor = goinst_lineage.lookup(&key);
@@ -68,9 +67,16 @@ static __always_inline struct goinst_operation *goinst_operation_ancestor(const 
     where.tgid = hit->tgid;
     where.level = ancestor->level;
     op = goinst_operations.lookup(&where);
-    if (!op || op->state != GOINST_OPEN || op->head.span_id != ancestor->span_id)
-        return 0;
-    return op;
+    return op && op->head.span_id == ancestor->span_id ? op : 0;
+}
+
+/* The same if it is still open: a worker that outlives the request that started it works for others later, and nobody
+ * knows for whom. */
+static __always_inline struct goinst_operation *goinst_operation_ancestor(const struct goinst_hit *hit)
+{
+    struct goinst_operation *op = goinst_operation_origin(hit);
+
+    return op && op->state == GOINST_OPEN ? op : 0;
 }
 
 static __always_inline struct goinst_operation *goinst_operation_make(struct goinst_operation_key *key)

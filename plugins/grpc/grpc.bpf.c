@@ -12,6 +12,7 @@
 #define GRPC_METADATA_CUT 4
 #define GRPC_DEADLINE 8
 #define GRPC_SERVED_BY_HTTP 16
+#define GRPC_HAS_STATUS 32
 
 /* what an address is */
 #define GRPC_UNKNOWN 0
@@ -284,27 +285,42 @@ PROBE(grpc_serve)
     return 0;
 }
 
-static __always_inline int grpc_served(struct goinst_hit *hit, u64 stream, u64 status)
+static __always_inline void grpc_read_status(struct grpc_server *r, u64 status)
 {
-    struct grpc_server *r = grpc_server_current(hit);
+    u64 proto = go_word(status + STATUS_PROTO);
     struct grpc_pair message;
-    u64 proto;
 
-    if (!r || r->stream != stream) {
-        /* a stream that its client gave up gets a second status */
-        r = grpc_server_last(hit);
-        if (!r || r->stream != stream)
-            LOSS(began_unseen);
-        return 0;
-    }
-    proto = go_word(status + STATUS_PROTO);
+    if (r->flags & GRPC_HAS_STATUS)
+        return;
     r->code = go_u32(proto + PROTO_CODE);
     if (r->code) {
         message = grpc_pair_at(proto + PROTO_MESSAGE);
         r->message_length = message.second;
         r->message_copied = go_copy(r->tail, sizeof(r->tail), message.first, message.second);
     }
-    grpc_server_end(r, r->message_copied);
+    r->flags |= GRPC_HAS_STATUS;
+}
+
+static __always_inline int grpc_served(struct goinst_hit *hit, u64 stream, u64 status)
+{
+    struct grpc_server *r = grpc_server_current(hit);
+
+    if (r && r->stream == stream) {
+        grpc_read_status(r, status);
+        grpc_server_end(r, r->message_copied);
+        return 0;
+    }
+    /* a goroutine that the handler started has failed to receive: that is the status, but not the handler's end */
+    r = grpc_server_origin(hit);
+    if (r && r->stream == stream) {
+        if (grpc_server_operation(r)->state == GOINST_OPEN)
+            grpc_read_status(r, status);
+        return 0;
+    }
+    /* a stream that its client gave up gets a second status */
+    r = grpc_server_last(hit);
+    if (!r || r->stream != stream)
+        LOSS(began_unseen);
     return 0;
 }
 

@@ -206,6 +206,11 @@ static __always_inline struct {name} *{name}_current(struct goinst_hit *hit)
     struct goinst_operation *op = goinst_operation_find(hit, {layout.type});
     return op ? (struct {name} *)op->payload : 0;
 }}
+static __always_inline struct {name} *{name}_origin(struct goinst_hit *hit)
+{{
+    struct goinst_operation *op = goinst_operation_origin(hit);
+    return op && op->head.type == {layout.type} ? (struct {name} *)op->payload : 0;
+}}
 static __always_inline struct {name} *{name}_last(struct goinst_hit *hit)
 {{
     struct goinst_operation *op = goinst_operation_last(hit, {layout.type});
