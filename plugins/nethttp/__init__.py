@@ -22,12 +22,15 @@ _CONNECTION_LOST = "a client request's peer, and whether its connection was used
 _ROUND_TRIP = "req *net/http.Request -> resp *net/http.Response, err error"
 _XNET = "golang.org/x/net/http2"
 # Do and RoundTrip are often inlined: these are not
-_CALL = Site("net/http.(*Transport).roundTrip", f"t *net/http.Transport, {_ROUND_TRIP}")
+# Go 1.16 keeps the goroutine where it cannot be read at a RET
+_SINCE = ((1, 17), (1, 99))
+_CALL = Site("net/http.(*Transport).roundTrip", f"t *net/http.Transport, {_ROUND_TRIP}", versions=_SINCE)
 # newer versions have roundTripOpt, of which RoundTripOpt is an inlined caller
 _XNET_CALLS = tuple(
     Site(
         f"{_XNET}.(*Transport).{name}",
         f"t *{_XNET}.Transport, req *net/http.Request, opt {_XNET}.RoundTripOpt -> resp *net/http.Response, err error",
+        versions=_SINCE,
     )
     for name in ("roundTripOpt", "RoundTripOpt")
 )
