@@ -115,13 +115,15 @@ func one(dice *rand.Rand, client pb.TestServiceClient, n int64) {
 	})
 }
 
-// load makes unary calls over CONNECTIONS connections for SECONDS and prints how many there were.
+// load makes unary calls over CONNECTIONS connections for SECONDS, once something comes on standard input, and prints
+// how many there were.
 //
 //	rpcs load ADDRESS SECONDS CONCURRENCY CONNECTIONS
 func load(arguments []string) {
 	seconds, _ := strconv.ParseFloat(arguments[1], 64)
 	concurrency, _ := strconv.Atoi(arguments[2])
 	connections, _ := strconv.Atoi(arguments[3])
+	bufio.NewReader(os.Stdin).ReadString('\n')
 	var clients []pb.TestServiceClient
 	for i := 0; i < connections; i++ {
 		clients = append(clients, pb.NewTestServiceClient(dial(arguments[0])))
