@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from goinst.plugins.grpc.decode import decode_client, decode_server
+from goinst.plugins.grpc.decode import decode_client, decode_metadata, decode_server
 
-from goinst import Column, Field, Fragment, Probe, Protocol, Record, Site, Type
+from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Type
 
 __all__ = ["PROTOCOL"]
 
@@ -240,6 +240,25 @@ PROTOCOL = Protocol(
                 Column("method", "bytes", 128),
                 Column("tail", "bytes", 256),
             ),
+        ),
+        Record(
+            "grpc_metadata",
+            decode=decode_metadata,
+            columns=(
+                Column("value_whole", "u32"),
+                Column("value_length", "u16"),
+                Column("key_length", "u8"),
+                Column("key", "bytes", 64),
+                Column("value", "bytes", 256),
+            ),
+        ),
+    ),
+    options=(
+        Option(
+            "capture_metadata",
+            "",
+            "metadata of served RPCs to put on spans: keys with commas between them",
+            define="GRPC_CAPTURE",
         ),
     ),
     losses={

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Any
 
 from goinst import DecodeContext, Span
 
-__all__ = ["CODES", "decode_client", "decode_server"]
+__all__ = ["CODES", "decode_client", "decode_metadata", "decode_server"]
 
 TLS, CRASHED, METADATA_CUT, DEADLINE, SERVED_BY_HTTP = 1, 2, 4, 8, 16
 _TCP, _UNIX, _TEXT = 1, 2, 3
@@ -24,6 +25,8 @@ _CANCELLED, _UNKNOWN, _DEADLINE_EXCEEDED, _UNAVAILABLE = 1, 2, 4, 14
 # a server's other codes are its client's doing (semantic conventions for gRPC, "gRPC Status")
 _SERVER_ERRORS = frozenset({2, 4, 12, 13, 14, 15})
 _KINDS = ("unary", "client_stream", "server_stream", "bidi_stream")
+
+_SECRET = frozenset({"authorization", "cookie", "x-api-key", "x-auth-token"})
 
 # time.Time (time/time.go): with this bit in wall, wall has 33 bits of seconds since 1885 and 30 of nanoseconds and
 # ext is the monotonic clock; without it, ext is seconds since year 1
@@ -82,6 +85,25 @@ def decode_client(values: Any, span: Span, context: DecodeContext) -> None:  # n
         attributes["goinst.grpc.attempts"] = values.attempts
     _common(values, span)
     _status(_client_code(values), values, span, failed=True)
+
+
+def decode_metadata(values: Any, span: Span, context: DecodeContext) -> None:
+    """Set one entry of the incoming metadata if the option names it; known secrets only without redaction."""
+    key = _text(values.key, values.key_length).lower()
+    if key not in _names(str(context.options["capture_metadata"])):
+        return
+    attribute = f"rpc.grpc.request.metadata.{key}"
+    if context.redact and key in _SECRET:
+        span.attributes[attribute] = ["REDACTED"]
+        return
+    span.attributes[attribute] = [_text(values.value, values.value_length)]
+    if values.value_whole > len(values.value):
+        span.truncated.append(attribute)
+
+
+@lru_cache(16)
+def _names(option: str) -> frozenset[str]:
+    return frozenset(name.strip().lower() for name in option.split(",") if name.strip())
 
 
 def _client_code(values: Any) -> int:

@@ -160,14 +160,32 @@ static __always_inline void grpc_look_through(struct grpc_context *found, u64 ty
 #endif
 
 #ifdef GRPC_GROUP_SIZE
-struct grpc_metadata {
+struct grpc_headers {
     u64 authority; /* addresses of the values */
     u64 agent;
     u64 context;
 };
 
+/* whether the option names any keys: which ones, user space knows */
+#define GRPC_QUOTE_(...) #__VA_ARGS__
+#define GRPC_QUOTE(...) GRPC_QUOTE_(__VA_ARGS__)
+#define GRPC_CAPTURES (sizeof(GRPC_QUOTE(GRPC_CAPTURE)) > 1)
+
+static __always_inline void grpc_send_entry(struct goinst_hit *hit, struct grpc_server *r, u64 key, u64 key_length,
+                                            u64 value)
+{
+    struct grpc_metadata *m = grpc_metadata_reserve(grpc_server_operation(r), hit);
+
+    if (!m)
+        return;
+    m->key_length = go_copy(m->key, sizeof(m->key), key, key_length);
+    m->value_whole = grpc_string(m->value, m->value_length, value);
+    grpc_metadata_submit(m);
+}
+
 /* tail of the record is where the group is copied to: nothing else is in there yet */
-static __always_inline void grpc_group(struct grpc_server *r, struct grpc_metadata *found, u64 group)
+static __always_inline void grpc_group(struct grpc_server *r, struct grpc_headers *found, u64 group,
+                                       struct goinst_hit *hit)
 {
     if (bpf_probe_read_user(r->tail, 328, (void *)group) != 0) {
         /* the page behind it may never have been touched: all there is still zero, as what was not read is now */
@@ -179,7 +197,11 @@ static __always_inline void grpc_group(struct grpc_server *r, struct grpc_metada
         u64 length = *(u64 *)(r->tail + GRPC_KEY(i) + 8), value;
         u32 start;
 
-        if (!GRPC_IS_FULL((u8)r->tail[i]) || (length != 10 && length != 11))
+        if (!GRPC_IS_FULL((u8)r->tail[i]))
+            continue;
+        if (GRPC_CAPTURES)
+            grpc_send_entry(hit, r, *(u64 *)(r->tail + GRPC_KEY(i)), length, *(u64 *)(r->tail + GRPC_VALUE(i)));
+        if (length != 10 && length != 11)
             continue;
         start = go_u32(*(u64 *)(r->tail + GRPC_KEY(i)));
         value = *(u64 *)(r->tail + GRPC_VALUE(i));
@@ -192,9 +214,9 @@ static __always_inline void grpc_group(struct grpc_server *r, struct grpc_metada
     }
 }
 
-static __always_inline void grpc_read_metadata(struct grpc_server *r, u64 map)
+static __always_inline void grpc_read_metadata(struct goinst_hit *hit, struct grpc_server *r, u64 map)
 {
-    struct grpc_metadata found = {};
+    struct grpc_headers found = {};
     u64 group, groups = 1;
 
 #ifdef MAP_DIRECTORY
@@ -213,9 +235,9 @@ static __always_inline void grpc_read_metadata(struct grpc_server *r, u64 map)
     group = go_word(map + HMAP_BUCKETS);
     groups = 1UL << (go_byte(map + HMAP_B) & 31);
 #endif
-    grpc_group(r, &found, group);
+    grpc_group(r, &found, group, hit);
     if (groups > 1)
-        grpc_group(r, &found, group + GRPC_GROUP_SIZE);
+        grpc_group(r, &found, group + GRPC_GROUP_SIZE, hit);
     if (groups > 2)
         r->flags |= GRPC_METADATA_CUT;
     if (found.authority)
@@ -263,7 +285,7 @@ PROBE(grpc_serve)
     r->deadline_ext = context.ext;
 #ifdef GRPC_GROUP_SIZE
     if (context.metadata)
-        grpc_read_metadata(r, context.metadata);
+        grpc_read_metadata(hit, r, context.metadata);
 #endif
 #if defined(SERVER_PEER) && defined(SERVER_LOCAL)
     if (T_SERVER && kind == T_SERVER) {

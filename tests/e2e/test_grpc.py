@@ -175,6 +175,18 @@ def test_the_callers_trace_is_taken_over(served: Traced) -> None:
     assert span["parent_span_id"] == "00000000000000ff"
 
 
+def test_captured_metadata(served: Traced) -> None:
+    option = "grpc.capture_metadata=traceparent,content-type,nothing"
+    with tracing("--pid", str(served.program.process.pid), "--plugins", "grpc", "--set", option) as tracer:
+        served.call("id 0af7651916cd43dd8448eb211c80319c")
+        (span,) = tracer.wait_spans(1)
+    prefix = "rpc.grpc.request.metadata."
+    assert {key: value for key, value in span["attributes"].items() if key.startswith(prefix)} == {
+        f"{prefix}traceparent": ["00-0af7651916cd43dd8448eb211c80319c-00000000000000ff-01"],
+        f"{prefix}content-type": ["application/grpc"],
+    }
+
+
 @pytest.mark.parametrize("verb", ["nested 000000000000000000000000000000aa", "descendant"])
 def test_a_call_inside_a_handler_is_its_child(served: Traced, verb: str) -> None:
     _, spans = served.call(f"unary {verb}", spans=3)
