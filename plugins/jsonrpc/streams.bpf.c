@@ -13,7 +13,7 @@
 #define JSONSTREAM_IN 0
 #define JSONSTREAM_OUT 1
 
-#define JSONSTREAM_RECORDS ((STREAM_LIMIT + 1023) / 1024) /* of 1 KiB */
+#define JSONSTREAM_RECORDS 8 /* of 1 KiB that one run of jsonstream_send sends; it goes on by tail calls */
 
 struct jsonstream_goroutine {
     u64 g;
@@ -41,6 +41,8 @@ struct jsonstream_what {
     u64 stream;
     u64 data;
     u64 length;
+    u64 sent;
+    u64 time;
     u64 extra; /* more of it at another place */
     u64 extra_length;
     u8 source;
@@ -110,7 +112,7 @@ PROBE(jsonstream_send)
     struct jsonstream_what *what = jsonstream_get(hit);
     struct goinst_operation *around = goinst_operation_around(hit);
     struct jsonstream_piece *r;
-    u64 now = bpf_ktime_get_ns(), length, trace_high = 0, trace_low = 0, parent = 0;
+    u64 length, trace_high = 0, trace_low = 0, parent = 0;
     u8 last;
 
     if (!what)
@@ -121,17 +123,19 @@ PROBE(jsonstream_send)
         trace_low = around->trace_low;
         parent = around->head.span_id;
     }
+    if (!what->sent)
+        what->time = bpf_ktime_get_ns();
     last = go_byte(what->data + what->length - 1);
     length = what->length > STREAM_LIMIT ? STREAM_LIMIT : what->length;
     for (u32 i = 0; i < JSONSTREAM_RECORDS; i++) {
-        u64 offset = i * sizeof(r->data);
+        u64 offset = what->sent;
 
         if (offset >= length)
             break;
         r = jsonstream_piece_reserve(0, hit);
         if (!r)
-            break;
-        r->time = now;
+            return 0;
+        r->time = what->time;
         r->stream = what->stream;
         r->length = what->length;
         r->offset = offset;
@@ -144,13 +148,17 @@ PROBE(jsonstream_send)
         r->last = last;
         r->copied = go_copy(r->data, sizeof(r->data), what->data + offset, length - offset);
         jsonstream_piece_submit(r);
+        what->sent = offset + sizeof(r->data);
     }
-    if (what->extra_length) {
+    if (what->sent >= length) {
+        if (!what->extra_length)
+            return 0;
         what->data = what->extra;
         what->length = what->extra_length;
         what->extra_length = 0;
-        TAIL_CALL(jsonstream_send);
+        what->sent = 0;
     }
+    TAIL_CALL(jsonstream_send);
     return 0;
 }
 

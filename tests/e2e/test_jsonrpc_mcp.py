@@ -26,7 +26,8 @@ CALLS = [
 
 def check(spans: list[Span]) -> None:
     """What the client did, by name and with its target."""
-    mcp = [span for span in spans if "mcp.method.name" in span["attributes"] and span["kind"] == "server"]
+    ordered = sorted(spans, key=lambda span: str(span["timestamp"]))
+    mcp = [span for span in ordered if "mcp.method.name" in span["attributes"] and span["kind"] == "server"]
     assert [span["name"] for span in mcp if span["name"] in CALLS] == CALLS
 
     def of(name: str) -> dict[str, Any]:
