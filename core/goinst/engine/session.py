@@ -127,8 +127,8 @@ class Session:
                 except TargetError as error:
                     self._hopeless[key] = str(error)
                     problems.append(error)
-                    continue
-            self._join(process)
+            if key in self._tracers:
+                self._join(process)
         if not self._tracers:
             raise problems[0] if problems else TargetError("no process to instrument")
         for problem in problems:
