@@ -279,6 +279,35 @@ static __always_inline struct goinst_operation *goinst_operation_find(const stru
     return found;
 }
 
+/* Makes an operation that has just begun part of its caller's trace: `text` is a W3C traceparent of 55 bytes, with the
+ * trace's id from the 4th on and the parent's from the 37th. The operations inside it then are part of that trace, too.
+ * Not for one inside another: that one's trace it is in. */
+static __always_inline void goinst_operation_adopt(struct goinst_operation *op, const char *text)
+{
+    u64 bad = 0;
+    u64 high = goinst_hex64(text + 3, &bad), low = goinst_hex64(text + 19, &bad);
+    u64 parent = goinst_hex64(text + 36, &bad);
+
+    if (bad || !(high | low) || !parent || op->parent_id || text[2] != '-' || text[35] != '-' || text[52] != '-' ||
+        (text[0] == 'f' && text[1] == 'f'))
+        return;
+    op->trace_high = high;
+    op->trace_low = low;
+    op->parent_id = parent;
+}
+
+/* Makes an operation that has just begun part of `outer`, an operation of another goroutine; in its caller's trace, if
+ * that was adopted before (outer is in it, then). */
+static __always_inline void goinst_operation_join(struct goinst_operation *op, struct goinst_operation *outer)
+{
+    if (!op->parent_id) {
+        op->trace_high = outer->trace_high;
+        op->trace_low = outer->trace_low;
+    }
+    op->parent_id = outer->head.span_id;
+    outer->nested = 1;
+}
+
 /* The last operation of record `type` that ended on the goroutine of the hit, if nothing took its place. */
 static __always_inline struct goinst_operation *goinst_operation_last(const struct goinst_hit *hit, u16 type)
 {

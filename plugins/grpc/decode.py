@@ -224,7 +224,10 @@ def _host_port(text: str) -> tuple[str, int | None]:
 
 
 def _trace_parent(value: str, span: Span) -> None:
-    """Take over the caller's trace (W3C Trace Context, section 3.2); a malformed value is as if it were not there."""
+    """Take over the caller's trace (W3C Trace Context, section 3.2); a malformed value is as if it were not there.
+
+    A span that has a parent is net/http's request's, which takes over the same trace.
+    """
     parts = value.split("-")
     if len(parts) < 4 or [len(part) for part in parts[:4]] != [2, 32, 16, 2] or parts[0] == "ff":
         return
@@ -232,4 +235,4 @@ def _trace_parent(value: str, span: Span) -> None:
         return
     trace, parent = int(parts[1], 16), int(parts[2], 16)
     if trace and parent:
-        span.trace_id, span.parent_span_id = trace, parent
+        span.trace_id, span.parent_span_id = trace, span.parent_span_id or parent

@@ -246,6 +246,8 @@ static __always_inline void grpc_read_metadata(struct goinst_hit *hit, struct gr
         grpc_string(r->agent, r->agent_length, found.agent);
     if (found.context)
         grpc_string(r->context, r->context_length, found.context);
+    if (r->context_length == 55)
+        goinst_operation_adopt(grpc_server_operation(r), r->context);
 }
 #endif
 
@@ -255,6 +257,7 @@ PROBE(grpc_serve)
     u64 transport = ARG(grpc_serve, t_data), stream = ARG(grpc_serve, stream);
     u32 kind = go_type_hash(ARG(grpc_serve, t_type));
     struct grpc_server *r = grpc_server_begin(hit);
+    struct goinst_operation *outer;
     struct grpc_context context = {};
     struct grpc_pair pair;
 
@@ -297,6 +300,12 @@ PROBE(grpc_serve)
 #endif
     }
 #endif
+    if (T_HANDLER && kind == T_HANDLER) {
+        /* net/http's handler started this goroutine: its request, if it is traced, is what this is part of */
+        outer = goinst_operation_ancestor(hit);
+        if (outer)
+            goinst_operation_join(grpc_server_operation(r), outer);
+    }
 #if defined(HANDLER_REQUEST) && defined(REQUEST_REMOTE)
     if (T_HANDLER && kind == T_HANDLER) {
         r->flags |= GRPC_SERVED_BY_HTTP;

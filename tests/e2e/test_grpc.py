@@ -199,6 +199,32 @@ def test_a_call_inside_a_handler_is_its_child(served: Traced, verb: str) -> None
     assert inner["attributes"]["goinst.grpc.stream_id"] == made["attributes"]["goinst.grpc.stream_id"]
 
 
+def test_calls_inside_are_in_the_callers_trace(served: Traced) -> None:
+    outer, inner = "0af7651916cd43dd8448eb211c80319c", "1" * 32
+    _, spans = served.call(f"id-nested {outer} {inner}", spans=3)
+    by_trace = {span["trace_id"]: span for span in spans if span["kind"] == "server"}
+    made = next(span for span in spans if span["kind"] == "client")
+    assert set(by_trace) == {outer, inner}
+    assert made["trace_id"] == outer
+    assert made["parent_span_id"] == by_trace[outer]["span_id"]
+
+
+def test_an_rpc_over_net_http_is_part_of_the_request(binary: Path) -> None:
+    with (
+        started(binary, "serve", "-http") as program,
+        tracing("--pid", str(program.process.pid), "--plugins", "nethttp,grpc") as tracer,
+    ):
+        program.call("empty", "id 0af7651916cd43dd8448eb211c80319c", prefix="tls:")
+        spans = tracer.wait_spans(4)
+    rpcs = {span["trace_id"]: span for span in spans if span["plugin"] == "grpc"}
+    requests = {span["trace_id"]: span for span in spans if span["plugin"] == "nethttp"}
+    assert set(rpcs) == set(requests)
+    assert len(rpcs) == 2
+    for trace, rpc in rpcs.items():
+        assert rpc["parent_span_id"] == requests[trace]["span_id"]
+    assert requests["0af7651916cd43dd8448eb211c80319c"]["parent_span_id"] == "00000000000000ff"
+
+
 def test_plain_errors_are_unknown(served: Traced) -> None:
     _, (span,) = served.call("unary plain-error something went wrong")
     assert status(span) == (2, "UNKNOWN", "something went wrong")

@@ -307,6 +307,11 @@ func call(client pb.TestServiceClient, what string) (string, error) {
 	case "id":
 		_, err := client.EmptyCall(withID(ctx, argument), &pb.Empty{})
 		return service + "EmptyCall", err
+	case "id-nested": // id-nested ID ID: both calls have one
+		parts := strings.Split(argument, " ")
+		in := &pb.SimpleRequest{Payload: &pb.Payload{Body: []byte("nested " + parts[1])}}
+		_, err := client.UnaryCall(withID(ctx, parts[0]), in)
+		return service + "UnaryCall", err
 	case "unary": // unary VERB ARGUMENT
 		_, err := client.UnaryCall(ctx, &pb.SimpleRequest{Payload: &pb.Payload{Body: []byte(argument)}})
 		return service + "UnaryCall", err
