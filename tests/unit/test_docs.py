@@ -11,12 +11,12 @@ from goinst.plugin.manager import installed
 
 ROOT = Path(__file__).parents[2]
 HELLO = ROOT / "tests" / "thirdparty" / "goinst-hello"
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/PLUGINS.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/PLUGINS.md", "docs/HELLO-PLUGIN.md")
 
 
 @pytest.mark.parametrize("name", ["__init__.py", "hello.bpf.c"])
 def test_the_plugin_page_shows_the_plugin_that_the_tests_run(name: str) -> None:
-    assert (HELLO / "goinst_hello" / name).read_text() in (ROOT / "docs" / "PLUGINS.md").read_text()
+    assert (HELLO / "goinst_hello" / name).read_text() in (ROOT / "docs" / "HELLO-PLUGIN.md").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES)
