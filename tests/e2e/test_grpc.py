@@ -286,9 +286,9 @@ def test_unix_sockets(binary: Path) -> None:
         assert span["attributes"][f"network.{side}.address"] == path
 
 
-@pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.parametrize("strip", [pytest.param(False, marks=pytest.mark.matrix), True])
 def test_random_calls_agree_with_the_programs_own_log(binary: Path, strip: bool) -> None:
-    """10,000 calls of every kind, size, status and way to give up, at most 200 at a time on 4 connections."""
+    """2,000 calls (matrix: 10,000) of every kind, size, status and way to give up, 200 at a time on 4 connections."""
     count = 2000 if strip else 10_000
     with (
         started(stripped(binary) if strip else binary, "random", str(count), "200", "7") as program,
