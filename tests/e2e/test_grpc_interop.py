@@ -13,8 +13,8 @@ from gobuild import PROGRAMS, build
 
 pytestmark = [pytest.mark.bpf, pytest.mark.matrix, needs_root]
 
-# case -> the calls that it makes: method, kind, status; those that grpc's own script runs, but orca_oob, whose number of
-# calls depends on time
+# case -> the calls that it makes: method, kind, status. Those that grpc's own script runs, but orca_oob, whose number
+# of calls depends on time.
 CASES = {
     "empty_unary": {("EmptyCall", "unary", "OK"): 1},
     "large_unary": {("UnaryCall", "unary", "OK"): 1},
