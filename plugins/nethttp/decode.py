@@ -31,7 +31,8 @@ from goinst import DecodeContext, Resource, Span
 __all__ = ["decode_line", "decode_request"]
 
 _BLOCK_CUT, _LINE_SENT = 8, 16
-_VERSIONS = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
+# the last: the preface of a client that speaks HTTP/2 to a server that does not (RFC 9113 section 3.4), answered 400
+_VERSIONS = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0", b"HTTP/2.0": "2"}
 _VERSION = re.compile(rb" HTTP/(1\.\d)\n")
 _MARKERS = 32  # how many " HTTP/1.1" are looked at before a request line is given up
 

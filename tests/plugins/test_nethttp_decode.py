@@ -208,6 +208,13 @@ def test_an_unknown_method_does_not_name_spans() -> None:
     assert decoded(b"get / HTTP/1.1\r\n\r\n").attributes["http.request.method"] == "_OTHER"
 
 
+def test_the_preface_of_http_2_on_a_server_that_does_not_speak_it() -> None:
+    span = decoded(b"PRI * HTTP/2.0\r\n\r\n", status=400)
+    assert span.attributes["http.request.method_original"] == "PRI"
+    assert span.attributes["network.protocol.version"] == "2"
+    assert span.attributes["http.response.status_code"] == 400
+
+
 def test_a_response_to_head_has_no_body() -> None:
     assert "http.response.body.size" not in decoded(b"HEAD / HTTP/1.1\r\n\r\n", written=500).attributes
 
