@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import time
 from collections import Counter
@@ -92,7 +93,8 @@ class Correlator:
                     values = layout.read(data, start + HEAD.size, end)
                     now = time.time_ns()
                     span = Span(
-                        layout.plugin, layout.record.name, layout.record.kind, 0, span_id, 0, now, 0,
+                        layout.plugin, layout.record.name, layout.record.kind, random.getrandbits(128) or 1,
+                        span_id or random.getrandbits(64) or 1, 0, now, 0,
                         self._resource(tgid),
                     )  # fmt: skip
                     self._decode(layout, values, span)
