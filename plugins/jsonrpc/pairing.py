@@ -158,6 +158,9 @@ def _reply(
                     state.mcp[process, values.source, values.stream] = version
                 done.append(span)
                 return
+    # a library shows the responses to requests that came over HTTP, too
+    if values.source != _LIBRARY and identity(reply):
+        context.count("request_unseen")
 
 
 def _trace_parent(call: dict[str, Any], span: Span) -> None:

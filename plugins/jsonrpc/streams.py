@@ -150,5 +150,8 @@ PROTOCOL = Protocol(
         ),
         *MESSAGE_OPTIONS,
     ),
-    losses={"unanswered": "a request whose response did not come before 16384 others were waiting"},
+    losses={
+        "unanswered": "a request whose response did not come before 16384 others were waiting",
+        "request_unseen": "a response to a request that was not seen: what a process waited for when goinst came to it",
+    },
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import GOINST, Span, named, needs_root, serving, tracing
+from harness import GOINST, Ended, Span, named, needs_root, serving, tracing
 
 from gobuild import PROGRAMS, build
 
@@ -66,10 +67,11 @@ def test_the_sdk_over_http() -> None:
     assert ended.summary["losses"] == {}
 
 
-def test_the_sdk_over_stdio() -> None:
-    """The client starts its server; the tracer comes to both when they know each other already."""
-    binary = build(PROGRAMS / "mcpsdk")
-    client = subprocess.Popen([binary, "-command", binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def over_stdio(binary: Path, count: int, *more: str) -> Ended:
+    """The client starts its server; the tracer comes to the server when they know each other already."""
+    client = subprocess.Popen(
+        [binary, "-command", binary, *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert client.stdout is not None
         assert client.stdout.readline() == "connected\n"
@@ -79,11 +81,15 @@ def test_the_sdk_over_stdio() -> None:
         assert len(children) == 1
         with tracing("--pid", children[0], *ALL) as tracer:
             client.communicate("go\n", timeout=30)
-            tracer.wait_spans(len(CALLS) + 1)
-            ended = tracer.stop()
+            tracer.wait_spans(count)
+            return tracer.stop()
     finally:
         client.kill()
         client.wait()
+
+
+def test_the_sdk_over_stdio() -> None:
+    ended = over_stdio(build(PROGRAMS / "mcpsdk"), len(CALLS) + 1)
     check(ended.spans)
     progress = named(ended.spans, "notifications/progress")
     assert progress["kind"] == "client"
@@ -102,3 +108,57 @@ def test_stdio_from_the_first_message() -> None:
     assert '"result":3' in done.stderr
     (span,) = [json.loads(line) for line in done.stdout.splitlines()]
     assert [span["name"], span["attributes"]["jsonrpc.request.id"], span["status"]] == ["add", "a", "unset"]
+
+
+# what mcp-go's client does with -everything, behind its handshake
+MORE_CALLS = [
+    "tools/list",
+    "tools/call multiply",
+    "tools/call fail",
+    "tools/call long",
+    "tools/call absent",
+    "prompts/get greet",
+    "resources/read",
+]
+
+
+def check_mcp_go(spans: list[Span]) -> None:
+    """Every call by name, tools/call with its tool, in the order in which they were made."""
+    ordered = sorted(spans, key=lambda span: str(span["timestamp"]))
+    mcp = [span for span in ordered if "mcp.method.name" in span["attributes"]]
+    assert [span["name"] for span in mcp if span["name"] in MORE_CALLS] == MORE_CALLS
+    tools = [span["attributes"].get("gen_ai.tool.name") for span in mcp if span["name"].startswith("tools/call")]
+    assert tools == ["multiply", "fail", "long", "absent"]
+    identifiers = [int(span["attributes"]["jsonrpc.request.id"]) for span in mcp if span["name"] in MORE_CALLS]
+    assert identifiers == list(range(identifiers[0], identifiers[0] + len(MORE_CALLS)))
+    assert named(mcp, "prompts/get greet")["attributes"]["gen_ai.prompt.name"] == "greet"
+    assert named(mcp, "resources/read")["attributes"]["mcp.resource.uri"] == "note://one"
+
+
+def check_outcomes(spans: list[Span]) -> None:
+    """What mcp-go answers: a tool that failed, one that is not there, and nothing wrong with the others."""
+    of = {span["name"]: span for span in spans}
+    assert [name for name in MORE_CALLS if of[name]["status"] == "error"] == ["tools/call fail", "tools/call absent"]
+    assert of["tools/call fail"]["attributes"]["error.type"] == "tool_error"
+    assert of["tools/call absent"]["attributes"]["rpc.response.status_code"] == "-32602"
+    assert "absent" in of["tools/call absent"]["status_message"]
+
+
+def test_mcp_go_over_stdio() -> None:
+    ended = over_stdio(build(PROGRAMS / "mcp"), len(MORE_CALLS) + 1, "-everything")
+    assert sorted(span["name"] for span in ended.spans) == sorted(["notifications/initialized", *MORE_CALLS])
+    check_mcp_go(ended.spans)
+    check_outcomes(ended.spans)
+    # it waited for "initialize" when the tracer came
+    assert ended.summary["losses"] == {"jsonstream.request_unseen": 1}
+
+
+def test_mcp_go_over_sse() -> None:
+    """The transport of 2024-11: a call is POSTed, its response comes on the stream of a GET."""
+    binary = build(PROGRAMS / "mcp")
+    with serving(binary) as server, tracing("--pid", str(server.pid), *ALL) as tracer:
+        arguments = [binary, "-client", f"http://127.0.0.1:{server.port}/sse", "-sse", "-everything"]
+        subprocess.run(arguments, capture_output=True, timeout=30, check=True)
+        tracer.wait_spans(len(MORE_CALLS) + 2)
+        ended = tracer.stop()
+    check_mcp_go(ended.spans)

@@ -1,17 +1,23 @@
-// Command mcp is a Model Context Protocol server over streamable HTTP, and a client for it, both from mcp-go.
+// Command mcp is a Model Context Protocol server and a client for it, both from mcp-go.
 //
-//	mcp                  serves; prints "listening ADDRESS" first; the endpoint is /mcp
+//	mcp                  serves streamable HTTP at /mcp and HTTP with SSE at /sse; prints "listening ADDRESS" first
+//	mcp -stdio           serves on standard input and output
 //	mcp -client URL      initialize, notifications/initialized, tools/list, tools/call; prints what came back
 //	mcp -client URL -modern      the same without a handshake (MCP 2026-07-28): server/discover, tools/list, tools/call
+//	mcp -client URL -sse         the same as -client over the transport of 2024-11
+//	mcp -command BINARY          starts BINARY -stdio and talks to it; waits for a line on stdin when it is connected
 package main
 
 import (
+	"bufio"
 	"context"
 	"flag"
 	"fmt"
 	"log"
 	"net"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/client"
@@ -19,20 +25,42 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 )
 
+var everything = flag.Bool("everything", false, "as a client, make calls of every kind, failing ones too")
+
 func main() {
 	address := flag.String("listen", "127.0.0.1:0", "address to listen on")
 	endpoint := flag.String("client", "", "be a client of this URL")
 	modern := flag.Bool("modern", false, "as a client, speak the newest protocol instead of the last with a handshake")
+	sse := flag.Bool("sse", false, "as a client, use HTTP with server-sent events")
+	stdio := flag.Bool("stdio", false, "serve on standard input and output")
+	command := flag.String("command", "", "be a client of this program")
 	flag.Parse()
 
+	version := mcp.LATEST_LEGACY_PROTOCOL_VERSION
+	if *modern {
+		version = mcp.LATEST_PROTOCOL_VERSION
+	}
+	var session *client.Client
 	var err error
-	if *endpoint != "" {
-		version := mcp.LATEST_LEGACY_PROTOCOL_VERSION
-		if *modern {
-			version = mcp.LATEST_PROTOCOL_VERSION
+	switch {
+	case *stdio:
+		err = server.ServeStdio(newServer())
+	case *command != "":
+		if session, err = client.NewStdioMCPClient(*command, nil, "-stdio"); err == nil {
+			fmt.Println("connected")
+			if _, err = bufio.NewReader(os.Stdin).ReadString('\n'); err == nil {
+				err = converse(session, version)
+			}
 		}
-		err = converse(*endpoint, version)
-	} else {
+	case *endpoint != "" && *sse:
+		if session, err = client.NewSSEMCPClient(*endpoint); err == nil {
+			err = converse(session, version)
+		}
+	case *endpoint != "":
+		if session, err = client.NewStreamableHttpClient(*endpoint); err == nil {
+			err = converse(session, version)
+		}
+	default:
 		err = serve(*address)
 	}
 	if err != nil {
@@ -40,7 +68,7 @@ func main() {
 	}
 }
 
-func serve(address string) error {
+func newServer() *server.MCPServer {
 	tools := server.NewMCPServer("calculator", "1.0.0", server.WithToolCapabilities(false))
 	tools.AddTool(
 		mcp.NewTool("multiply",
@@ -60,9 +88,30 @@ func serve(address string) error {
 			return mcp.NewToolResultText(fmt.Sprint(a * b)), nil
 		},
 	)
+	tools.AddTool(mcp.NewTool("fail"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return mcp.NewToolResultError("a tool's own error"), nil
+	})
+	tools.AddTool(mcp.NewTool("long"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return mcp.NewToolResultText(strings.Repeat("long ", 3000)), nil
+	})
+	tools.AddPrompt(mcp.NewPrompt("greet"),
+		func(context.Context, mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+			return mcp.NewGetPromptResult("a greeting", nil), nil
+		})
+	tools.AddResource(mcp.NewResource("note://one", "note"),
+		func(context.Context, mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+			return []mcp.ResourceContents{mcp.TextResourceContents{URI: "note://one", Text: "x"}}, nil
+		})
+	return tools
+}
 
+func serve(address string) error {
+	tools := newServer()
 	mux := http.NewServeMux()
 	mux.Handle("/mcp", server.NewStreamableHTTPServer(tools))
+	overSSE := server.NewSSEServer(tools)
+	mux.Handle("/sse", overSSE)
+	mux.Handle("/message", overSSE)
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
@@ -71,13 +120,9 @@ func serve(address string) error {
 	return http.Serve(listener, mux)
 }
 
-func converse(endpoint, version string) error {
+func converse(session *client.Client, version string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	session, err := client.NewStreamableHttpClient(endpoint)
-	if err != nil {
-		return err
-	}
 	defer session.Close()
 	if err := session.Start(ctx); err != nil {
 		return err
@@ -113,5 +158,22 @@ func converse(endpoint, version string) error {
 			fmt.Println("result", text.Text)
 		}
 	}
-	return nil
+	if !*everything {
+		return nil
+	}
+	for _, name := range []string{"fail", "long", "absent"} {
+		call := mcp.CallToolRequest{}
+		call.Params.Name = name
+		result, err := session.CallTool(ctx, call)
+		fmt.Println(name, err == nil && !result.IsError)
+	}
+	prompt := mcp.GetPromptRequest{}
+	prompt.Params.Name = "greet"
+	if _, err := session.GetPrompt(ctx, prompt); err != nil {
+		return err
+	}
+	resource := mcp.ReadResourceRequest{}
+	resource.Params.URI = "note://one"
+	_, err = session.ReadResource(ctx, resource)
+	return err
 }
