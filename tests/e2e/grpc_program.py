@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -161,4 +162,11 @@ def check_random(lines: Sequence[Line], spans: Sequence[Span]) -> dict[str, int]
     return counts
 
 
-__all__ = ["PATIENCE", "Line", "Program", "Traced", "check_random", "run_random", "started"]
+def free_port() -> int:
+    """A TCP port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+__all__ = ["PATIENCE", "Line", "Program", "Traced", "check_random", "free_port", "run_random", "started"]
