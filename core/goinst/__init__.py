@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goinst.errors import GoinstError, PluginError
-from goinst.events.span import DecodeContext, Resource, Span
+from goinst.events.span import Clock, DecodeContext, Resource, Span
 from goinst.plugin.declare import (
     PIPED_STDIN,
     Column,
@@ -21,6 +21,7 @@ from goinst.plugin.spec import hookimpl
 
 __all__ = [
     "PIPED_STDIN",
+    "Clock",
     "Column",
     "DecodeContext",
     "Field",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from goinst import DecodeContext, Span
@@ -20,7 +19,7 @@ def decode_headers(values: Any, span: Span, context: DecodeContext) -> None:
     attributes = span.attributes
     span.trace_id, span.parent_span_id = values.trace_high << 64 | values.trace_low, values.parent
     # when it was, not when it is looked at
-    span.start_ns = values.at + time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    span.start_ns = values.at + context.clock.wall
     direction = "out" if values.out else "in"
     span.name = f"HEADERS {direction}"
     attributes["goinst.http2.direction"] = direction

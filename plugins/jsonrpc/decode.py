@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 from goinst.plugins.jsonrpc.message import answer, called, calls, describe, identity, parse, replied, replies
@@ -75,7 +74,7 @@ def _batch(found: list[dict[str, Any]], span: Span, context: DecodeContext, *, c
     """A span for each call of a batch, below the request's."""
     children = []
     for number, call in enumerate(found):
-        child = span.child("", _new_id())
+        child = span.child("", context.clock.new_id())
         # only the last one can be cut
         mcp = describe(call, child, context, cut=cut and number == len(found) - 1, mcp=mcp) or mcp
         children.append(child)
@@ -134,7 +133,7 @@ def _events(body: bytes, span: Span, waiting: dict[str, Span], context: DecodeCo
                 if asked is not None:
                     answer(one, asked, context, cut=cut)
             elif called(one, cut=cut) and len(children) < _EVENTS:
-                child = span.child("", _new_id())
+                child = span.child("", context.clock.new_id())
                 child.kind, child.start_ns, child.duration_ns = "client", span.start_ns + span.duration_ns, 0
                 describe(one, child, context, cut=cut, mcp="mcp.method.name" in span.attributes)
                 children.append(child)
@@ -183,7 +182,3 @@ def _header(head: bytes, name: bytes) -> str:
         return ""
     end = head.find(b"\n", start + 1)
     return head[start + len(name) + 2 : end if end >= 0 else None].strip().decode("latin-1")
-
-
-def _new_id() -> int:
-    return random.getrandbits(64) or 1

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import re
-import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,10 +97,10 @@ def _ask(
     if values.source == _LIBRARY and values.direction == _IN and values.parent:
         return  # it came in an HTTP request, whose span has it
     process = template.resource.attributes["process.pid"]
-    wall = time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    wall, new_id = context.clock.wall, context.clock.new_id
     trace = values.trace_high << 64 | values.trace_low
     made = Span(
-        template.plugin, "", "server" if values.direction == _IN else "client", trace or _random(128), _random(64),
+        template.plugin, "", "server" if values.direction == _IN else "client", trace or new_id(128), new_id(),
         values.parent, message.began + wall, max(message.ended - message.began, 0), template.resource,
     )  # fmt: skip
     connection = process, values.source, values.stream
@@ -171,7 +169,3 @@ def _trace_parent(call: dict[str, Any], span: Span) -> None:
     found = _TRACE_PARENT.fullmatch(value) if isinstance(value, str) else None
     if found and int(found[1], 16) and int(found[2], 16) and span.kind == "server":
         span.trace_id, span.parent_span_id = int(found[1], 16), int(found[2], 16)
-
-
-def _random(bits: int) -> int:
-    return random.getrandbits(bits) or 1

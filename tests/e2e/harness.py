@@ -118,9 +118,9 @@ class Ended:
 class Tracer:
     """``goinst run`` as a child. Spans come from its stdout, one JSON object a line."""
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], command: str = "run") -> None:
         self.process = subprocess.Popen(
-            [str(GOINST), "run", *arguments],
+            [str(GOINST), command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -190,11 +190,12 @@ class Tracer:
 
 
 @contextmanager
-def tracing(*arguments: str, ready: bool = True) -> Iterator[Tracer]:
-    """Run goinst with JSON spans on stdout; killed at the end if the test did not stop it."""
-    output = () if "--output" in arguments else ("--output", "json")
-    before, dashes, command = _split(arguments)
-    tracer = Tracer([*before, *output, *dashes, *command])
+def tracing(*arguments: str, ready: bool = True, command: str = "run") -> Iterator[Tracer]:
+    """Run goinst with JSON spans on stdout (a command other than run: as it is told); killed at the end if the test did
+    not stop it."""
+    output = () if "--output" in arguments or command != "run" else ("--output", "json")
+    before, dashes, argv = _split(arguments)
+    tracer = Tracer([*before, *output, *dashes, *argv], command)
     try:
         if ready:
             tracer.wait_event("ready", READY_SECONDS)

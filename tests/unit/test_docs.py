@@ -11,7 +11,14 @@ from goinst.plugin.manager import installed
 
 ROOT = Path(__file__).parents[2]
 HELLO = ROOT / "tests" / "thirdparty" / "goinst-hello"
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/PLUGINS.md", "docs/HELLO-PLUGIN.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/ARCHITECTURE.md",
+    "docs/PLUGINS.md",
+    "docs/HELLO-PLUGIN.md",
+    "docs/OUTPUTS.md",
+)
 
 
 @pytest.mark.parametrize("name", ["__init__.py", "hello.bpf.c"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from goinst.engine.summary import Summary
 from goinst.errors import PluginError
 from goinst.events.span import Span
-from goinst.export.base import Exporter, OutputClosed
+from goinst.export.base import Exporter, Listener, OutputClosed
 from goinst.plugin.manager import PluginSet
 
 __all__ = ["Delivery"]
@@ -37,6 +38,7 @@ class Delivery:
         self._failed = failed
         # whether anybody wants more of spans than their number
         self.decode = any(exporter.wants_spans for exporter in self._exporters)
+        self.listeners: list[Listener] = [one for one in self._exporters if isinstance(one, Listener)]
 
     def deliver(self, spans: list[Span], count: int) -> None:
         """A batch: ``count`` spans, decoded if anybody wants them decoded."""
@@ -83,3 +85,16 @@ class Delivery:
                 exporter.flush()
         except OutputClosed:
             self._end("the output was closed")
+
+    def finish(self) -> None:
+        """No span comes any more: let the exporters send what they hold, and end."""
+        self.flush()
+        for exporter in self._exporters:
+            exporter.close()
+
+    def losses(self) -> Counter[str]:
+        """What was lost on the way out, as ``where.reason``: left out by hooks, or by an exporter that could not."""
+        losses = Counter(self._summary.losses)
+        for exporter in self._exporters:
+            losses.update(getattr(exporter, "losses", {}))
+        return losses

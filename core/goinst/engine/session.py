@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from goinst.engine.stop import Stop
 from goinst.engine.summary import Summary
 from goinst.engine.tracer import Tracer
 from goinst.errors import BinaryError, GoinstError, MachineError, PluginError, TargetError
+from goinst.events.tap import Observer, Telemetry
 from goinst.export.base import Exporter
 from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
@@ -47,9 +49,17 @@ _File = tuple[int, int]
 
 
 class Session:
-    """Runs once. ``log`` is a structlog logger for diagnostics; exporters get the spans."""
+    """Runs once. ``log`` is a structlog logger for diagnostics; exporters get the spans, observers the records."""
 
-    def __init__(self, config: RunConfig, plugins: PluginSet, exporters: Sequence[Exporter], log: Any) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        plugins: PluginSet,
+        exporters: Sequence[Exporter],
+        log: Any,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self._observers = tuple(observers)
         self._config = config
         self._plugins = plugins
         self._log = log
@@ -65,6 +75,7 @@ class Session:
         self._ended = ""
         self._summary = Summary()
         self._delivery = Delivery(plugins, exporters, self._summary, config.max_spans, self._end, self._plugin_failed)
+        self._count_only = not self._delivery.decode and not self._observers
         self._reported: set[str] = set()
         self._command: Command | None = None
         self._stack = ExitStack()
@@ -151,7 +162,7 @@ class Session:
                 self._plugin_failed,
                 filter_pids=not self._every(process),
                 lineage=self._config.lineage,
-                count_only=not self._delivery.decode,
+                count_only=self._count_only,
                 multi=self._multi,
                 ring_bytes=self._config.ring_megabytes << 20,
                 operations=self._config.max_operations,
@@ -195,6 +206,8 @@ class Session:
             redact=self._config.redact,
             every=self._every(process),
             name=process.exe,
+            count_only=self._count_only,
+            observers=self._observers,
         )
         self._stack.callback(tracer.close)
         probed = tracer.attach()
@@ -254,6 +267,7 @@ class Session:
             if now >= scan:
                 scan = now + _SCAN_EVERY
                 self._rescan()
+                self._report_telemetry()
             pause = _SHORTEST if taken else min(pause * 2, _LONGEST)
             if not taken or all(tracer.ring.waiting < _FULL for tracer in self._tracers.values()):
                 self._stop.wait(min(max(pause, 0.005 if taken else pause), max(deadline - now, 0)))
@@ -340,17 +354,35 @@ class Session:
         self._stop.clear()
         if not enough:
             self._drain()
+        self._report_telemetry()
+        self._delivery.finish()
+        state = self._telemetry()
         for tracer in self._tracers.values():
-            summary.open += tracer.open_operations()
-            for (plugin, reason), count in tracer.losses().items():
-                summary.losses[f"{plugin}.{reason}"] += count
             summary.places += tracer.loss_places()
-            summary.hits.update(tracer.hits())
-            summary.ring_high_water = max(summary.ring_high_water, tracer.ring_share())
-        self._delivery.flush()
+        summary.open += state.open.total()
+        summary.losses, summary.hits, summary.ring_high_water = state.losses, state.hits, state.ring_high_water
         summary.seconds = time.monotonic() - began
         summary.ended = self._ended
         self._log.info("summary", **summary.fields(places=self._config.stats or self._config.verbose))
+
+    def _report_telemetry(self) -> None:
+        """Say how it goes to those who listen."""
+        listeners = [*self._observers, *self._delivery.listeners]
+        if listeners:
+            state = self._telemetry()
+            for listener in listeners:
+                listener.telemetry(state)
+
+    def _telemetry(self) -> Telemetry:
+        state = Telemetry(spans=Counter(self._summary.spans_by_plugin), losses=self._delivery.losses())
+        for tracer in self._tracers.values():
+            for (plugin, reason), count in tracer.losses().items():
+                state.losses[f"{plugin}.{reason}"] += count
+            state.hits.update(tracer.hits())
+            state.open.update(tracer.open_operations())
+            state.ring = max(state.ring, tracer.ring.waiting)
+            state.ring_high_water = max(state.ring_high_water, tracer.ring_share())
+        return state
 
     def _plugin_failed(self, error: PluginError) -> None:
         """Name a broken plugin, once for each reason."""

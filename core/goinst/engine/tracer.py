@@ -5,7 +5,8 @@ from __future__ import annotations
 import stat
 import struct
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from goinst.engine import sys as kernel
 from goinst.engine.attach import Attachment, attach
 from goinst.engine.build import Built
 from goinst.events.correlate import Correlator
+from goinst.events.record import HEAD
 from goinst.events.ring import Ring
 from goinst.events.span import Resource, Span
+from goinst.events.tap import Observer, Source
 
 __all__ = ["Tracer"]
 
@@ -27,6 +30,7 @@ class Tracer:
     """Owns what was built for one executable from attach to close.
 
     ``traced`` holds the pids that it is told of; with ``every`` every process that runs the file is traced.
+    ``count_only``: the programs count operations and send none. ``observers`` see its records.
     """
 
     def __init__(
@@ -40,6 +44,8 @@ class Tracer:
         redact: bool,
         every: bool,
         name: str,
+        count_only: bool,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.plan = built.plan
         self.name = name
@@ -53,7 +59,13 @@ class Tracer:
         self.traced: set[int] = set()
         self._ring_bytes = built.loaded.sizes["goinst_events"][2]
         self.ring = Ring(built.loaded.maps["goinst_events"], self._ring_bytes)
-        self.correlator = Correlator(built.plan.layouts, options, resource, redact=redact, failed=failed)
+        self._count_only = count_only
+        source = Source(
+            name, asdict(built.plan.info), built.plan.describe(), built.plan.enabled, built.plan.layouts, options,
+            resource, redact,
+        )  # fmt: skip
+        taps = [observer.source(source) for observer in observers]
+        self.correlator = Correlator(built.plan.layouts, options, resource, redact=redact, failed=failed, taps=taps)
         self._cpus = kernel.possible_cpus()
         self._final: list[int] | None = None
         self._ended = 0
@@ -106,12 +118,14 @@ class Tracer:
         if decode:
             taken, spans = self.correlator.drain(self.ring, limit)
             return taken, len(spans), spans
+        if not self._count_only:
+            return *self.correlator.count(self.ring, limit), []
         # the kernel counts operations; only what is sent as a span by itself is in the ring
         ended = sum(
             value for counter, value in zip(self.plan.counters, self.counts(), strict=True) if counter.kind == "span"
         )
         new, self._ended = ended - self._ended, ended
-        return 0, new + self.correlator.count(self.ring), []
+        return 0, new + self.correlator.count(self.ring)[1], []
 
     def counts(self) -> list[int]:
         """The kernel's counters, in the order of the plan."""
@@ -150,17 +164,20 @@ class Tracer:
                 hits[counter.where] += value
         return hits
 
-    def open_operations(self) -> int:
-        """Operations that have begun and not ended."""
+    def open_operations(self) -> Counter[tuple[str, str]]:
+        """Operations that have begun and not ended, by (plugin, record)."""
         descriptor = self._loaded.maps["goinst_operations"]
         key_size, value_size, _ = self._loaded.sizes["goinst_operations"]
-        count, key = 0, None
+        names = {layout.type: (layout.plugin, layout.record.name) for layout in self.plan.layouts}
+        count: Counter[tuple[str, str]] = Counter()
+        key = None
         for _ in range(1 << 16):
             key = kernel.next_key(descriptor, key, key_size)
             if key is None:
                 break
             value = kernel.lookup(descriptor, key, value_size)
-            count += value is not None and value[_STATE_AT] == _OPEN
+            if value is not None and value[_STATE_AT] == _OPEN:
+                count[names.get(HEAD.unpack_from(value)[0], ("core", "unknown"))] += 1
         return count
 
     def ring_share(self) -> float:

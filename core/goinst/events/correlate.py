@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from goinst.events.record import HEAD, OPERATION, OPERATION_SIZE, Layout
-from goinst.events.ring import Ring
-from goinst.events.span import DecodeContext, Resource, Span
+from goinst.events.ring import Ring, Slab
+from goinst.events.span import Clock, DecodeContext, Resource, Span
+from goinst.events.tap import Tap
 
 __all__ = ["Correlator"]
 
@@ -27,7 +28,8 @@ class Correlator:
     """Decodes the records of one target.
 
     ``resource(tgid)`` describes a process. What is lost here is in ``losses`` by (plugin, reason); a decoder that
-    raises is counted, and after 100 times in a row switched off (``failed`` is called with plugin and words).
+    raises is counted, and after 100 times in a row switched off (``failed`` is called with plugin and words). ``taps``
+    see the records first.
     """
 
     def __init__(
@@ -38,7 +40,10 @@ class Correlator:
         *,
         redact: bool,
         failed: Callable[[str, str], None],
+        taps: Sequence[Tap] = (),
     ) -> None:
+        self._taps = tuple(taps)
+        self._clock = Clock()
         self._layouts: dict[int, Layout] = {layout.type: layout for layout in layouts}
         self._resource = resource
         self._failed = failed
@@ -48,7 +53,9 @@ class Correlator:
         self._raised: Counter[str] = Counter()
         self._off: set[str] = set()
         self._contexts = {
-            layout.plugin: DecodeContext(redact, options.get(layout.plugin, {}), self._counter(layout.plugin))
+            layout.plugin: DecodeContext(
+                redact, options.get(layout.plugin, {}), self._counter(layout.plugin), clock=self._clock
+            )
             for layout in layouts
         }
 
@@ -58,27 +65,47 @@ class Correlator:
 
         return count
 
-    def count(self, ring: Ring, limit: int = 65536) -> int:
-        """Take records and only count those that are spans."""
+    def count(self, ring: Ring, limit: int = 65536) -> tuple[int, int]:
+        """Take records and only count: (all of them, those that are spans)."""
         records = ring.take(limit)
+        if not records:
+            return 0, 0
         unpack, data, total = HEAD.unpack_from, ring.data, 0
         spans = {number for number, layout in self._layouts.items() if layout.record.role != "fact"}
         for start, _ in records:
             if unpack(data, start)[0] in spans:
                 total += 1
-        if records:
-            ring.release()
-        return total
+        self._show(ring, records)
+        ring.release()
+        return len(records), total
+
+    def _show(self, ring: Ring, records: Sequence[tuple[int, int]]) -> None:
+        """Begin a batch: what time it is, and the taps."""
+        # CLOCK_MONOTONIC to Unix time, anew for each batch: the wall clock may be set
+        now = time.time_ns()
+        self._clock.turn(now - time.clock_gettime_ns(time.CLOCK_MONOTONIC), now, random.getrandbits(64))
+        for tap in self._taps:
+            tap.batch(ring.slab(), ring.data, records, self._clock)
 
     def drain(self, ring: Ring, limit: int = 8192) -> tuple[int, list[Span]]:
         """Take records and decode them; (number of records taken, spans that are complete)."""
         records = ring.take(limit)
         if not records:
             return 0, []
-        # CLOCK_MONOTONIC to Unix time, anew for each batch: the wall clock may be set
-        wall = time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        self._show(ring, records)
+        spans = self._spans(ring.data, records)
+        ring.release()
+        return len(records), spans
+
+    def replay(self, slab: Slab, wall: int, now: int, seed: int) -> list[Span]:
+        """The spans of a batch that was recorded at another time; ``struct.error`` when it is not whole."""
+        self._clock.turn(wall, now, seed)
+        return self._spans(slab.data, slab.take(1 << 30))
+
+    def _spans(self, data: memoryview, records: Sequence[tuple[int, int]]) -> list[Span]:
+        wall = self._clock.wall
         spans: list[Span] = []
-        layouts, data = self._layouts, ring.data
+        layouts = self._layouts
         for start, end in records:
             try:
                 kind, _, tgid, span_id = HEAD.unpack_from(data, start)
@@ -91,10 +118,10 @@ class Correlator:
                     continue
                 else:
                     values = layout.read(data, start + HEAD.size, end)
-                    now = time.time_ns()
+                    clock = self._clock
                     span = Span(
-                        layout.plugin, layout.record.name, layout.record.kind, random.getrandbits(128) or 1,
-                        span_id or random.getrandbits(64) or 1, 0, now, 0,
+                        layout.plugin, layout.record.name, layout.record.kind, clock.new_id(128),
+                        span_id or clock.new_id(), 0, clock.now, 0,
                         self._resource(tgid),
                     )  # fmt: skip
                     self._decode(layout, values, span)
@@ -105,8 +132,7 @@ class Correlator:
                 spans.append(span)
             if span.children:
                 spans.extend(span.children)
-        ring.release()
-        return len(records), spans
+        return spans
 
     def _operation(self, layout: Layout, data: Any, start: int, end: int, wall: int) -> Span:
         _, _, tgid, span_id, high, low, parent, began, ended, _ = OPERATION.unpack_from(data, start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections import namedtuple
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from goinst.errors import PluginError
@@ -29,14 +29,15 @@ _LARGEST = 1 << 16
 class Layout:
     """A record of one plugin as it is on the wire.
 
-    ``members`` is the C text of the struct's members; ``size`` its size in bytes; ``read(buffer, offset, end)``
-    returns the columns as a named tuple from the bytes between offset and end, where the last column may be cut
-    short, or raises ``struct.error`` when there are too few.
+    ``columns`` are the record's with their sizes in bytes; ``members`` is the C text of the struct's members; ``size``
+    its size in bytes; ``read(buffer, offset, end)`` returns the columns as a named tuple from the bytes between offset
+    and end, where the last column may be cut short, or raises ``struct.error`` when there are too few.
     """
 
     plugin: str
     record: Record
     type: int
+    columns: tuple[Column, ...]
     members: str
     size: int
     last: str
@@ -53,6 +54,7 @@ def _size(plugin: str, column: Column, options: Mapping[str, Any]) -> int:
 def lay_out(plugin: str, record: Record, number: int, options: Mapping[str, Any]) -> Layout:
     """Lay out a record as C does on both architectures (natural alignment, a multiple of 8 in all)."""
     members: list[str] = []
+    columns: list[Column] = []
     form, code, at, align, size = "<", "", 0, 1, 0
     for column in record.columns:
         if column.type == "bytes":
@@ -66,6 +68,7 @@ def lay_out(plugin: str, record: Record, number: int, options: Mapping[str, Any]
         else:
             known = ", ".join([*_C, "bytes"])
             raise PluginError(plugin, f"record {record.name}: column type {column.type!r} is none of {known}")
+        columns.append(replace(column, size=size))
         padding = -at % align
         form += f"{padding}x{code}" if padding else code
         at += padding + size
@@ -80,7 +83,7 @@ def lay_out(plugin: str, record: Record, number: int, options: Mapping[str, Any]
         read = _reader_of_tail(head, head.size + size, make)
     else:
         read = _reader_of_fixed(struct.Struct(form), make)
-    return Layout(plugin, record, number, "\n".join(members), at + -at % 8, last.name, read)
+    return Layout(plugin, record, number, tuple(columns), "\n".join(members), at + -at % 8, last.name, read)
 
 
 def _named(name: str, columns: list[str]) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import struct
 
-__all__ = ["Ring"]
+__all__ = ["Ring", "Slab"]
 
 _HEADER = 8
 _BUSY, _DISCARD, _LENGTH = 1 << 31, 1 << 30, (1 << 30) - 1
@@ -27,7 +27,7 @@ class Ring:
         self._consumer = mmap.mmap(descriptor, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         self._map = mmap.mmap(descriptor, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
         self.data = memoryview(self._map)[page:]
-        self._position = _U64.unpack_from(self._consumer, 0)[0]
+        self._position = self._taken = _U64.unpack_from(self._consumer, 0)[0]
         self.high_water = 0
 
     def take(self, limit: int = 8192) -> list[tuple[int, int]]:
@@ -38,25 +38,17 @@ class Ring:
         the batch, so the order of the stores is the kernel's (smp_store_release of the header).
         """
         produced = _U64.unpack_from(self._map, 0)[0]
-        position, size, data = self._position, self._size, self.data
-        waiting = produced - position
+        waiting = produced - self._position
         if waiting > self.high_water:
             self.high_water = waiting
-        unpack, mask = _U32.unpack_from, size - 1
-        found: list[tuple[int, int]] = []
-        append = found.append
-        while position < produced and limit > 0:
-            at = position & mask
-            (header,) = unpack(data, at)
-            if header & _BUSY:
-                break
-            length = header & _LENGTH
-            if not header & _DISCARD:
-                append((at + _HEADER, at + _HEADER + length))
-                limit -= 1
-            position += (length + _HEADER + 7) & ~7
-        self._position = position
+        self._taken = self._position
+        found, self._position = _walk(self.data, self._position, produced, self._size - 1, limit)
         return found
+
+    def slab(self) -> memoryview:
+        """The bytes that the last ``take`` went over, headers and all, in one piece (see ``Slab``)."""
+        at = self._taken & (self._size - 1)
+        return self.data[at : at + self._position - self._taken]
 
     def release(self) -> None:
         """Give the space of all taken records back to the producers."""
@@ -74,3 +66,39 @@ class Ring:
         self.data.release()
         self._map.close()
         self._consumer.close()
+
+
+class Slab:
+    """A stretch of a ring buffer that was copied out of it, to be taken from like the ring itself."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = memoryview(data)
+        self._position = 0
+
+    def take(self, limit: int = 8192) -> list[tuple[int, int]]:
+        """As ``Ring.take``. ``struct.error`` when a record is not there as a whole."""
+        found, self._position = _walk(self.data, self._position, len(self.data), -1, limit)
+        if self._position > len(self.data):
+            raise struct.error("the last record is cut")
+        return found
+
+    def release(self) -> None:
+        """Nothing to give back."""
+
+
+def _walk(data: memoryview, position: int, produced: int, mask: int, limit: int) -> tuple[list[tuple[int, int]], int]:
+    """Finished records between two positions, as (start, end), and the position behind the last."""
+    unpack = _U32.unpack_from
+    found: list[tuple[int, int]] = []
+    append = found.append
+    while position < produced and limit > 0:
+        at = position & mask
+        (header,) = unpack(data, at)
+        if header & _BUSY:
+            break
+        length = header & _LENGTH
+        if not header & _DISCARD:
+            append((at + _HEADER, at + _HEADER + length))
+            limit -= 1
+        position += (length + _HEADER + 7) & ~7
+    return found, position

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["DecodeContext", "Resource", "Span"]
+__all__ = ["Clock", "DecodeContext", "Resource", "Span"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,40 @@ class Span:
         )  # fmt: skip
 
 
+class Clock:
+    """What spans have that is not in records. One for all decoders of a target; a recording keeps what it said for
+    each batch, so that a replay makes the very same spans.
+
+    ``wall`` is what to add to CLOCK_MONOTONIC to get Unix time, ``now`` the Unix time at which the batch was taken,
+    both in ns; ``seed`` is where the batch's ids come from.
+    """
+
+    __slots__ = ("_random", "now", "seed", "wall")
+
+    def __init__(self, wall: int = 0, now: int = 0, seed: int = 0) -> None:
+        self.turn(wall, now, seed)
+
+    def turn(self, wall: int, now: int, seed: int) -> None:
+        """A new batch."""
+        self.wall, self.now, self.seed = wall, now, seed
+        self._random: random.Random | None = None
+
+    def new_id(self, bits: int = 64) -> int:
+        """An identifier for a span (64) or a trace (128); never 0."""
+        if self._random is None:
+            self._random = random.Random(self.seed)  # noqa: S311 - identifiers, no secrets
+        return self._random.getrandbits(bits) or 1
+
+
 @dataclass(frozen=True, slots=True)
 class DecodeContext:
     """What a decoder may know beside the record: whether to redact, the plugin's options, and a counter of
     things it had to give up (``count("reason")``), shown to the user. ``state`` is the plugin's own, for what a decoder
-    has to keep from one record to the next; it must bound what it keeps."""
+    has to keep from one record to the next; it must bound what it keeps. ``clock`` gives the time and new ids: a
+    decoder that asks the system for them instead makes other spans when a recording is replayed."""
 
     redact: bool
     options: Mapping[str, Any]
     count: Any
     state: dict[str, Any] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)

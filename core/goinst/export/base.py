@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Sequence
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from goinst.errors import GoinstError
 from goinst.events.span import Span
+from goinst.events.tap import Telemetry
 
-__all__ = ["Exporter", "OutputClosed", "Sink"]
+__all__ = ["Exporter", "Listener", "OutputClosed", "Sink"]
 
 
 class OutputClosed(Exception):  # noqa: N818 - not an error: the reader has had enough
@@ -21,7 +22,8 @@ class Exporter(Protocol):
     """Takes finished spans, in batches, from one thread.
 
     ``wants_spans`` False means that ``count(n)`` is called instead of ``export``. ``export`` must not raise
-    for one bad span; it raises OutputClosed when nobody reads any more, and GoinstError when the output
+    for one bad span; one that has to give spans up later counts them in a Counter ``losses``, as ``output.reason``. It
+    raises OutputClosed when nobody reads any more, and GoinstError when the output
     cannot be written.
     """
 
@@ -39,6 +41,14 @@ class Exporter(Protocol):
 
     def close(self) -> None:
         """Flush and let go; safe to call twice."""
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """An exporter that also wants to know how goinst itself does."""
+
+    def telemetry(self, telemetry: Telemetry) -> None:
+        """Called about once a second, and when the run has ended."""
 
 
 class Sink:

@@ -16,11 +16,14 @@ FORMATS = {
     "json": "one JSON object a line",
     "console": "aligned text for people",
     "msgpack": "a stream of msgpack maps",
+    "csv": "a table",
+    "parquet": "a table for DuckDB, Spark, ClickHouse",
+    "chrome-trace": "for Perfetto",
     "otel": "the OpenTelemetry API of this process",
     "none": "count only",
 }
-_WITH_PATH = ("json", "msgpack")
-_TO_STDOUT = ("json", "msgpack", "console")
+_WITH_PATH = ("json", "msgpack", "csv", "parquet", "chrome-trace")
+_TO_STDOUT = ("json", "msgpack", "csv", "chrome-trace", "console")
 
 
 def open_exporters(outputs: Sequence[str], *, stdout: BinaryIO, is_terminal: bool) -> list[Exporter]:
@@ -48,7 +51,7 @@ def _parse(text: str) -> tuple[str, str]:
     if name not in FORMATS:
         raise UsageError(f"--output {text!r}: unknown format; {nearest(name, FORMATS)}")
     if colon and name not in _WITH_PATH:
-        raise UsageError(f"--output {text!r}: {name} takes no file; {' and '.join(_WITH_PATH)} do")
+        raise UsageError(f"--output {text!r}: {name} takes no file; {', '.join(_WITH_PATH)} do")
     if colon and not path:
         raise UsageError(f"--output {text!r}: a file name is missing behind the colon")
     return name, "" if path == "-" else path
@@ -64,6 +67,12 @@ def _open(name: str, path: str, stdout: BinaryIO, is_terminal: bool) -> Exporter
         from goinst.export.otel import OtelExporter
 
         return OtelExporter()
+    if name == "parquet":
+        from goinst.export.parquet import ParquetExporter
+
+        if not path:
+            raise UsageError("--output parquet: it goes to a file: parquet:spans.parquet")
+        return ParquetExporter(path)
     try:
         sink = Sink.open(path) if path else Sink(stdout, "standard output", owned=False)
     except OSError as error:
@@ -76,6 +85,14 @@ def _open(name: str, path: str, stdout: BinaryIO, is_terminal: bool) -> Exporter
         from goinst.export.console import ConsoleExporter
 
         return ConsoleExporter(sink, is_terminal=is_terminal)
+    if name == "csv":
+        from goinst.export.comma import CsvExporter
+
+        return CsvExporter(sink)
+    if name == "chrome-trace":
+        from goinst.export.chrome import ChromeExporter
+
+        return ChromeExporter(sink)
     from goinst.export.jsonlines import JsonExporter
 
     return JsonExporter(sink)

@@ -1,0 +1,35 @@
+"""``goinst export``: a recording in another format."""
+
+from __future__ import annotations
+
+import click
+
+from goinst.cli.replay import replay_into
+from goinst.errors import UsageError
+
+__all__ = ["export_command"]
+
+_FORMATS = ("json", "msgpack", "csv", "parquet", "chrome-trace")
+
+
+@click.command("export")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--to", "form", required=True, type=click.Choice(_FORMATS), help="The format.")
+@click.option("-o", "path", metavar="PATH", default="-", help="Where to.  [default: standard output]")
+@click.option("--redact/--no-redact", default=None, help="Hide query values and credentials.  [default: as recorded]")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+def export_command(*, files: tuple[str, ...], form: str, path: str, redact: bool | None, verbose: bool) -> int:
+    """Write the spans of recordings in the format of another program.
+
+    csv and parquet have a row a span; parquet (pip install 'goinst[parquet]') is what DuckDB, Spark and
+    ClickHouse read at once. https://ui.perfetto.dev opens a chrome-trace.
+
+    \b
+    Examples:
+      goinst export requests.goinst --to csv -o requests.csv
+      goinst export requests.goinst --to parquet -o requests.parquet
+      goinst export requests.goinst --to chrome-trace -o requests.trace.json
+    """
+    if form == "parquet" and path == "-":
+        raise UsageError("--to parquet: it needs a file: -o requests.parquet")
+    return replay_into([f"{form}:{path}"], files, (), (), redact=redact, max_spans=None, verbose=verbose)

@@ -1,0 +1,136 @@
+"""``goinst replay``: recorded records to spans, into any output."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from goinst.cli.choice import load_plugins, split_names
+from goinst.cli.options import settings_of
+from goinst.diagnostics import Log, configure
+from goinst.errors import PluginError, UsageError
+from goinst.export import open_exporters
+
+if TYPE_CHECKING:
+    from goinst.plugin.manager import PluginSet
+    from goinst.recording import Replay
+
+__all__ = ["open_replay", "replay_command", "replay_into"]
+
+
+@click.command("replay")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--output", "outputs", multiple=True, metavar="FORMAT[:PATH]", help="As for `goinst run`.")
+@click.option("--plugins", multiple=True, metavar="A,B", help="Decode with these only.  [default: all installed]")
+@click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="Instead of the recorded one.")
+@click.option("--redact/--no-redact", default=None, help="Hide query values and credentials.  [default: as recorded]")
+@click.option("--max-spans", type=click.IntRange(min=1), metavar="N", help="End after so many spans.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+def replay_command(
+    *,
+    files: tuple[str, ...],
+    outputs: tuple[str, ...],
+    plugins: tuple[str, ...],
+    settings: tuple[str, ...],
+    redact: bool | None,
+    max_spans: int | None,
+    verbose: bool,
+) -> int:
+    """Do again, from recordings, what the live run did: the same spans, into any output, without root.
+
+    Several FILEs are put in order by themselves, so `api.goinst*` is right for a recording that was rotated.
+
+    \b
+    Examples:
+      goinst replay requests.goinst
+      goinst replay requests.goinst --output json | jq .name
+      goinst replay requests.goinst* --output parquet:requests.parquet
+    """
+    return replay_into(outputs, files, plugins, settings, redact=redact, max_spans=max_spans, verbose=verbose)
+
+
+def open_replay(
+    files: Sequence[str],
+    plugins: Sequence[str],
+    settings: tuple[str, ...],
+    log: Log,
+    *,
+    redact: bool | None,
+) -> tuple[Replay, PluginSet]:
+    """The recordings, to be replayed with the named plugins, or all that are installed. A plugin that is missing or
+    broken is named once."""
+    from goinst.plugin.manager import PluginSet, installed
+    from goinst.recording import Replay, open_recordings
+
+    recordings = open_recordings(files)
+    names = split_names(plugins)
+    chosen = load_plugins(names) if names else PluginSet.load(one.name for one in installed() if not one.error)
+    said: set[str] = set()
+
+    def failed(error: PluginError) -> None:
+        if str(error) not in said:
+            said.add(str(error))
+            log.error("plugin cannot be used", plugin=error.plugin, reason=str(error))
+
+    for failure in chosen.failures:
+        failed(failure)
+    return Replay(recordings, chosen.protocols, failed, options=settings_of(settings), redact=redact), chosen
+
+
+def replay_into(
+    outputs: Sequence[str],
+    files: Sequence[str],
+    plugins: Sequence[str],
+    settings: tuple[str, ...],
+    *,
+    redact: bool | None,
+    max_spans: int | None,
+    verbose: bool,
+) -> int:
+    """Replay files into outputs; a summary at the end."""
+    log = configure(verbose=verbose)
+
+    from goinst.engine.delivery import Delivery
+    from goinst.engine.summary import Summary
+
+    replay, chosen = open_replay(files, plugins, settings, log, redact=redact)
+    if sys.stdout is None:
+        raise UsageError("standard output is closed, and spans go there; > /dev/null if you do not want them")
+    exporters = open_exporters(outputs, stdout=sys.stdout.buffer, is_terminal=sys.stdout.isatty())
+    summary, ended, began = Summary(), [""], time.monotonic()
+
+    def end(why: str) -> None:
+        ended[0] = ended[0] or why
+
+    try:
+        delivery = Delivery(
+            chosen,
+            exporters,
+            summary,
+            max_spans,
+            end,
+            lambda error: log.error("plugin switched off", reason=str(error)),
+        )
+        for batch in replay:
+            delivery.deliver(batch.spans, len(batch.spans))
+            if ended[0]:
+                break
+        delivery.finish()
+        for words in replay.cut:
+            log.warning("the recording has no good end; all that is before was replayed", reason=words)
+        fields: dict[str, Any] = {
+            "spans": summary.spans,
+            "spans_by_plugin": dict(summary.spans_by_plugin),
+            "losses": dict(replay.losses | delivery.losses()),
+            "seconds": round(time.monotonic() - began, 3),
+            "ended": ended[0] or "the recording ended",
+        }
+        log.info("summary", **fields)
+    finally:
+        for exporter in exporters:
+            exporter.close()
+    return 0

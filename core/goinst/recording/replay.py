@@ -1,0 +1,173 @@
+"""Recordings to spans: what the live run did, done again from the records."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter, namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from goinst.errors import PluginError
+from goinst.events.correlate import Correlator
+from goinst.events.record import Layout, lay_out
+from goinst.events.ring import Slab
+from goinst.events.span import Resource, Span
+from goinst.plugin.declare import Protocol, Record
+from goinst.recording.frame import columns_of
+from goinst.recording.reader import Recording
+
+__all__ = ["Batch", "Replay"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Spans that came at one time (Unix ns)."""
+
+    time: int
+    spans: list[Span]
+
+
+class Replay:
+    """Replays recordings with the plugins that are installed here.
+
+    The records' layouts are those of the recording; a decoder that knows more columns gets zeros for those. ``options``
+    (by plugin) win over the recorded ones; ``redact`` None means: as it was asked for then. ``failed`` is told of a
+    plugin that cannot be used; what is lost with it is counted in ``losses``, as what decoders give up is.
+    ``telemetry`` is the last that was recorded of each run, by session, ``summaries`` the ends, ``sources`` the frames
+    of the executables, and ``cut`` says of each file that has no good end what is wrong with it.
+    """
+
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        protocols: Sequence[Protocol],
+        failed: Callable[[PluginError], None],
+        *,
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+        redact: bool | None = None,
+    ) -> None:
+        self._recordings = recordings
+        self._records = {(p.name, record.name): record for p in protocols for record in p.records}
+        self._defaults = {p.name: {option.name: option.default for option in p.options} for p in protocols}
+        self._failed = failed
+        self._options = options or {}
+        self._redact = redact
+        self._targets: dict[tuple[str, int], _Target] = {}
+        self._lost: Counter[str] = Counter()
+        self.telemetry: dict[str, dict[str, Any]] = {}
+        self.summaries: dict[str, dict[str, Any]] = {}
+        self.sources: dict[tuple[str, int], dict[str, Any]] = {}
+        self.cut: list[str] = []
+
+    def __iter__(self) -> Iterator[Batch]:
+        for recording in self._recordings:
+            session = str(recording.head.get("session"))
+            for frame in recording.frames():
+                try:
+                    batch = self._frame(session, frame)
+                except (KeyError, TypeError, ValueError, struct.error) as error:
+                    recording.cut = f"a frame that makes no sense: {type(error).__name__}: {error}"
+                    break
+                if batch is not None and batch.spans:
+                    yield batch
+            if recording.cut:
+                self.cut.append(f"{recording.path}: {recording.cut}")
+            recording.close()
+
+    def _frame(self, session: str, frame: Mapping[str, Any]) -> Batch | None:
+        kind = frame["frame"]
+        if kind == "records":
+            target = self._targets[session, frame["source"]]
+            spans = target.correlator.replay(Slab(frame["data"]), frame["wall"], frame["now"], frame["seed"])
+            return Batch(frame["now"], spans)
+        if kind == "process":
+            self._targets[session, frame["source"]].processes[frame["pid"]] = _resource(frame["resource"])
+        elif kind == "source":
+            key = session, frame["source"]
+            if key not in self._targets:  # it is said again in each file
+                self._targets[key] = self._target(frame)
+                self.sources[key] = dict(frame)
+        elif kind == "telemetry":
+            self.telemetry[session] = dict(frame)
+        elif kind == "end":
+            self.summaries[session] = dict(frame["summary"])
+        return None
+
+    def _target(self, frame: Mapping[str, Any]) -> _Target:
+        layouts: list[Layout] = []
+        for members in frame["layouts"]:
+            plugin, name = members["plugin"], members["record"]
+            record = self._records.get((plugin, name))
+            if record is None:
+                self._failed(
+                    PluginError(plugin, f"records called {name} were made by a plugin that is not on here: left out")
+                )
+                record = Record(name, (), _leave_out(self._lost, plugin), members["role"], members["kind"])
+            recorded = Record(name, columns_of(members), record.decode, members["role"], members["kind"])
+            layouts.append(_with_new_columns(lay_out(plugin, recorded, members["type"], {}), record))
+        given = frame["options"]
+        options = {
+            plugin: {**self._defaults.get(plugin, {}), **given.get(plugin, {}), **self._options.get(plugin, {})}
+            for plugin in {*given, *self._options, *self._defaults}
+        }
+        redact = bool(frame["redact"]) if self._redact is None else self._redact
+        processes: dict[int, Resource] = {}
+        correlator = Correlator(
+            layouts,
+            options,
+            lambda pid: processes.get(pid) or _resource(b'{"process.pid":%d}' % pid),
+            redact=redact,
+            failed=lambda plugin, words: self._failed(PluginError(plugin, words)),
+        )
+        return _Target(correlator, processes)
+
+    @property
+    def losses(self) -> Counter[str]:
+        """What is missing, as ``plugin.reason``: as it was counted when it was recorded, or by the decoders now,
+        whichever is more (decoders may have run then, too)."""
+        recorded: Counter[str] = Counter()
+        for frame in (self.telemetry | self.summaries).values():
+            losses = frame.get("losses", {})
+            recorded.update({str(name): int(count) for name, count in losses.items()})
+        now = Counter(self._lost)
+        for target in self._targets.values():
+            now.update({f"{plugin}.{reason}": count for (plugin, reason), count in target.correlator.losses.items()})
+        return recorded | now
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    correlator: Correlator
+    processes: dict[int, Resource]
+
+
+def _resource(json: bytes) -> Resource:
+    return Resource(orjson.loads(json), json)
+
+
+def _leave_out(lost: Counter[str], plugin: str) -> Any:
+    def decode(values: Any, span: Span, context: Any) -> None:  # noqa: ARG001
+        span.dropped = True
+        lost[f"{plugin}.not_installed"] += 1
+
+    return decode
+
+
+def _with_new_columns(layout: Layout, installed: Record) -> Layout:
+    """The layout, read with the columns that the installed decoder knows and the recording has not."""
+    there = {column.name for column in layout.columns}
+    new = [column for column in installed.columns if column.name not in there]
+    if not new:
+        return layout
+    kind: Any = namedtuple
+    make = kind(layout.record.name, [*(column.name for column in layout.columns), *(column.name for column in new)])
+    defaults = tuple(b"" if column.type == "bytes" else 0 for column in new)
+    read = layout.read
+
+    def read_more(buffer: Any, offset: int, end: int) -> Any:
+        return make(*read(buffer, offset, end), *defaults)
+
+    return replace(layout, read=read_more)
