@@ -24,6 +24,7 @@ __all__ = [
     "VERSIONS",
     "build",
     "derived",
+    "installed",
     "stripped",
     "without_sections",
 ]
@@ -97,6 +98,29 @@ def build(
 
     key = [release, *arguments, package, *(f"{name}={value}" for name, value in sorted(settings.items()))]
     return _cached(source_dir.name, [*key, _sources(source_dir)], run)
+
+
+def installed(package: str, version: str, *, go: str | None = None) -> Path:
+    """Return a published command at a version, as ``go install package@version`` builds it (modules from the proxy)."""
+    settings = {"GOENV": "off", "GOFLAGS": "", "GOTOOLCHAIN": f"go{go}" if go else "auto", "CGO_ENABLED": "0"}
+
+    def run(output: Path) -> None:
+        folder = output.with_suffix(".bin")
+        done = subprocess.run(
+            ["go", "install", "-buildvcs=false", f"{package}@{version}"],
+            env={**os.environ, **settings, "GOBIN": str(folder)},
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"go install {package}@{version} failed:\n{done.stderr[-4000:]}")
+        (made,) = folder.iterdir()
+        made.rename(output)
+        folder.rmdir()
+
+    return _cached(package.rpartition("/")[2], [package, version, go or ""], run)
 
 
 def stripped(binary: Path) -> Path:

@@ -29,7 +29,7 @@ def probe(program: str, symbol: str = "main.work", **changes: Any) -> ResolvedPr
         settings.pop("stack_adjust"), "made up",
     )  # fmt: skip
     members: dict[str, Any] = {"optional": False, "closes": False, "attach_on": "", "lost": "", "reason": ""}
-    members |= {"candidates": (symbol,), "inlined_in": ()} | settings
+    members |= {"candidates": (symbol,), "inlined_in": (), "linked": True} | settings
     return ResolvedProbe(program, symbol, place, (site,), **members)
 
 

@@ -298,7 +298,7 @@ PROTOCOL = Protocol(
                 Column("router", "u8"),
                 Column("count", "u8"),
                 *(Column(f"length{number}", "u8") for number in range(4)),
-                *(Column(f"part{number}", "bytes", 96) for number in range(4)),
+                *(Column(f"part{number}", "bytes", 128) for number in range(4)),
             ),
         ),
         Record(

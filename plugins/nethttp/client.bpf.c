@@ -85,8 +85,33 @@ static __always_inline void nethttp_client_connected(struct goinst_hit *hit, u64
 #endif
 }
 
+#define NETHTTP_ERRORS 6
+
+/* Whether a type of error is one of those that are told apart; no other type has one of these hashes. */
+static __always_inline int nethttp_error_known(u32 hash)
+{
+    return hash && (hash == T_OP_ERROR || hash == T_SYSCALL_ERROR || hash == T_READ_ERROR || hash == T_NOTHING_WRITTEN ||
+                    hash == T_WRAP_ERROR || hash == T_ERRNO || hash == T_DNS_ERROR || hash == T_DEADLINE ||
+                    hash == T_POLL_DEADLINE || hash == T_TLS_TIMEOUT || hash == T_NET_TIMEOUT ||
+                    hash == T_HTTP_TIMEOUT || hash == T_CERTIFICATE || hash == T_AUTHORITY || hash == T_HOSTNAME ||
+                    hash == T_INVALID || hash == T_RECORD_HEADER || hash == T_ALERT || hash == T_NET_CANCELED ||
+                    hash == T_ERROR_STRING);
+}
+
+/* Where an error of a type that is not known keeps one that is: in front (it embeds an error), behind one string, or
+ * behind two. 0: nowhere. */
+static __always_inline u64 nethttp_error_inside(u64 data)
+{
+    if (nethttp_error_known(go_type_hash(go_word(data))))
+        return data;
+    if (nethttp_error_known(go_type_hash(go_word(data + 16))))
+        return data + 16;
+    if (nethttp_error_known(go_type_hash(go_word(data + 32))))
+        return data + 32;
+    return 0;
+}
+
 /* Which kind of error it is, down the chain of what it wraps: plugins/nethttp/client.py has the same numbers. */
-#define NETHTTP_ERRORS 5
 
 static __always_inline void nethttp_client_failed(struct goinst_operation *op, struct goinst_hit *hit, u64 type,
                                                   u64 data)
@@ -148,6 +173,13 @@ static __always_inline void nethttp_client_failed(struct goinst_operation *op, s
             r->kind = 5;
         } else if (hash == T_NET_CANCELED) {
             r->kind = 6;
+        } else {
+            data = nethttp_error_inside(data);
+            if (data) {
+                type = go_word(data);
+                data = go_word(data + 8);
+                continue;
+            }
         }
         break;
     }

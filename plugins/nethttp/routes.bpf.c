@@ -7,20 +7,34 @@
 
 #define NETHTTP_PARTS 4
 
-/* `count` strings that lie at `strings`, as a fact of the request */
-static __always_inline void nethttp_routed(struct goinst_hit *hit, u8 router, u64 strings, u64 count)
+/* A fact of the request, NULL when there is none */
+static __always_inline struct nethttp_route *nethttp_route_start(struct goinst_hit *hit, u8 router, u64 count)
 {
     struct nethttp_request *request = nethttp_request_current(hit);
     struct nethttp_stream *stream = request ? 0 : nethttp_stream_current(hit);
     struct nethttp_route *r;
 
-    if (!strings || !count || (!request && !stream))
-        return;
+    if (!request && !stream)
+        return 0;
     r = nethttp_route_reserve(request ? nethttp_request_operation(request) : nethttp_stream_operation(stream), hit);
     if (!r)
-        return;
+        return 0;
     r->router = router;
     r->count = count > 255 ? 255 : count;
+    return r;
+}
+
+/* The number-th 128 bytes of a text; how many of them there are */
+#define nethttp_piece(to, text, length, number)                                                                      \
+    ((length) > (number) * 128 ? go_copy((to), sizeof(to), (text) + (number) * 128, (length) - (number) * 128) : 0)
+
+/* `count` strings that lie at `strings`, as a fact of the request */
+static __always_inline void nethttp_routed(struct goinst_hit *hit, u8 router, u64 strings, u64 count)
+{
+    struct nethttp_route *r = strings && count ? nethttp_route_start(hit, router, count) : 0;
+
+    if (!r)
+        return;
     r->length0 = go_string_at(r->part0, sizeof(r->part0), strings);
     r->length1 = count > 1 ? go_string_at(r->part1, sizeof(r->part1), strings + 16) : 0;
     r->length2 = count > 2 ? go_string_at(r->part2, sizeof(r->part2), strings + 32) : 0;
@@ -54,14 +68,26 @@ PROBE(nethttp_chi)
     return 0;
 }
 
-/* func requestWithRoute(r *http.Request, route *Route) *http.Request */
+/* func requestWithRoute(r *http.Request, route *Route) *http.Request: a template holds regular expressions, so it may be
+ * long; it fills all parts, one behind the other */
 PROBE(nethttp_gorilla)
 {
 #if defined(GORILLA_REGEXP) && defined(GORILLA_TEMPLATE) && defined(nethttp_gorilla__route)
-    u64 path = go_word(ARG(nethttp_gorilla, route) + GORILLA_REGEXP);
+    u64 path = go_word(ARG(nethttp_gorilla, route) + GORILLA_REGEXP), text, length;
+    struct nethttp_route *r;
 
-    if (path)
-        nethttp_routed(hit, 0, path + GORILLA_TEMPLATE, 1);
+    if (!path)
+        return 0;
+    text = go_word(path + GORILLA_TEMPLATE);
+    length = go_word(path + GORILLA_TEMPLATE + 8);
+    r = nethttp_route_start(hit, 2, length >> 7);
+    if (!r)
+        return 0;
+    r->length0 = nethttp_piece(r->part0, text, length, 0);
+    r->length1 = nethttp_piece(r->part1, text, length, 1);
+    r->length2 = nethttp_piece(r->part2, text, length, 2);
+    r->length3 = nethttp_piece(r->part3, text, length, 3);
+    nethttp_route_submit(r);
 #endif
     return 0;
 }

@@ -8,9 +8,9 @@ from typing import Any
 
 from goinst import DecodeContext, Span
 
-__all__ = ["decode_route", "guess_route"]
+__all__ = ["decode_route", "guess_route", "without_expressions"]
 
-_CHI = 1  # routes.bpf.c
+_CHI, _GORILLA = 1, 2  # routes.bpf.c
 _PARTS = 4
 _IDENTIFIER = re.compile(
     r"[0-9]+|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
@@ -27,16 +27,42 @@ def decode_route(values: Any, span: Span, _: DecodeContext) -> None:
         values.part2[: values.length2],
         values.part3[: values.length3],
     ]
-    texts = [part.decode("utf-8", "replace") for part in parts[: min(values.count, _PARTS)]]
-    route = _joined(texts) if values.router == _CHI else texts[0] if texts else ""
+    whole = len(values.part0)
+    if values.router == _GORILLA:
+        route = b"".join(parts).decode("utf-8", "replace")
+        cut = values.count >= _PARTS
+        name = without_expressions(route)
+    else:
+        texts = [part.decode("utf-8", "replace") for part in parts[: min(values.count, _PARTS)]]
+        route = name = _joined(texts) if values.router == _CHI else texts[0] if texts else ""
+        cut = values.count > _PARTS or max(map(len, parts)) == whole
     if not route:
         return
-    if values.count > _PARTS or max(map(len, parts)) == len(values.part0):
+    if cut:
         span.truncated.append("http.route")
     attributes = span.attributes
     attributes["http.route"] = route
     attributes.pop("goinst.http.route.guess", None)
-    span.name = f"{span.name.partition(' ')[0]} {route}"
+    span.name = f"{span.name.partition(' ')[0]} {name}"
+
+
+@lru_cache(1024)
+def without_expressions(template: str) -> str:
+    """``/{id:[0-9]{3}}/x`` as ``/{id}/x``: gorilla/mux's variables are in braces, and so may be parts of the regular
+    expressions in them (regexp.go, braceIndices)."""
+    name: list[str] = []
+    depth, skipping = 0, False
+    for char in template:
+        if char == "{":
+            depth += 1
+        elif char == "}":
+            depth -= 1
+            skipping = skipping and depth > 0
+        elif char == ":" and depth == 1:
+            skipping = True
+        if not skipping:
+            name.append(char)
+    return "".join(name)
 
 
 def _joined(patterns: list[str]) -> str:

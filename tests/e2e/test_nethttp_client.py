@@ -106,9 +106,10 @@ def test_why_it_failed(go: str) -> None:
         caller.request("GET", f"/impatient?how=timeout&url={url}/late")
         caller.request("GET", f"/impatient?how=cancel&url={url}/late")
         caller.request("GET", f"/call?url={url.replace('http:', 'https:')}/plain")
-        spans = clients(tracer.wait_spans(10))
+        caller.request("GET", "/wrapped?url=http://127.0.0.1:1/wrapped")
+        spans = clients(tracer.wait_spans(12))
     kinds = [span["attributes"]["error.type"] for span in spans]
-    assert kinds == ["connection_refused", "dns", "timeout", "canceled", "tls"], spans
+    assert kinds == ["connection_refused", "dns", "timeout", "canceled", "tls", "connection_refused"], spans
     assert all(span["status"] == "error" for span in spans)
     assert all("http.response.status_code" not in span["attributes"] for span in spans)
     assert spans[0]["status_message"] == "dial: ECONNREFUSED"

@@ -31,7 +31,7 @@ def test_templates_of_four_routers() -> None:
     for span in spans[:4]:
         route = _TEMPLATES[span["attributes"]["url.path"]]
         assert span["attributes"]["http.route"] == route
-        assert span["name"] == f"GET {route}"
+        assert span["name"] == f"GET {route.replace(':[0-9]+', '').replace(':.*', '')}"
         assert "goinst.http.route.guess" not in span["attributes"]
     guessed = spans[4]
     assert "http.route" not in guessed["attributes"]

@@ -44,24 +44,36 @@ def test_ten_thousand_mixed_requests(go: str, secure: bool) -> None:
     ],
 )
 def test_a_hundred_concurrent_streams_are_not_mixed_up(go: str, seconds: int) -> None:
-    """Each request carries an id in its path, in a request header and in the response: all agree, once for each."""
+    """Each request carries an id in its path, in a request header and in the response: all agree, once for each. What
+    is lost all the same (the machine withheld the ring's lock; its hypervisor may stop a processor that holds it) is
+    counted, span by span."""
     with (
         server("-tls", go=go) as running,
-        tracing("--pid", str(running.pid), "--plugins", "nethttp", "--set", "nethttp.capture_headers=x-id") as tracer,
+        tracing(
+            "--pid", str(running.pid), "--plugins", "nethttp", "--set", "nethttp.capture_headers=x-id", "--stats"
+        ) as tracer,
     ):
         sent = drive(f"https://127.0.0.1:{running.port}", streams=100, seconds=seconds, pause=100)
         lines = running.wait_lines(len(sent))
-        spans = tracer.wait_spans(len(sent), 60)
         ended = tracer.stop()
-    assert len(spans) == len(sent) > 100
+    spans, places = ended.spans, ended.summary["losses_by_place"]
+    assert len(sent) > 100
+    assert len(sent) - len(spans) == places.pop("nethttp.ring_full at record nethttp_stream", 0) <= len(sent) / 100
+    bare = 0
     for span in spans:
         attributes = span["attributes"]
         id = attributes["url.path"].split("/")[2]
-        assert attributes["http.request.header.x-id"] == attributes["http.response.header.x-id"] == [id]
-    assert span_facts(spans) == server_facts(lines)
+        headers = [attributes.get(f"http.{side}.header.x-id") for side in ("request", "response")]
+        assert all(found in ([id], None) for found in headers), span
+        bare += headers.count(None)
+    # the fact of a span that was lost comes without one
+    facts = places.pop("nethttp.ring_full at record nethttp_headers", 0)
+    assert facts - (len(sent) - len(spans)) <= bare <= facts
+    assert not places
+    expected = server_facts(lines)
+    assert {path: expected[path] for path in span_facts(spans)} == span_facts(spans)
     assert {json.loads(line)["id"] for line in lines} == {entry["id"] for entry in sent}
     streams = [span["attributes"]["goinst.http2.stream_id"] for span in spans]
     assert len(set(streams)) == len(streams), "one connection"
     assert {span["parent_span_id"] for span in spans} == {None}
     assert len({span["trace_id"] for span in spans}) == len(spans)
-    assert ended.summary["losses"] == {}

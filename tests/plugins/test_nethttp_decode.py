@@ -451,3 +451,31 @@ def test_no_bytes_make_it_fail() -> None:
             if isinstance(value, str):
                 value.encode()
         span.name.encode()
+
+
+_EXPRESSION = "(?:(?:[a-z0-9]{1,3}|[a-zA-Z0-9-]*[a-zA-Z0-9])(?:/[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*)*)+"
+_LONG = f"/v2/{{name:{_EXPRESSION * 2}}}/blobs/{{digest:[a-z:]+}}"
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "cut"),
+    [
+        ("/users/{id:[0-9]{3}}/x", "GET /users/{id}/x", False),
+        ("/plain:x/{id}", "GET /plain:x/{id}", False),
+        ("/open/{id:[0-9", "GET /open/{id", False),
+        (_LONG, "GET /v2/{name}/blobs/{digest}", False),
+        ("/" + "r" * 600, "GET /" + "r" * 511, True),
+    ],
+)
+def test_a_template_with_regular_expressions(template: str, name: str, cut: bool) -> None:
+    """gorilla/mux: the route is what the program wrote, the span's name has the variables only."""
+    text = template.encode()
+    pieces = [text[start : start + 128] for start in range(0, 512, 128)]
+    columns: dict[str, Any] = {"router": 2, "count": len(text) // 128}
+    for number, piece in enumerate(pieces):
+        columns |= {f"length{number}": len(piece), f"part{number}": piece}
+    span, counted = decode(PROTOCOL, "nethttp_route", columns)
+    assert counted == []
+    assert span.attributes["http.route"] == template[:512]
+    assert span.name.endswith(name.removeprefix("GET"))
+    assert span.truncated == (["http.route"] if cut else [])

@@ -96,6 +96,19 @@ def test_what_will_be_missing_is_said(inspect: Callable[..., str], tmp_path: Pat
     assert f"plugin nethttp: off: {plugin['reason']}" in inspect(idle, "--plugins", "nethttp")
 
 
+def test_what_a_program_does_not_have_is_not_missing(inspect: Callable[..., str], ping: Path) -> None:
+    """A server without clients and routers loses nothing by it, and the reader is told that it has none."""
+    (plugin,) = json.loads(inspect(str(ping), "--plugins", "nethttp", "--json"))["plugins"]
+    nowhere = {probe["program"] for probe in plugin["probes"] if not probe["sites"]}
+    assert {"nethttp_gin", "nethttp_xnet_run", "nethttp_call"} <= nowhere
+    assert plugin["missing"] == []
+    text = inspect(str(ping), "--plugins", "nethttp")
+    assert "missing: nothing" in text
+    there, _, absent = text.partition("not in this program")
+    assert "nethttp_gin: github.com/gin-gonic/gin.(*Engine).ServeHTTP" in absent
+    assert not any(program in there for program in nowhere)
+
+
 def test_the_second_time_comes_from_the_cache_and_says_the_same(
     inspect: Callable[..., str], ping: Path, tmp_path: Path
 ) -> None:

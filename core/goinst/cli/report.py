@@ -17,19 +17,21 @@ _FEW = 12
 
 
 def missing(plugin: PluginPlan) -> list[str]:
-    """What this plugin will not see in this binary, in sentences."""
+    """What this plugin will not see in this binary although the program may do it, in sentences. A function that was
+    not linked in is never called, and a type that the program does not have holds nothing: neither is in the list."""
     if not plugin.enabled:
         return [f"everything: {plugin.reason}"]
     said = []
     for probe in plugin.probes:
-        if not probe.sites:
+        if not probe.sites and (probe.linked or not probe.optional):
             said.append(f"{probe.lost or probe.program}: {probe.reason}")
-        elif probe.inlined_in:
+        elif probe.sites and probe.inlined_in:
             said.append(f"calls of {probe.symbol} that are inlined in {_few(probe.inlined_in)}")
+    present = {field.type for field in plugin.fields if field.fact is not None}
     said.extend(
-        f"what is read from {field.type}.{field.path}: this binary has no such field"
+        f"what is read from {field.type}.{field.path}: this binary's {field.type} has no such field"
         for field in plugin.fields
-        if field.fact is None
+        if field.fact is None and field.type in present
     )
     return said
 
@@ -167,31 +169,37 @@ def _yes(value: bool) -> str:
 
 def _plugin_lines(plugin: PluginPlan) -> Iterator[str]:
     yield f"plugin {plugin.name}: " + ("on" if plugin.enabled else f"off: {plugin.reason}")
+    unlinked = [probe for probe in plugin.probes if plugin.enabled and probe.optional and not probe.linked]
     yield "  probes"
     for probe in plugin.probes:
-        yield from _probe_lines(probe)
+        if probe not in unlinked:
+            yield from _probe_lines(probe)
     if plugin.fields:
         yield "  fields"
-        names = [f"{field.type}.{field.path}" for field in plugin.fields]
-        width = max(map(len, names))
-        for name, field in zip(names, plugin.fields, strict=True):
+        fields = [field for field in plugin.fields if field.fact is not None or not field.optional]
+        names = [f"{field.type}.{field.path}" for field in fields]
+        width = max(map(len, names), default=0)
+        for name, field in zip(names, fields, strict=True):
             fact = field.fact
-            where = f"+{fact.value:<5} {fact.source}" if fact else "absent" + (" (optional)" if field.optional else "")
-            yield f"    {name:<{width}}  {where}"
-    if plugin.types:
+            yield f"    {name:<{width}}  " + (f"+{fact.value:<5} {fact.source}" if fact else "absent")
+    types = [(name, fact) for _, name, fact in plugin.types if fact]
+    if types:
         yield "  types"
-        for _, name, fact in plugin.types:
-            yield f"    {name}  " + (f"hash {fact.value:#010x}  {fact.source}" if fact else "not in this binary")
+        for name, fact in types:
+            yield f"    {name}  hash {fact.value:#010x}  {fact.source}"
     said = missing(plugin)
     yield "  missing" + ("" if said else ": nothing")
     for sentence in said:
         yield f"    {sentence}"
+    if unlinked:
+        yield "  not in this program, so nothing to see (it never calls these)"
+        for probe in unlinked:
+            yield f"    {probe.program}: {' or '.join(probe.candidates) or probe.reason}"
 
 
 def _probe_lines(probe: ResolvedProbe) -> Iterator[str]:
     if not probe.sites:
-        optional = " (optional)" if probe.optional else ""
-        yield f"    {probe.program}: nowhere{optional}: {probe.reason}"
+        yield f"    {probe.program}: nowhere: {probe.reason}"
         return
     when = f", attached only after the first {probe.attach_on!r}" if probe.attach_on else ""
     yield f"    {probe.program}: {probe.place} of {probe.symbol}{when}"

@@ -41,7 +41,8 @@ class ResolvedField:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedProbe:
-    """A declared probe and where it goes in this binary; ``symbol`` is None (and ``reason`` says why) when nowhere."""
+    """A declared probe and where it goes in this binary; ``symbol`` is None (and ``reason`` says why) when nowhere.
+    ``linked``: the binary has one of the functions, or a body of one that was inlined; else nothing calls them."""
 
     program: str
     symbol: str | None
@@ -54,6 +55,7 @@ class ResolvedProbe:
     reason: str
     candidates: tuple[str, ...]
     inlined_in: tuple[str, ...]
+    linked: bool
     parameters: tuple[Argument, ...] = ()
     results: tuple[Argument, ...] = ()
 
@@ -264,11 +266,13 @@ def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
     candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
     names = tuple(site.symbol for site in candidates)
     inlined: list[str] = []
+    linked = False
     reason = f"no function {' or '.join(names) or 'for ' + facts.info.go_version} in the binary"
     for candidate in candidates:
         inlined.extend(facts.inlined(candidate.symbol))
         if facts.function(candidate.symbol) is None:
             continue
+        linked = True
         try:
             sites = facts.sites(candidate.symbol, probe.place, candidate.callee)
             parameters, results = facts.arguments(candidate.signature)
@@ -276,16 +280,18 @@ def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
             reason = str(error)
             continue
         if sites:
+            # what another candidate is inlined in may be this one: its calls are seen there
+            inlined = [name for name in inlined if name != candidate.symbol]
             return ResolvedProbe(
                 probe.program, candidate.symbol, probe.place, sites, probe.optional, probe.closes, probe.attach_on,
-                probe.lost, "", names, tuple(inlined), parameters, results,
+                probe.lost, "", names, tuple(inlined), True, parameters, results,
             )  # fmt: skip
         reason = f"{candidate.symbol} has no {probe.place} {candidate.callee} site".replace("  ", " ")
     if inlined:
         reason += f" (its body is inlined in {', '.join(inlined[:3])}{' ...' if len(inlined) > 3 else ''})"
     return ResolvedProbe(
         probe.program, None, probe.place, (), probe.optional, probe.closes, probe.attach_on, probe.lost, reason,
-        names, tuple(inlined), *_unplaced(facts, candidates),
+        names, tuple(inlined), linked or bool(inlined), *_unplaced(facts, candidates),
     )  # fmt: skip
 
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"math/rand"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -20,6 +22,28 @@ var client = &http.Client{
 		MaxIdleConnsPerHost: 100,
 	},
 	Timeout: 30 * time.Second,
+}
+
+// dialError is as proxies and service meshes have one of their own around net's.
+type dialError struct{ error }
+
+func (e dialError) Unwrap() error { return e.error }
+
+// wrapped gets a URL, with a dialer that wraps its errors.
+func wrapped(url string) {
+	own := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			connection, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, dialError{err}
+			}
+			return connection, nil
+		},
+	}}
+	response, err := own.Get(url)
+	if err == nil {
+		_ = response.Body.Close()
+	}
 }
 
 // call gets a URL and says how that ended.

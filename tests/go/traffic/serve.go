@@ -135,6 +135,7 @@ func routes() *http.ServeMux {
 		}
 		group.Wait()
 	})
+	mux.HandleFunc("/wrapped", func(_ http.ResponseWriter, r *http.Request) { wrapped(r.URL.Query().Get("url")) })
 	// /drive?url=U&requests=N&streams=M is the client of U for a while.
 	mux.HandleFunc("/drive", func(_ http.ResponseWriter, r *http.Request) {
 		drive(r.URL.Query().Get("url"), number(r, "streams"), number(r, "requests"), 0, 1)
