@@ -19,7 +19,8 @@ _TARGETS = ("pids", "exes", "ports", "command")
 class RunConfig:
     """Everything ``goinst run`` needs to know.
 
-    ``plugins`` empty means the defaults; ``outputs`` empty means console on a terminal and json otherwise.
+    ``plugins`` empty means the defaults; ``outputs`` empty means console on a terminal and json otherwise,
+    unless there is another place to go (``prometheus``: an address).
     ``duration`` is in seconds, ``ring_megabytes`` in MiB (a power of two). ``plugin_options`` maps a plugin
     to its options as given: text, numbers or booleans, not yet checked against what the plugin declares.
     """
@@ -30,6 +31,7 @@ class RunConfig:
     ports: tuple[int, ...] = ()
     command: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    prometheus: str = ""
     duration: float | None = None
     max_spans: int | None = None
     redact: bool = True
@@ -110,6 +112,13 @@ class _Reader:
             raise self.fail("text or a list of texts", value)
         return tuple(items)
 
+    def text(self, value: object) -> str:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)  # a port
+        if not isinstance(value, str):
+            raise self.fail("text", value)
+        return value
+
     def names(self, value: object) -> tuple[str, ...]:
         parts = (part.strip() for text in self.texts(value) for part in text.split(","))
         return tuple(dict.fromkeys(part for part in parts if part))
@@ -146,6 +155,7 @@ _KEYS: dict[str, tuple[str, Callable[[_Reader, Any], object]]] = {
     "port": ("ports", _Reader.integers),
     "command": ("command", _Reader.argv),
     "output": ("outputs", _Reader.texts),
+    "prometheus": ("prometheus", _Reader.text),
     "duration": ("duration", _Reader.seconds),
     "max-spans": ("max_spans", _Reader.integer),
     "redact": ("redact", _Reader.flag),

@@ -160,6 +160,7 @@ PROTOCOL = Protocol(
             "nethttp_request",
             role="operation",
             kind="server",
+            active="http.server.active_requests",
             decode=decode_request,
             columns=(
                 Column("conn", "u64"),
@@ -188,6 +189,7 @@ PROTOCOL = Protocol(
             "nethttp_stream",
             role="operation",
             kind="server",
+            active="http.server.active_requests",
             decode=decode_stream,
             columns=(
                 Column("state", "u64"),
@@ -223,6 +225,7 @@ PROTOCOL = Protocol(
             role="operation",
             kind="client",
             begun_by=("nethttp_call", "nethttp_xnet_call"),
+            active="http.client.active_requests",
             decode=decode_client,
             columns=(
                 Column("content_length", "i64"),

@@ -31,7 +31,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.plugin.declare": ("goinst.events.span",),
     "goinst.events": ("goinst.errors", "goinst.plugin.declare"),
     "goinst.events.span": (),
-    "goinst.export": ("goinst.errors", "goinst.config", "goinst.extras", "goinst.events.span", "goinst.events.tap"),
+    "goinst.export": ("goinst.errors", "goinst.config", "goinst.extras", "goinst.events.span", "goinst.events.tap",
+        "goinst.metrics"),
+    "goinst.metrics": ("goinst.events.span", "goinst.events.tap"),
     "goinst.recording": ("goinst.errors", "goinst.extras", "goinst.events", "goinst.plugin.declare"),
     "goinst.engine": (
         "goinst.errors", "goinst.config", "goinst.golang", "goinst.plugin", "goinst.events", "goinst.target",

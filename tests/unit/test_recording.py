@@ -148,11 +148,11 @@ def test_telemetry_is_kept(path: Path) -> None:
     recorder = write(path, [])
     telemetry = Telemetry(ring=0.25)
     telemetry.losses["madeup.ring_full"] = 3
-    telemetry.open["madeup", "madeup_call"] = 2
+    telemetry.open["madeup", "madeup_call", ""] = 2
     recorder.telemetry(telemetry)
     _, replay, _ = replayed(path)
     (kept,) = replay.telemetry.values()
-    assert (kept["ring"], kept["open"]) == (0.25, [["madeup", "madeup_call", 2]])
+    assert (kept["ring"], kept["open"]) == (0.25, [["madeup", "madeup_call", "", 2]])
     assert replay.losses == {"madeup.ring_full": 3}
 
 

@@ -46,6 +46,11 @@ _OPTIONS = (
         metavar="FORMAT[:PATH]",
         help=f"Where spans go: {_FORMATS}.  [default: console on a terminal, else json]",
     ),
+    click.option(
+        "--prometheus",
+        metavar="ADDRESS",
+        help="Serve metrics here, as 127.0.0.1:9464; no spans go anywhere unless --output is given.",
+    ),
     click.option("--duration", type=float, metavar="S", help="End after so many seconds."),
     click.option("--max-spans", type=int, metavar="N", help="End after so many spans."),
     click.option(

@@ -58,7 +58,11 @@ def record_command(
 
     if sys.stdout is None and options.outputs:
         raise UsageError("standard output is closed, and spans go there; > /dev/null if you do not want them")
-    exporters = open_exporters(options.outputs, stdout=sys.stdout.buffer, is_terminal=False) if options.outputs else []
+    exporters = []
+    if options.outputs or options.prometheus:
+        exporters = open_exporters(
+            options.outputs, stdout=sys.stdout.buffer, is_terminal=False, prometheus=options.prometheus
+        )
     recorder = None
     try:
         largest = int(rotate_megabytes * 1e6) if rotate_megabytes else None

@@ -38,7 +38,9 @@ def run_command(plugins: tuple[str, ...], settings: tuple[str, ...], config: str
     options, chosen, log = understand(plugins, settings, config, given)
     if sys.stdout is None:
         raise UsageError("standard output is closed, and spans go there; > /dev/null if you do not want them")
-    exporters = open_exporters(options.outputs, stdout=sys.stdout.buffer, is_terminal=sys.stdout.isatty())
+    exporters = open_exporters(
+        options.outputs, stdout=sys.stdout.buffer, is_terminal=sys.stdout.isatty(), prometheus=options.prometheus
+    )
     try:
         for exporter in exporters:
             if getattr(exporter, "sdk", True) is False:

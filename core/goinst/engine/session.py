@@ -250,6 +250,7 @@ class Session:
     # -- running -------------------------------------------------------------------------------------------------
 
     def _loop(self) -> None:
+        self._report_telemetry()
         config, start = self._config, time.monotonic()
         deadline = start + config.duration if config.duration is not None else float("inf")
         scan, demand, pause = start + _SCAN_EVERY, start + _DEMAND_EVERY, _SHORTEST
@@ -380,6 +381,9 @@ class Session:
                 state.losses[f"{plugin}.{reason}"] += count
             state.hits.update(tracer.hits())
             state.open.update(tracer.open_operations())
+            for name, ns, runs in tracer.program_statistics():
+                state.program_ns[name] += ns
+                state.program_runs[name] += runs
             state.ring = max(state.ring, tracer.ring.waiting)
             state.ring_high_water = max(state.ring_high_water, tracer.ring_share())
         return state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 import struct
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -164,12 +164,12 @@ class Tracer:
                 hits[counter.where] += value
         return hits
 
-    def open_operations(self) -> Counter[tuple[str, str]]:
-        """Operations that have begun and not ended, by (plugin, record)."""
+    def open_operations(self) -> Counter[tuple[str, str, str]]:
+        """Operations that have begun and not ended, as in ``Telemetry.open``."""
         descriptor = self._loaded.maps["goinst_operations"]
         key_size, value_size, _ = self._loaded.sizes["goinst_operations"]
-        names = {layout.type: (layout.plugin, layout.record.name) for layout in self.plan.layouts}
-        count: Counter[tuple[str, str]] = Counter()
+        names = {layout.type: (layout.plugin, layout.record.name, layout.record.active) for layout in self.plan.layouts}
+        count: Counter[tuple[str, str, str]] = Counter()
         key = None
         for _ in range(1 << 16):
             key = kernel.next_key(descriptor, key, key_size)
@@ -177,8 +177,17 @@ class Tracer:
                 break
             value = kernel.lookup(descriptor, key, value_size)
             if value is not None and value[_STATE_AT] == _OPEN:
-                count[names.get(HEAD.unpack_from(value)[0], ("core", "unknown"))] += 1
+                count[names.get(HEAD.unpack_from(value)[0], ("core", "unknown", ""))] += 1
         return count
+
+    def program_statistics(self) -> Iterator[tuple[str, int, int]]:
+        """(program, ns in it, runs) of those that the kernel has counted: all, when kernel.bpf_stats_enabled is 1."""
+        for name, descriptor in self._loaded.programs.items():
+            text = Path(f"/proc/self/fdinfo/{descriptor}").read_text()
+            fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+            runs = int(fields.get("run_cnt", 0))
+            if runs:
+                yield name, int(fields["run_time_ns"]), runs
 
     def ring_share(self) -> float:
         """The most that ever waited in the ring, as a share of its size."""

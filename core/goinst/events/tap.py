@@ -33,15 +33,20 @@ class Source:
 
 @dataclass(slots=True)
 class Telemetry:
-    """How goinst itself does, since the beginning: ``spans`` by plugin, ``losses`` as ``plugin.reason``, ``hits`` by
-    probe, ``open`` operations by (plugin, record), nanoseconds in ``programs`` where the kernel counts them; ``ring``
-    is how full the fullest ring is, ``ring_high_water`` the most it ever was, from 0 to 1."""
+    """How goinst itself does, since the beginning.
+
+    ``spans`` by plugin, ``losses`` as ``plugin.reason``, ``hits`` by probe; ``open`` operations by (plugin, record,
+    name of their metric or nothing); ``program_ns`` and ``program_runs`` by BPF program, when the kernel counts them
+    (sysctl kernel.bpf_stats_enabled=1); ``ring`` is how full the fullest ring is, ``ring_high_water`` the most that it
+    ever was, from 0 to 1.
+    """
 
     spans: Counter[str] = field(default_factory=Counter)
     losses: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
-    open: Counter[tuple[str, str]] = field(default_factory=Counter)
-    programs: Counter[str] = field(default_factory=Counter)
+    open: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    program_ns: Counter[str] = field(default_factory=Counter)
+    program_runs: Counter[str] = field(default_factory=Counter)
     ring: float = 0.0
     ring_high_water: float = 0.0
 

@@ -26,13 +26,18 @@ _WITH_PATH = ("json", "msgpack", "csv", "parquet", "chrome-trace")
 _TO_STDOUT = ("json", "msgpack", "csv", "chrome-trace", "console")
 
 
-def open_exporters(outputs: Sequence[str], *, stdout: BinaryIO, is_terminal: bool) -> list[Exporter]:
-    """The exporters of ``FORMAT[:PATH]`` specifications; none given: console on a terminal, json otherwise.
+def open_exporters(
+    outputs: Sequence[str], *, stdout: BinaryIO, is_terminal: bool, prometheus: str = ""
+) -> list[Exporter]:
+    """The exporters of ``FORMAT[:PATH]`` specifications; none given: console on a terminal, json otherwise, and
+    none at all when there is ``prometheus``, the address of an endpoint for metrics.
 
     A file is created or emptied. Everything is checked before the first file is touched: an unknown format, a
     path where none is taken, two outputs to stdout or to one file, an unwritable path are UsageErrors.
     """
-    wanted = [_parse(text) for text in outputs] or [("console" if is_terminal else "json", "")]
+    wanted = [_parse(text) for text in outputs]
+    if not wanted and not prometheus:
+        wanted = [("console" if is_terminal else "json", "")]
     places = [path or ("standard output" if name in _TO_STDOUT else name) for name, path in wanted]
     for place in places:
         if places.count(place) > 1:
@@ -42,6 +47,10 @@ def open_exporters(outputs: Sequence[str], *, stdout: BinaryIO, is_terminal: boo
         for name, path in wanted:
             exporters.append(_open(name, path, stdout, is_terminal))
             opened.callback(exporters[-1].close)
+        if prometheus:
+            from goinst.export.prometheus import PrometheusExporter
+
+            exporters.append(PrometheusExporter(prometheus))
         opened.pop_all()
     return exporters
 

@@ -132,6 +132,7 @@ class Record:
     The last column of an operation record may be cut short on the wire (see ``NAME_end``).
     ``begun_by`` names the probes that begin a client's operation: goroutines are followed (one hit for each that is
     started) only in a binary that has one of them; without names, in every binary.
+    ``active`` is the metric of how many operations of this record are under way, by OpenTelemetry's name.
     ``decode(values, span, context)`` gets a named tuple of the columns; it must not trust what is in them.
     """
 
@@ -141,6 +142,7 @@ class Record:
     role: Literal["operation", "fact", "span"] = "fact"
     kind: Literal["server", "client", "internal", "producer", "consumer"] = "server"
     begun_by: tuple[str, ...] = ()
+    active: str = ""
 
 
 @dataclass(frozen=True, slots=True)

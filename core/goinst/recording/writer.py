@@ -51,7 +51,7 @@ class Recorder:
                 "spans": dict(telemetry.spans),
                 "losses": dict(telemetry.losses),
                 "hits": dict(telemetry.hits),
-                "open": [[plugin, record, count] for (plugin, record), count in telemetry.open.items()],
+                "open": [[*names, count] for names, count in telemetry.open.items()],
                 "ring": telemetry.ring,
                 "ring_high_water": telemetry.ring_high_water,
             },
