@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from json import JSONDecoder
 
 from goinst.plugins.jsonrpc.message import parse
 
 __all__ = ["Frames", "Lines", "Message", "Piece"]
 
 _LENGTH = re.compile(rb"content-length:[ \t]*(\d{1,12})[ \t]*\r?\n", re.IGNORECASE)
+_DECODER = JSONDecoder()
 _HEADERS = 1024  # bytes that headers may take
 
 
@@ -128,7 +130,25 @@ class Lines(_Framing):
                 yield from self._take(piece.time)
                 self._lost = True
         elif self._text and not self._left and piece.complete and self._whole():
-            yield from self._take(piece.time)
+            yield from self._values(piece.time)
+
+    def _values(self, time: int) -> Iterator[Message]:
+        """The values that are there, which may follow each other without anything in between."""
+        text = self._text.decode("utf-8", "surrogateescape").lstrip()
+        at, began = 0, self._began
+        while at < len(text):
+            try:
+                _, end = _DECODER.raw_decode(text, at)
+            except (ValueError, RecursionError):
+                break
+            yield Message(text[at:end].encode("utf-8", "surrogateescape"), began, time, False)
+            began = time
+            at = len(text) - len(text[end:].lstrip())
+        if not at:  # not what json takes for a value, although it is one
+            yield from self._take(time)
+            return
+        self._text[:] = text[at:].encode("utf-8", "surrogateescape")
+        self._began = began
 
     def _headers(self, data: bytes, time: int) -> bytes:
         """Read the headers, as far as they are there; the data behind them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +13,10 @@ from goinst.plugins.jsonrpc.message import answer, called, describe, identity, p
 
 from goinst import DecodeContext, Span
 
-__all__ = ["decode_piece"]
+__all__ = ["decode_piece", "finish"]
 
-_STDIO, _WEBSOCKET, _LIBRARY = 0, 1, 2
+_STDIO, _WEBSOCKET, _LIBRARY, _SOCKET = 0, 1, 2, 3
+_BYTES = (_STDIO, _SOCKET)  # no frames
 _IN, _OUT = 0, 1
 _STREAMS = 4096
 _ASKED = 16384
@@ -45,15 +47,15 @@ def decode_piece(values: Any, span: Span, context: DecodeContext) -> None:
     if values.source == _LIBRARY:
         if process not in state.libraries:
             state.libraries.add(process)
-            for question in [one for one in state.asked if one[:2] == (process, _STDIO)]:
-                del state.asked[question]  # the library shows what standard input showed
-    elif values.source == _STDIO and process in state.libraries:
+            for question in [one for one in state.asked if one[0] == process and one[1] in _BYTES]:
+                del state.asked[question]  # the library shows what was read and written
+    elif values.source in _BYTES and process in state.libraries:
         return
     way = process, values.source, values.stream, values.direction
     framing = state.ways.get(way)
     limit = context.options["message_bytes"]
     if framing is None:
-        framing = state.ways[way] = Lines(limit) if values.source == _STDIO else Frames(limit)
+        framing = state.ways[way] = Lines(limit) if values.source in _BYTES else Frames(limit)
         if len(state.ways) > _STREAMS:
             state.ways.popitem(last=False)
     end = values.offset + values.copied
@@ -72,10 +74,28 @@ def decode_piece(values: Any, span: Span, context: DecodeContext) -> None:
     span.children = tuple(done)
 
 
+def finish(context: DecodeContext) -> Iterable[Span]:
+    """The requests that wait for a response when the run ends."""
+    state: _State = context.state.get("streams", _State())
+    asked, state.asked = state.asked, OrderedDict()
+    for waiting in asked.values():
+        yield from _unanswered(waiting)
+
+
+def _unanswered(waiting: list[tuple[int, Span, int]]) -> Iterator[Span]:
+    now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    for _, span, began in waiting:
+        span.duration_ns = max(now - began, 0)
+        span.attributes["goinst.jsonrpc.unanswered"] = True
+        yield span
+
+
 def _take(message: Message, values: Any, span: Span, context: DecodeContext, state: _State, done: list[Span]) -> None:
     parsed, cut = parse(message.text)
     items = parsed if isinstance(parsed, list) else [parsed]
     for number, item in enumerate(items):
+        if values.source == _SOCKET and isinstance(item, dict) and "jsonrpc" not in item:
+            continue  # net/rpc's codec has probes of its own
         short = (cut or message.cut) and number == len(items) - 1
         if called(item, cut=short):
             _ask(item, message, values, span, context, state, done, cut=short)
@@ -123,9 +143,9 @@ def _ask(
     question = process, values.source, values.direction, identity(call)
     state.asked.setdefault(question, []).append((values.stream, made, message.began))
     if len(state.asked) > _ASKED:
-        _, lost = state.asked.popitem(last=False)
-        for _ in lost:
+        for lost in _unanswered(state.asked.popitem(last=False)[1]):
             context.count("unanswered")
+            done.append(lost)
 
 
 def _reply(

@@ -9,6 +9,7 @@
 #define JSONSTREAM_STDIO 0
 #define JSONSTREAM_WEBSOCKET 1
 #define JSONSTREAM_LIBRARY 2
+#define JSONSTREAM_SOCKET 3
 
 #define JSONSTREAM_IN 0
 #define JSONSTREAM_OUT 1
@@ -32,6 +33,9 @@ struct jsonstream_key {
     u64 stream;
     u64 tgid;
 };
+/* what is known of a stream */
+#define JSONSTREAM_JSON 1
+#define JSONSTREAM_OTHER 2 /* a socket that carries HTTP */
 BPF_TABLE("lru_hash", struct jsonstream_key, u8, jsonstream_known, 8192);
 /* processes with a library that shows whole messages: their standard input would show them again */
 BPF_TABLE("lru_hash", u32, u8, jsonstream_libraries, 1024);
@@ -74,6 +78,17 @@ static __always_inline u64 jsonstream_is(u64 a, u64 b)
     return (a - 1) >> 63;
 }
 
+/* Whether it is how HTTP/1 or HTTP/2 begins, in either direction. */
+static __always_inline int jsonstream_is_http(const u8 *head)
+{
+    u32 word = (u32)head[0] << 24 | (u32)head[1] << 16 | (u32)head[2] << 8 | head[3];
+
+    return word == 0x48545450 /* HTTP */ || word == 0x504f5354 /* POST */ || word == 0x47455420 /* GET */ ||
+           word == 0x50555420 /* PUT */ || word == 0x48454144 /* HEAD */ || word == 0x4f505449 /* OPTIONS */ ||
+           word == 0x44454c45 /* DELETE */ || word == 0x50415443 /* PATCH */ || word == 0x434f4e4e /* CONNECT */ ||
+           word == 0x50524920 /* PRI, of HTTP/2's preface */;
+}
+
 /* Whether the stream is known to carry JSON-RPC, or begins to with this piece: a Content-Length header, or an object or
  * an array whose first 64 bytes have "json" or "meth" in them ("jsonrpc", "method"). */
 PROBE(jsonstream_look)
@@ -82,14 +97,22 @@ PROBE(jsonstream_look)
     struct jsonstream_key key = {.tgid = hit->tgid};
     u32 window = 0;
     u64 found = 0;
-    u8 head[64] = {}, one = 1;
+    u8 head[64] = {}, state = JSONSTREAM_JSON, *known;
 
     if (!what)
         return 0;
     key.stream = what->stream;
-    if (!jsonstream_known.lookup(&key)) {
+    known = jsonstream_known.lookup(&key);
+    if (known && *known == JSONSTREAM_OTHER)
+        return 0;
+    if (!known) {
         if (!go_copy(head, sizeof(head), what->data, what->length))
             return 0;
+        if (what->source == JSONSTREAM_SOCKET && jsonstream_is_http(head)) {
+            state = JSONSTREAM_OTHER;
+            jsonstream_known.update(&key, &state);
+            return 0;
+        }
         if (head[0] == 'C' && head[1] == 'o' && head[2] == 'n' && head[7] == '-' && head[8] == 'L')
             found = 1;
         else if (head[0] != '{' && head[0] != '[')
@@ -101,7 +124,7 @@ PROBE(jsonstream_look)
         }
         if (!found)
             return 0;
-        jsonstream_known.update(&key, &one);
+        jsonstream_known.update(&key, &state);
     }
     TAIL_CALL(jsonstream_send);
     return 0;
@@ -225,6 +248,110 @@ PROBE(jsonstream_file_write)
     what.data = ARG(jsonstream_file_write, b_ptr);
     what.length = ARG(jsonstream_file_write, b_len);
     if (!what.length)
+        return 0;
+    jsonstream_put(hit, &what);
+    TAIL_CALL(jsonstream_look);
+    return 0;
+}
+#endif
+
+/* -- sockets ------------------------------------------------------------------------------------------------------
+ *
+ * Reads and writes of all sockets pass here, those of HTTP, too. So these probes are only in binaries that speak of
+ * "jsonrpc", and in one with an HTTP server only once a listener was seen that is not that server's: what it accepted
+ * did not become an http.conn before it waited for the next.
+ */
+
+/* by goroutine: a Read that has not returned; WebSockets and files have theirs around it */
+BPF_TABLE("lru_hash", struct jsonstream_goroutine, struct jsonstream_read, jsonstream_socket_reads, 4096);
+/* by goroutine of a listener: it has accepted a connection that is nobody's yet */
+BPF_TABLE("lru_hash", struct jsonstream_goroutine, u8, jsonstream_accepts, 1024);
+
+/* func (fd *netFD) accept() (netfd *netFD, err error) */
+PROBE(jsonstream_accept)
+{
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+
+    if (jsonstream_accepts.lookup(&key)) {
+        LOSS(raw_listener);
+        jsonstream_accepts.delete(&key);
+    }
+    return 0;
+}
+
+/* netFD.init, which accept calls for the connection that it got */
+PROBE(jsonstream_accepted)
+{
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    u8 one = 1;
+
+    jsonstream_accepts.update(&key, &one);
+    return 0;
+}
+
+/* func (srv *Server) trackConn(c *conn, add bool), before net/http accepts the next one */
+PROBE(jsonstream_http_conn)
+{
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+
+    jsonstream_accepts.delete(&key);
+    return 0;
+}
+
+#if defined(NETFD_SYSFD) && defined(POLL_SYSFD)
+/* func (fd *FD) Init(net string, pollable bool) error, of internal/poll: the number may have been another socket's */
+PROBE(jsonstream_socket_init)
+{
+    struct jsonstream_key key = {.stream = go_u32(ARG(jsonstream_socket_init, fd) + POLL_SYSFD), .tgid = hit->tgid};
+
+    jsonstream_known.delete(&key);
+    return 0;
+}
+
+/* func read(fd int, p []byte) (n int, err error), of syscall: called again when there is something after a wait, so
+ * also a read is seen that began before goinst */
+PROBE(jsonstream_socket_read)
+{
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonstream_read read = {.buffer = ARG(jsonstream_socket_read, p_ptr),
+                                   .stream = ARG(jsonstream_socket_read, fd)};
+
+    if (jsonstream_libraries.lookup(&hit->tgid))
+        return 0;
+    jsonstream_socket_reads.update(&key, &read);
+    return 0;
+}
+
+/* func (fd *netFD) Read(p []byte) (n int, err error) */
+PROBE(jsonstream_socket_read_done)
+{
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonstream_read *read = jsonstream_socket_reads.lookup(&key);
+    struct jsonstream_what what = {.source = JSONSTREAM_SOCKET, .direction = JSONSTREAM_IN};
+    s64 length = RESULT(jsonstream_socket_read_done, n);
+
+    if (!read || !read->buffer)
+        return 0;
+    what.data = read->buffer;
+    what.stream = read->stream;
+    what.length = length;
+    read->buffer = 0;
+    if (length <= 0)
+        return 0;
+    jsonstream_put(hit, &what);
+    TAIL_CALL(jsonstream_look);
+    return 0;
+}
+
+/* func (fd *netFD) Write(p []byte) (nn int, err error) */
+PROBE(jsonstream_socket_write)
+{
+    struct jsonstream_what what = {.source = JSONSTREAM_SOCKET, .direction = JSONSTREAM_OUT};
+
+    what.stream = go_u32(ARG(jsonstream_socket_write, fd) + NETFD_SYSFD);
+    what.data = ARG(jsonstream_socket_write, p_ptr);
+    what.length = ARG(jsonstream_socket_write, p_len);
+    if (!what.length || jsonstream_libraries.lookup(&hit->tgid))
         return 0;
     jsonstream_put(hit, &what);
     TAIL_CALL(jsonstream_look);

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from goinst.plugins.jsonrpc.options import MESSAGE_OPTIONS
-from goinst.plugins.jsonrpc.pairing import decode_piece
+from goinst.plugins.jsonrpc.pairing import decode_piece, finish
 
 from goinst import PIPED_STDIN, Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail
 
@@ -14,7 +16,8 @@ _CODERS = ("github.com/coder/websocket", "nhooyr.io/websocket")
 _EXP = ("golang.org/x/exp/jsonrpc2", "golang.org/x/tools/internal/jsonrpc2_v2")
 _SDK = ("github.com/modelcontextprotocol/go-sdk/internal/jsonrpc2",)
 _SOURCE = ("github.com/sourcegraph/jsonrpc2",)
-_FILE_READ = Site("os.(*File).Read", "f *os.File, b []byte -> n int, err error")
+_REGISTERS = ((1, 17), (1, 99))  # before, a RET does not tell the goroutine
+_FILE_READ = Site("os.(*File).Read", "f *os.File, b []byte -> n int, err error", _REGISTERS)
 _GORILLA_READ = Site(f"{_GORILLA}.(*messageReader).Read", f"r *{_GORILLA}.messageReader, b []byte -> n int, err error")
 
 
@@ -52,6 +55,24 @@ def _library(name: str, packages: tuple[str, ...], connection: str, write: str, 
     )
 
 
+_HTTP = "net/http.(*conn).serve"
+# what a program of JSON-RPC 2.0 has in it, and the path and the errors of net/rpc/jsonrpc are not
+_MENTIONS = r"jsonrpc(?![/.:])(?<!/jsonrpc)"
+_INIT = ("internal/poll.(*FD).Init", "net.(*netFD).init")  # the second where it is not inlined
+_SOCKETS = "messages on raw sockets"
+
+
+def _socket(program: str, site: Site, place: Literal["entry", "return"] = "entry") -> Probe:
+    return Probe(
+        program, (site,), place=place, optional=True, lost=_SOCKETS,
+        attach_on="raw_listener", without=_HTTP, mentions=_MENTIONS,
+    )  # fmt: skip
+
+
+def _listener(program: str, *sites: Site, place: Literal["entry", "call"] = "entry") -> Probe:
+    return Probe(program, sites, place=place, optional=True, lost=_SOCKETS, mentions=_MENTIONS)
+
+
 PROTOCOL = Protocol(
     name="jsonstream",
     summary="JSON-RPC over stdio, WebSockets and the connections of JSON-RPC libraries",
@@ -59,6 +80,8 @@ PROTOCOL = Protocol(
     fragments=(Fragment("streams.bpf.c", package="goinst.plugins.jsonrpc"),),
     fields={
         "FILE_FILE": Field("os.File", "file", optional=True),
+        "NETFD_SYSFD": Field("net.netFD", "pfd.Sysfd", optional=True),
+        "POLL_SYSFD": Field("internal/poll.FD", "Sysfd", optional=True),
         "FILE_SYSFD": Field("os.file", "pfd.Sysfd", optional=True),
         "GORILLA_WRITER_C": Field(f"{_GORILLA}.messageWriter", "c", optional=True),
         "GORILLA_WRITER_POS": Field(f"{_GORILLA}.messageWriter", "pos", optional=True),
@@ -86,6 +109,20 @@ PROTOCOL = Protocol(
         _file("jsonstream_file_read", _FILE_READ),
         _file("jsonstream_file_read_done", _FILE_READ, "return"),
         _file("jsonstream_file_write", Site("os.(*File).Write", "f *os.File, b []byte -> n int, err error")),
+        _listener("jsonstream_accept", Site("net.(*netFD).accept")),
+        _listener("jsonstream_accepted", *(Site("net.(*netFD).accept", callee=init) for init in _INIT), place="call"),
+        _listener("jsonstream_http_conn", Site("net/http.(*Server).trackConn")),
+        _socket(
+            "jsonstream_socket_init",
+            Site("internal/poll.(*FD).Init", "fd *internal/poll.FD, net string, pollable bool"),
+        ),
+        _socket("jsonstream_socket_read", Site("syscall.read", "fd int, p []byte")),
+        _socket(
+            "jsonstream_socket_read_done",
+            Site("net.(*netFD).Read", "fd *net.netFD, p []byte -> n int, err error", _REGISTERS),
+            "return",
+        ),
+        _socket("jsonstream_socket_write", Site("net.(*netFD).Write", "fd *net.netFD, p []byte -> n int, err error")),
         _optional(
             "jsonstream_gorilla_write",
             (
@@ -122,6 +159,7 @@ PROTOCOL = Protocol(
             role="span",
             kind="server",
             decode=decode_piece,
+            finish=finish,
             columns=(
                 Column("time", "u64"),
                 Column("stream", "u64"),
@@ -151,6 +189,7 @@ PROTOCOL = Protocol(
         *MESSAGE_OPTIONS,
     ),
     losses={
+        "raw_listener": "a connection of no HTTP server was accepted: its first messages may be missing",
         "unanswered": "a request whose response did not come before 16384 others were waiting",
         "request_unseen": "a response to a request that was not seen: what a process waited for when goinst came to it",
     },

@@ -29,6 +29,15 @@ def _client(program: str, symbol: str, signature: str) -> Probe:
     return Probe(program, (Site(symbol, signature),), optional=True, closes="receive" in program, lost=lost)
 
 
+def _codec(program: str, method: str, signature: str) -> Probe:
+    """For servers that are not net/rpc's own and use its JSON codec (delve)."""
+    site = Site(f"net/rpc/jsonrpc.(*serverCodec).{method}", f"c *net/rpc/jsonrpc.serverCodec, {signature}")
+    return Probe(
+        program, (site,), optional=True, closes="response" in program, without="net/rpc.(*service).call",
+        lost="no span for the calls that servers answer",
+    )  # fmt: skip
+
+
 PROTOCOL = Protocol(
     name="netrpc",
     summary="net/rpc calls, gob and JSON, server and client",
@@ -39,6 +48,8 @@ PROTOCOL = Protocol(
         "REQUEST_SEQ": Field(_REQUEST, "Seq"),
         "RESPONSE_SEQ": Field(_RESPONSE, "Seq"),
         "RESPONSE_ERROR": Field(_RESPONSE, "Error"),
+        "JSON_SERVER_SEQ": Field("net/rpc/jsonrpc.serverCodec", "seq", optional=True),
+        "JSON_SERVER_METHOD": Field("net/rpc/jsonrpc.serverCodec", "req.Method", optional=True),
         "JSON_SERVER_PENDING": Field("net/rpc/jsonrpc.serverCodec", "pending", optional=True),
         "JSON_CLIENT_RESPONSE_ID": Field("net/rpc/jsonrpc.clientCodec", "resp.Id", optional=True),
         "JSON_CLIENT_RESPONSE_ERROR": Field("net/rpc/jsonrpc.clientCodec", "resp.Error", optional=True),
@@ -80,6 +91,8 @@ PROTOCOL = Protocol(
             closes=True,
             lost="no span for the calls that servers answer",
         ),
+        _codec("netrpc_json_request", "ReadRequestBody", "x interface{}"),
+        _codec("netrpc_json_response", "WriteResponse", "r *net/rpc.Response, x interface{}"),
         _client(
             "netrpc_gob_send",
             "net/rpc.(*gobClientCodec).WriteRequest",
@@ -106,7 +119,7 @@ PROTOCOL = Protocol(
             "c *net/rpc/jsonrpc.clientCodec, x interface{}",
         ),
     ),
-    tails=(Tail("netrpc_find_id"),),
+    tails=(Tail("netrpc_find_id"), Tail("netrpc_find_codec_id")),
     records=(
         Record("netrpc_server", role="operation", kind="server", decode=decode_server, columns=_COMMON),
         Record("netrpc_client", role="operation", kind="client", decode=decode_client, columns=_COMMON),

@@ -128,10 +128,8 @@ static __always_inline u64 netrpc_scan(u64 groups, u64 count, u64 key)
     return found;
 }
 
-PROBE(netrpc_find_id)
+static __always_inline int netrpc_identify(struct netrpc_server *r, u64 map)
 {
-    u64 map = go_word(ARG(netrpc_call, codec_data) + JSON_SERVER_PENDING);
-    struct netrpc_server *r = netrpc_server_current(hit);
     u64 groups, count = 1, raw = 0;
 
     if (!r || !map)
@@ -160,7 +158,69 @@ PROBE(netrpc_find_id)
         r->id_length = 0;
     return 0;
 }
+
+PROBE(netrpc_find_id)
+{
+    return netrpc_identify(netrpc_server_current(hit), go_word(ARG(netrpc_call, codec_data) + JSON_SERVER_PENDING));
+}
+
+PROBE(netrpc_find_codec_id)
+{
+#ifdef JSON_SERVER_SEQ
+    u64 codec = ARG(netrpc_json_request, c);
+
+    return netrpc_identify(netrpc_server_find_keyed(hit, codec, go_word(codec + JSON_SERVER_SEQ) & 0x7fffffff),
+                           go_word(codec + JSON_SERVER_PENDING));
+#else
+    return 0;
 #endif
+}
+#endif
+
+/* -- servers that are not net/rpc's own and use its JSON codec ---------------------------------------------------- */
+
+/* func (c *serverCodec) ReadRequestBody(x any): the request's header has been read */
+PROBE(netrpc_json_request)
+{
+#if defined(JSON_SERVER_SEQ) && defined(JSON_SERVER_METHOD) && defined(JSON_SERVER_PENDING)
+    u64 codec = ARG(netrpc_json_request, c), sequence = go_word(codec + JSON_SERVER_SEQ);
+    struct netrpc_server *r;
+
+    if (goinst_operation_around(hit))
+        return 0; /* as in netrpc_call */
+    r = netrpc_server_begin_keyed(hit, codec, sequence & 0x7fffffff);
+    if (!r)
+        return 0;
+    r->codec = NETRPC_JSON;
+    r->sequence = sequence;
+    r->method_length = go_word(codec + JSON_SERVER_METHOD + 8);
+    r->method_copied = go_string_at(r->method, sizeof(r->method), codec + JSON_SERVER_METHOD);
+    TAIL_CALL(netrpc_find_codec_id);
+#endif
+    return 0;
+}
+
+/* func (c *serverCodec) WriteResponse(r *rpc.Response, x any) error */
+PROBE(netrpc_json_response)
+{
+#if defined(JSON_SERVER_SEQ) && defined(JSON_SERVER_METHOD) && defined(JSON_SERVER_PENDING)
+    u64 codec = ARG(netrpc_json_response, c), response = ARG(netrpc_json_response, r);
+    u32 sequence = go_word(response + RESPONSE_SEQ) & 0x7fffffff;
+    struct netrpc_server *r = netrpc_server_find_keyed(hit, codec, sequence);
+
+    if (!r) {
+        LOSS(began_unseen);
+        return 0;
+    }
+    r->error_length = go_word(response + RESPONSE_ERROR + 8);
+    if (r->error_length)
+        r->flags |= NETRPC_FAILED;
+    r->error_copied = go_string_at(r->error, sizeof(r->error), response + RESPONSE_ERROR);
+    netrpc_server_end(r, sizeof(r->error));
+    netrpc_server_forget_keyed(hit, codec, sequence);
+#endif
+    return 0;
+}
 
 /* func (server *Server) sendResponse(sending, req, reply, codec, errmsg) */
 PROBE(netrpc_respond)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -97,3 +99,33 @@ def test_calls_over_tcp(go: str, codec: str) -> None:
 def test_calls_over_a_unix_socket(tmp_path: Path) -> None:
     ended, server, client = converse(build(PROGRAMS / "netrpc", go="1.27.3"), "json", "unix", str(tmp_path / "s"))
     check_pairs(ended, "json", server, client)
+
+
+@pytest.mark.parametrize("go", ["1.26.8", pytest.param("1.17.13", marks=pytest.mark.matrix)])
+def test_a_server_that_uses_the_codec_alone(go: str) -> None:
+    """Ids of all types, calls that overlap, and an error; two hits a call."""
+    identifiers = [0, 7, "a", [1], *range(100, 112)]
+    with (
+        serving(build(PROGRAMS / "codecrpc", go=go)) as server,
+        tracing("--pid", str(server.pid), "--plugins", "netrpc,jsonstream") as tracer,
+    ):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            calls = [{"method": "Sum", "params": [1], "id": identifier} for identifier in identifiers]
+            calls.append({"method": "Other", "params": [1], "id": "e"})
+            connection.sendall(b"".join(json.dumps(call).encode() + b"\n" for call in calls))
+            with connection.makefile("rb") as stream:
+                for _ in calls:
+                    stream.readline()
+        tracer.wait_spans(len(calls))
+        ended = tracer.stop()
+    failed = named(ended.spans, "Other")
+    assert [failed["status"], failed["status_message"]] == ["error", "no method Other"]
+    assert failed["attributes"]["jsonrpc.request.id"] == "e"
+    sums = [span for span in ended.spans if span["name"] == "Sum"]
+    assert sorted(span["attributes"]["jsonrpc.request.id"] for span in sums) == sorted(
+        one if isinstance(one, str) else json.dumps(one) for one in identifiers
+    )
+    assert all(20_000_000 <= span["duration_ns"] < 5_000_000_000 for span in sums)
+    assert ended.summary["losses"] == {}
+    assert ended.summary["hits"]["net/rpc/jsonrpc.(*serverCodec).ReadRequestBody entry"] == len(calls)
+    assert ended.summary["hits"]["net/rpc/jsonrpc.(*serverCodec).WriteResponse entry"] == len(calls)

@@ -128,16 +128,22 @@ def test_framing_of_anything(kind: Any) -> None:
             assert 0 < len(message.text) <= 1024
 
 
-@pytest.mark.parametrize("headers", [False, True])
-def test_a_stream_that_is_cut_into_any_pieces_gives_its_messages(headers: bool) -> None:
+HOWS = {
+    "lines": lambda body: body + b"\n",
+    "headers": lambda body: b"Content-Length: %d\r\n\r\n" % len(body) + body,
+    "values": lambda body: body,
+    "spaced values": lambda body: body + b" \t",
+}
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_a_stream_that_is_cut_into_any_pieces_gives_its_messages(how: str) -> None:
     for chosen in rounds(4):
         bodies = [
             json.dumps({"jsonrpc": "2.0", "method": f"m{number}", "params": ["}{" * chosen.randrange(40)]}).encode()
             for number in range(chosen.randrange(1, 6))
         ]
-        stream = b"".join(
-            b"Content-Length: %d\r\n\r\n" % len(body) + body if headers else body + b"\n" for body in bodies
-        )
+        stream = b"".join(HOWS[how](body) for body in bodies)
         framing = Lines(4096)
         found = []
         at = 0

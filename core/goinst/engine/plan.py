@@ -262,6 +262,12 @@ def _resolve(facts: Facts, draft: _Draft) -> None:
 
 
 def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
+    attach_on = probe.attach_on
+    if probe.without:
+        if facts.function(probe.without) is None:
+            attach_on = ""
+        elif not attach_on:
+            return _nowhere(facts, probe, f"the binary has {probe.without}")
     version = facts.info.version
     candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
     names = tuple(site.symbol for site in candidates)
@@ -272,6 +278,8 @@ def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
         inlined.extend(facts.inlined(candidate.symbol))
         if facts.function(candidate.symbol) is None:
             continue
+        if probe.mentions and not facts.mentions(probe.mentions):
+            return _nowhere(facts, probe, f"nothing in the binary looks like {probe.mentions}")
         linked = True
         try:
             sites = facts.sites(candidate.symbol, probe.place, candidate.callee)
@@ -283,15 +291,23 @@ def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
             # what another candidate is inlined in may be this one: its calls are seen there
             inlined = [name for name in inlined if name != candidate.symbol]
             return ResolvedProbe(
-                probe.program, candidate.symbol, probe.place, sites, probe.optional, probe.closes, probe.attach_on,
+                probe.program, candidate.symbol, probe.place, sites, probe.optional, probe.closes, attach_on,
                 probe.lost, "", names, tuple(inlined), True, parameters, results,
             )  # fmt: skip
         reason = f"{candidate.symbol} has no {probe.place} {candidate.callee} site".replace("  ", " ")
     if inlined:
         reason += f" (its body is inlined in {', '.join(inlined[:3])}{' ...' if len(inlined) > 3 else ''})"
+    return _nowhere(facts, probe, reason, tuple(inlined), linked or bool(inlined))
+
+
+def _nowhere(
+    facts: Facts, probe: declare.Probe, reason: str, inlined: tuple[str, ...] = (), linked: bool = False
+) -> ResolvedProbe:
+    version = facts.info.version
+    candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
     return ResolvedProbe(
         probe.program, None, probe.place, (), probe.optional, probe.closes, probe.attach_on, probe.lost, reason,
-        names, tuple(inlined), linked or bool(inlined), *_unplaced(facts, candidates),
+        tuple(site.symbol for site in candidates), inlined, linked, *_unplaced(facts, candidates),
     )  # fmt: skip
 
 

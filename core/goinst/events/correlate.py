@@ -59,6 +59,19 @@ class Correlator:
             for layout in layouts
         }
 
+    def finish(self) -> list[Span]:
+        """The spans that decoders still hold: call it when all records are decoded."""
+        spans: list[Span] = []
+        for layout in self._layouts.values():
+            if layout.record.finish is None or layout.plugin in self._off:
+                continue
+            try:
+                spans += layout.record.finish(self._contexts[layout.plugin])
+            except Exception as error:  # a plugin's bug must not stop the others
+                self.losses[layout.plugin, "decoder_raised"] += 1
+                self._failed(layout.plugin, f"{layout.record.name} finish: {type(error).__name__}: {error}")
+        return spans
+
     def _counter(self, plugin: str) -> Callable[[str], None]:
         def count(reason: str) -> None:
             self.losses[plugin, reason] += 1

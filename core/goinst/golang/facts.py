@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache as remembered
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -147,6 +149,15 @@ class Facts:
             return list(binary.inlined_callers(symbol))
 
         return self._ask(f"inlined {symbol}", find, _names)
+
+    def mentions(self, pattern: str) -> bool:
+        """Whether the regular expression is found anywhere in the file."""
+
+        def find(_: GoBinary) -> Any:
+            with Path(self._path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+                return re.search(pattern.encode(), data) is not None
+
+        return self._ask(f"mentions {pattern}", find, bool)
 
     def save(self) -> None:
         """Keep new answers, beside those that others have kept meanwhile; let go of the binary and its

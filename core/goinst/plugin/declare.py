@@ -5,7 +5,7 @@ A plugin module has ``PROTOCOL = Protocol(...)`` and is named by an entry point 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +31,7 @@ PIPED_STDIN = "piped_stdin"
 # "call" goes with Site.callee
 Place = Literal["entry", "return", "call"]
 Decoder = Callable[[Any, "Span", "DecodeContext"], None]
+Finisher = Callable[["DecodeContext"], "Iterable[Span]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ class Probe:
     ``attach_on``: a loss reason of the plugin; the probe is attached only after that loss was first counted, so that
     it costs nothing where it is not needed; or ``PIPED_STDIN``: only once a process is traced whose standard input is a
     pipe or a socket.
+    ``without``: a function. In a binary that has it, the probe is not attached, or only on ``attach_on``; in one that
+    does not, it is attached at once. ``mentions``: a regular expression for bytes that the file of the binary must hold
+    somewhere; begin it with plain text, since all of the file is searched.
     """
 
     program: str
@@ -98,6 +102,8 @@ class Probe:
     closes: bool = False
     attach_on: str = ""
     lost: str = ""
+    without: str = ""
+    mentions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,7 @@ class Record:
     started) only in a binary that has one of them; without names, in every binary.
     ``active`` is the metric of how many operations of this record are under way, by OpenTelemetry's name.
     ``decode(values, span, context)`` gets a named tuple of the columns; it must not trust what is in them.
+    ``finish(context)`` gives, once, when the run ends, the spans that its decoder has kept in ``context.state``.
     """
 
     name: str
@@ -143,6 +150,7 @@ class Record:
     kind: Literal["server", "client", "internal", "producer", "consumer"] = "server"
     begun_by: tuple[str, ...] = ()
     active: str = ""
+    finish: Finisher | None = None
 
 
 @dataclass(frozen=True, slots=True)

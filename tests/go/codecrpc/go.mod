@@ -1,0 +1,3 @@
+module goinst.test/codecrpc
+
+go 1.16

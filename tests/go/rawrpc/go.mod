@@ -1,0 +1,3 @@
+module goinst.test/rawrpc
+
+go 1.16
