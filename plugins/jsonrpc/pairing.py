@@ -79,13 +79,12 @@ def finish(context: DecodeContext) -> Iterable[Span]:
     state: _State = context.state.get("streams", _State())
     asked, state.asked = state.asked, OrderedDict()
     for waiting in asked.values():
-        yield from _unanswered(waiting)
+        yield from _unanswered(waiting, context)
 
 
-def _unanswered(waiting: list[tuple[int, Span, int]]) -> Iterator[Span]:
-    now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-    for _, span, began in waiting:
-        span.duration_ns = max(now - began, 0)
+def _unanswered(waiting: list[tuple[int, Span, int]], context: DecodeContext) -> Iterator[Span]:
+    for _, span, _ in waiting:
+        span.duration_ns = max(context.clock.now - span.start_ns, 0)
         span.attributes["goinst.jsonrpc.unanswered"] = True
         yield span
 
@@ -143,7 +142,7 @@ def _ask(
     question = process, values.source, values.direction, identity(call)
     state.asked.setdefault(question, []).append((values.stream, made, message.began))
     if len(state.asked) > _ASKED:
-        for lost in _unanswered(state.asked.popitem(last=False)[1]):
+        for lost in _unanswered(state.asked.popitem(last=False)[1], context):
             context.count("unanswered")
             done.append(lost)
 

@@ -355,10 +355,9 @@ class Session:
         self._stop.clear()
         if not enough:
             self._drain()
-            for tracer in self._tracers.values():
-                kept = tracer.correlator.finish() if self._delivery.decode else []
-                if kept:
-                    self._delivery.deliver(kept, len(kept))
+            kept = [span for tracer in self._tracers.values() for span in tracer.correlator.finish()]
+            if kept:
+                self._delivery.deliver(kept, len(kept))
         self._report_telemetry()
         self._delivery.finish()
         state = self._telemetry()

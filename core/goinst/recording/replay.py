@@ -61,6 +61,7 @@ class Replay:
         self.summaries: dict[str, dict[str, Any]] = {}
         self.sources: dict[tuple[str, int], dict[str, Any]] = {}
         self.cut: list[str] = []
+        self._now = 0
 
     def __iter__(self) -> Iterator[Batch]:
         for recording in self._recordings:
@@ -76,12 +77,16 @@ class Replay:
             if recording.cut:
                 self.cut.append(f"{recording.path}: {recording.cut}")
             recording.close()
+        kept = [span for target in self._targets.values() for span in target.correlator.finish()]
+        if kept:
+            yield Batch(self._now, kept)
 
     def _frame(self, session: str, frame: Mapping[str, Any]) -> Batch | None:
         kind = frame["frame"]
         if kind == "records":
             target = self._targets[session, frame["source"]]
             spans = target.correlator.replay(Slab(frame["data"]), frame["wall"], frame["now"], frame["seed"])
+            self._now = max(self._now, frame["now"])
             return Batch(frame["now"], spans)
         if kind == "process":
             self._targets[session, frame["source"]].processes[frame["pid"]] = _resource(frame["resource"])
@@ -106,7 +111,9 @@ class Replay:
                     PluginError(plugin, f"records called {name} were made by a plugin that is not on here: left out")
                 )
                 record = Record(name, (), _leave_out(self._lost, plugin), members["role"], members["kind"])
-            recorded = Record(name, columns_of(members), record.decode, members["role"], members["kind"])
+            recorded = Record(
+                name, columns_of(members), record.decode, members["role"], members["kind"], finish=record.finish
+            )
             layouts.append(_with_new_columns(lay_out(plugin, recorded, members["type"], {}), record))
         given = frame["options"]
         options = {
