@@ -298,13 +298,14 @@ PROBE(jsonstream_http_conn)
     return 0;
 }
 
-#if defined(NETFD_SYSFD) && defined(POLL_SYSFD)
 /* func (fd *FD) Init(net string, pollable bool) error, of internal/poll: the number may have been another socket's */
 PROBE(jsonstream_socket_init)
 {
+#ifdef POLL_SYSFD
     struct jsonstream_key key = {.stream = go_u32(ARG(jsonstream_socket_init, fd) + POLL_SYSFD), .tgid = hit->tgid};
 
     jsonstream_known.delete(&key);
+#endif
     return 0;
 }
 
@@ -346,6 +347,7 @@ PROBE(jsonstream_socket_read_done)
 /* func (fd *netFD) Write(p []byte) (nn int, err error) */
 PROBE(jsonstream_socket_write)
 {
+#ifdef NETFD_SYSFD
     struct jsonstream_what what = {.source = JSONSTREAM_SOCKET, .direction = JSONSTREAM_OUT};
 
     what.stream = go_u32(ARG(jsonstream_socket_write, fd) + NETFD_SYSFD);
@@ -355,9 +357,9 @@ PROBE(jsonstream_socket_write)
         return 0;
     jsonstream_put(hit, &what);
     TAIL_CALL(jsonstream_look);
+#endif
     return 0;
 }
-#endif
 
 /* -- github.com/gorilla/websocket --------------------------------------------------------------------------------- */
 

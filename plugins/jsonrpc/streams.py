@@ -57,7 +57,7 @@ def _library(name: str, packages: tuple[str, ...], connection: str, write: str, 
 
 _HTTP = "net/http.(*conn).serve"
 # what a program of JSON-RPC 2.0 has in it, and the path and the errors of net/rpc/jsonrpc are not
-_MENTIONS = r"jsonrpc(?![/.:])(?<!/jsonrpc)"
+_MENTIONS = (r"jsonrpc(?![/.:])(?<!/jsonrpc)", r"net\.\(\*netFD\)\.Read\x00")
 _INIT = ("internal/poll.(*FD).Init", "net.(*netFD).init")  # the second where it is not inlined
 _SOCKETS = "messages on raw sockets"
 

@@ -278,8 +278,9 @@ def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
         inlined.extend(facts.inlined(candidate.symbol))
         if facts.function(candidate.symbol) is None:
             continue
-        if probe.mentions and not facts.mentions(probe.mentions):
-            return _nowhere(facts, probe, f"nothing in the binary looks like {probe.mentions}")
+        for pattern in probe.mentions:
+            if not facts.mentions(pattern):
+                return _nowhere(facts, probe, f"nothing in the binary looks like {pattern}")
         linked = True
         try:
             sites = facts.sites(candidate.symbol, probe.place, candidate.callee)

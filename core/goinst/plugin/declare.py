@@ -91,8 +91,8 @@ class Probe:
     it costs nothing where it is not needed; or ``PIPED_STDIN``: only once a process is traced whose standard input is a
     pipe or a socket.
     ``without``: a function. In a binary that has it, the probe is not attached, or only on ``attach_on``; in one that
-    does not, it is attached at once. ``mentions``: a regular expression for bytes that the file of the binary must hold
-    somewhere; begin it with plain text, since all of the file is searched.
+    does not, it is attached at once. ``mentions``: regular expressions for bytes that the file of the binary must hold
+    somewhere, each; begin them with plain text, since all of the file is searched.
     """
 
     program: str
@@ -103,7 +103,7 @@ class Probe:
     attach_on: str = ""
     lost: str = ""
     without: str = ""
-    mentions: str = ""
+    mentions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
