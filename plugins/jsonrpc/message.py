@@ -17,6 +17,7 @@ __all__ = ["answer", "called", "calls", "describe", "identity", "parse", "replie
 
 _LONGEST = 256
 _I64 = 1 << 63
+_VERSIONS = ("2.0", "1.0", "1.1")
 # methods that nothing but MCP has (modelcontextprotocol.io, schema 2024-11-05 to 2026-07-28); what others have
 # too (initialize, ping) is MCP's by its parameters or by the company it is in
 _MCP = frozenset((
@@ -55,12 +56,13 @@ def parse(text: bytes) -> tuple[Any, bool]:
 def called(message: Any, *, cut: bool) -> bool:
     """Whether it is a request or a notification.
 
-    A 2.0 request says so; a 1.0 one (json-rpc.org, 2005) has method, params and id, which may lie behind a cut.
+    A 2.0 request says so, as do those of Bitcoin's family that call themselves 1.0; else a 1.0 one (json-rpc.org, 2005)
+    has method, params and id, which may lie behind a cut.
     """
     if not isinstance(message, dict) or not isinstance(message.get("method"), str) or not message["method"]:
         return False
     if "jsonrpc" in message:
-        return bool(message["jsonrpc"] == "2.0")
+        return message["jsonrpc"] in _VERSIONS
     return "params" in message and ("id" in message or (cut and isinstance(message["params"], list)))
 
 
@@ -92,7 +94,7 @@ def describe(call: dict[str, Any], span: Span, context: DecodeContext, *, cut: b
     attributes["rpc.system.name"] = "jsonrpc"
     last = next(reversed(call)) if cut else ""
     if "jsonrpc" in call:
-        attributes["jsonrpc.protocol.version"] = "2.0"
+        attributes["jsonrpc.protocol.version"] = call["jsonrpc"]
     elif cut:  # "jsonrpc" may be the last member
         span.truncated.append("jsonrpc.protocol.version")
     else:
@@ -107,7 +109,7 @@ def describe(call: dict[str, Any], span: Span, context: DecodeContext, *, cut: b
             span.truncated.append("jsonrpc.request.id")
     elif "id" not in call and cut:
         span.truncated.append("jsonrpc.request.id")
-    elif "id" not in call or "jsonrpc" not in call:
+    elif "id" not in call or call.get("jsonrpc") != "2.0":
         # a null id marks a notification in 1.0; in 2.0 it is an id, although a bad one
         attributes["goinst.jsonrpc.notification"] = True
     params = call.get("params")

@@ -136,7 +136,7 @@ def _ask(
     if values.source == _WEBSOCKET:
         made.attributes["network.protocol.name"] = "websocket"
     _trace_parent(call, made)
-    if "id" not in call or (call["id"] is None and "jsonrpc" not in call):
+    if "id" not in call or (call["id"] is None and call.get("jsonrpc") != "2.0"):
         done.append(made)
         return
     question = process, values.source, values.direction, identity(call)

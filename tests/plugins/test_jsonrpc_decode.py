@@ -188,10 +188,17 @@ def test_what_is_not_json_rpc_is_left_alone(body: bytes, chunked: bool) -> None:
     assert (span.attributes, span.status, counted) == ({}, "unset", [])
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_versions_that_a_request_names(version: str) -> None:
+    """As Bitcoin's clients send it: "jsonrpc" was not a member before 2.0."""
+    span, counted = request(b'{"jsonrpc":"%s","method":"m","id":1}' % version.encode())
+    assert (span.name, span.attributes["jsonrpc.protocol.version"], counted) == ("m", version, [])
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"jsonrpc":"1.0","method":"m","id":1}',
+        b'{"jsonrpc":"3.0","method":"m","id":1}',
         b'{"jsonrpc":2.0,"method":"m","id":1}',
         b'{"jsonrpc":"2.0","method":null,"id":1}',
         b'{"jsonrpc":"2.0","method":"m","params":' + b"[" * 500,
