@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from goinst.errors import GoinstError, PluginError
+from goinst.events.memory import Memory
 from goinst.events.span import Clock, DecodeContext, Resource, Span
 from goinst.plugin.declare import (
     PIPED_STDIN,
@@ -27,6 +28,7 @@ __all__ = [
     "Field",
     "Fragment",
     "GoinstError",
+    "Memory",
     "Option",
     "PluginError",
     "Probe",

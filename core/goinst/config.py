@@ -42,6 +42,7 @@ class RunConfig:
     max_operations: int = 16384
     cache: bool = True
     lineage: bool = True
+    partial_after: float | None = None
 
     @property
     def has_target(self) -> bool:
@@ -164,6 +165,7 @@ _KEYS: dict[str, tuple[str, Callable[[_Reader, Any], object]]] = {
     "verbose": ("verbose", _Reader.flag),
     "stats": ("stats", _Reader.flag),
     "ring-megabytes": ("ring_megabytes", _Reader.integer),
+    "partial-after": ("partial_after", _Reader.seconds),
     "max-operations": ("max_operations", _Reader.integer),
     "cache": ("cache", _Reader.flag),
     "no-cache": ("cache", _Reader.inverse),
@@ -235,6 +237,8 @@ def _checked(config: RunConfig) -> RunConfig:
         _within("port", port, 1, 65535)
     if config.duration is not None and not 0 < config.duration <= 10**9:
         raise UsageError(f"duration: a number of seconds above 0 expected, not {config.duration:g}")
+    if config.partial_after is not None and not 0.1 <= config.partial_after <= 10**9:
+        raise UsageError(f"partial-after: 0.1 seconds or more expected, not {config.partial_after:g}")
     if config.max_spans is not None:
         _within("max-spans", config.max_spans, 1, 2**62)
     _within("ring-megabytes", config.ring_megabytes, 1, 1024)

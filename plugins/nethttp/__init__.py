@@ -161,6 +161,7 @@ PROTOCOL = Protocol(
             role="operation",
             kind="server",
             active="http.server.active_requests",
+            partial=True,
             decode=decode_request,
             columns=(
                 Column("conn", "u64"),
@@ -190,6 +191,7 @@ PROTOCOL = Protocol(
             role="operation",
             kind="server",
             active="http.server.active_requests",
+            partial=True,
             decode=decode_stream,
             columns=(
                 Column("state", "u64"),
@@ -226,6 +228,7 @@ PROTOCOL = Protocol(
             kind="client",
             begun_by=("nethttp_call", "nethttp_xnet_call"),
             active="http.client.active_requests",
+            partial=True,
             decode=decode_client,
             columns=(
                 Column("content_length", "i64"),

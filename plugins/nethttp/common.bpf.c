@@ -5,6 +5,7 @@
 #define NETHTTP_HIJACKED 2
 #define NETHTTP_UNFINISHED 4
 #define NETHTTP_BLOCK_CUT 8
+#define NETHTTP_XNET 32 /* a stream of golang.org/x/net/http2 */
 #define NETHTTP_LINE_SENT 16 /* the block lacks the request line; a nethttp_line has it */
 
 /* The server's port, from the connection's own address: net.TCPConn -> netFD.laddr -> TCPAddr.Port */

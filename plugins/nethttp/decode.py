@@ -24,6 +24,7 @@ from goinst.plugins.nethttp.semantics import (
     set_target,
     set_trace_parent,
     set_unfinished,
+    so_far,
 )
 
 from goinst import DecodeContext, Resource, Span
@@ -59,6 +60,10 @@ _NOWHERE = Resource({}, b"{}")
 def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
     """Fill in the span of one HTTP/1 request. Nothing in ``values`` is trusted."""
     flags = values.flags
+    if span.partial:
+        values = so_far(values, context, values.response, "RESPONSE_STATUS", "RESPONSE_WRITTEN")
+        # the map has the column at its full size
+        values = values._replace(block=values.block[: values.block_length])
     known = _PARSED[context.redact]
     key = (values.block, values.method_length, values.uri_length, flags & (TLS | _BLOCK_CUT))
     parsed = known.get(key)
@@ -97,6 +102,8 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
         del attributes["server.port"]
     if flags & (HIJACKED | UNFINISHED) or status >= 500:
         _unusual(values, span)
+    elif span.partial and not values.status:
+        del attributes["http.response.status_code"]
     size = values.content_type_length
     if size:
         attributes["http.response.header.content-type"] = content_type_of(values.content_type[:size])

@@ -8,12 +8,13 @@ from typing import Any
 
 from goinst.plugins.nethttp.routes import guess_route
 
-from goinst import Span
+from goinst import DecodeContext, Span
 
 __all__ = [
     "HIJACKED",
     "TLS",
     "UNFINISHED",
+    "XNET",
     "address_of",
     "content_type_of",
     "guessed",
@@ -27,10 +28,11 @@ __all__ = [
     "set_target",
     "set_trace_parent",
     "set_unfinished",
+    "so_far",
 ]
 
 # common.bpf.c
-TLS, HIJACKED, UNFINISHED = 1, 2, 4
+TLS, HIJACKED, UNFINISHED, XNET = 1, 2, 4, 32
 
 # RFC 9110 and RFC 5789; anything else is _OTHER, so that a client cannot make up span names
 _METHODS = {
@@ -38,6 +40,24 @@ _METHODS = {
     for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY")
 }
 _TRACE_PARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.DOTALL)
+
+
+def so_far(values: Any, context: DecodeContext, response: int, status: str, written: str) -> Any:
+    """The columns of a request that is still open, with what its handler has sent until now and the pattern that it
+    matched, from the process's memory: ``response`` is the address of what keeps the fields ``status`` and
+    ``written``."""
+    fields, memory = context.fields, context.memory
+    code = memory.integer(response + fields[status]) if status in fields else 0
+    size = memory.integer(response + fields[written]) if written in fields else None
+    pattern = b""
+    if values.request and "REQUEST_PATTERN" in fields:
+        pattern = memory.text(values.request + fields["REQUEST_PATTERN"], len(values.pattern))
+    return values._replace(
+        status=code if code is not None and 100 <= code <= 999 else 0,
+        written=-1 if size is None else size,
+        pattern=pattern,
+        pattern_length=len(pattern),
+    )
 
 
 def method_name(method: bytes, attributes: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ struct nethttp_shape {
     u32 state;                                                  /* responseWriter.rws */
     u32 stream, connection, response, status, written;          /* responseWriterState */
     u32 id, net_conn;                                           /* stream.id, serverConn.conn */
+    u8 flags;
 };
 
 static __always_inline void nethttp_stream_open(struct goinst_hit *hit, u64 writer, u64 request,
@@ -34,7 +35,7 @@ static __always_inline void nethttp_stream_open(struct goinst_hit *hit, u64 writ
     r->content_length = go_word(request + shape.content_length);
     r->written = 0;
     r->status = 0;
-    r->flags = tls ? NETHTTP_TLS : 0;
+    r->flags = tls ? shape.flags | NETHTTP_TLS : shape.flags;
     r->pattern_length = 0;
     r->content_type_length = 0;
     r->local_port = nethttp_local_port(go_word(connection + shape.net_conn), go_word(connection + shape.net_conn + 8));
@@ -123,7 +124,8 @@ PROBE(nethttp_stream_run)
 #define NETHTTP_XNET_H2 1
 #define NETHTTP_XNET_SHAPE                                                                                           \
     .state = XNET_STATE, .stream = XNET_STREAM, .connection = XNET_CONN, .response = XNET_RESPONSE,                   \
-    .status = XNET_STATUS, .written = XNET_WRITTEN, .id = XNET_STREAM_ID, .net_conn = XNET_NET_CONN
+    .status = XNET_STATUS, .written = XNET_WRITTEN, .id = XNET_STREAM_ID, .net_conn = XNET_NET_CONN,                  \
+    .flags = NETHTTP_XNET
 #endif
 
 /* x/net: func (sc *serverConn) runHandler(rw *responseWriter, req *http.Request, handler func(...)) */

@@ -13,6 +13,9 @@ __all__ = ["decode_stream"]
 
 def decode_stream(values: Any, span: Span, context: DecodeContext) -> None:
     """Fill in the span of one stream: the attributes that an HTTP/1 request has, and its number."""
+    if span.partial:
+        owner = "XNET" if values.flags & semantics.XNET else "H2"
+        values = semantics.so_far(values, context, values.state, f"{owner}_STATUS", f"{owner}_WRITTEN")
     attributes, flags, status = span.attributes, values.flags, values.status
     method = values.method[: values.method_length]
     name = semantics.method_name(method, attributes)
@@ -24,7 +27,7 @@ def decode_stream(values: Any, span: Span, context: DecodeContext) -> None:
     attributes["goinst.http2.stream_id"] = values.stream
     if flags & semantics.UNFINISHED:
         semantics.set_unfinished(status, span)
-    else:
+    elif status or not span.partial:
         # a handler that wrote nothing: the 200 comes behind it (http2responseWriterState.writeChunk)
         semantics.set_status(status or 200, span)
     if values.content_length >= 0:

@@ -127,6 +127,7 @@ class Tracer:
             text=True,
         )
         self.spans: list[Span] = []
+        self.partial: list[Span] = []
         self.events: list[dict[str, Any]] = []
         self.noise: list[str] = []
         self._grew = threading.Condition()
@@ -147,8 +148,8 @@ class Tracer:
 
     def _span(self, line: str) -> None:
         span = json.loads(line)  # stdout carries nothing but spans
-        assert span["event"] == "span"
-        self.spans.append(span)
+        assert span["event"] in ("span", "partial")
+        (self.spans if span["event"] == "span" else self.partial).append(span)
 
     def _event(self, line: str) -> None:
         try:
@@ -175,6 +176,12 @@ class Tracer:
             f"{[span['name'] for span in self.spans]} {self.events} {self.noise}"
         )
         return list(self.spans)
+
+    def wait_partial(self, count: int, seconds: float = PATIENCE) -> list[Span]:
+        """The reports of what was still open, at least ``count`` of them."""
+        found = self._wait(lambda: len(self.partial) >= count, seconds)
+        assert found, f"{len(self.partial)} of {count} within {seconds} s: {self.events} {self.noise}"
+        return list(self.partial)
 
     def stop(self, number: int = signal.SIGINT) -> Ended:
         """Send a signal (none when it is 0) and take what the run leaves."""

@@ -20,7 +20,9 @@ LONGER: dict[str, tuple[int, str]] = {}
 # What each part of the core may import of goinst beside itself. Data goes down from the binary to the output, so
 # no part knows one that comes later; the longest matching name counts.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "goinst": ("goinst.errors", "goinst.events.span", "goinst.plugin.declare", "goinst.plugin.spec"),
+    "goinst": (
+        "goinst.errors", "goinst.events.memory", "goinst.events.span", "goinst.plugin.declare", "goinst.plugin.spec",
+    ),
     "goinst.errors": (),
     "goinst.config": ("goinst.errors",),
     "goinst.diagnostics": (),
@@ -30,7 +32,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.plugin": ("goinst.errors", "goinst.events.span"),
     "goinst.plugin.declare": ("goinst.events.span",),
     "goinst.events": ("goinst.errors", "goinst.plugin.declare"),
-    "goinst.events.span": (),
+    "goinst.events.span": ("goinst.events.memory",),
+    "goinst.events.memory": (),
     "goinst.export": ("goinst.errors", "goinst.config", "goinst.extras", "goinst.events.span", "goinst.events.tap",
         "goinst.metrics"),
     "goinst.metrics": ("goinst.events.span", "goinst.events.tap"),

@@ -52,6 +52,12 @@ _OPTIONS = (
         help="Serve metrics here, as 127.0.0.1:9464; no spans go anywhere unless --output is given.",
     ),
     click.option("--duration", type=float, metavar="S", help="End after so many seconds."),
+    click.option(
+        "--partial-after",
+        type=float,
+        metavar="S",
+        help="Report what is still open after so many seconds, and again each time.  [default: only at its end]",
+    ),
     click.option("--max-spans", type=int, metavar="N", help="End after so many spans."),
     click.option(
         "--set",

@@ -61,6 +61,18 @@ class Delivery:
         except OutputClosed:
             self._end("the output was closed")
 
+    def report(self, spans: list[Span]) -> None:
+        """Spans of what is still open, for the exporters that can tell them from those that have ended."""
+        wanting = [one for one in self._exporters if getattr(one, "wants_partial", False)]
+        spans = self.hooked(spans) if wanting else []
+        self._summary.partial += len(spans)
+        try:
+            for exporter in wanting:
+                exporter.export(spans)
+                exporter.flush()
+        except OutputClosed:
+            self._end("the output was closed")
+
     def hooked(self, spans: list[Span]) -> list[Span]:
         """Let the plugins' hooks see the batch; a hook that raises is switched off with its plugin's hooks."""
         implementations = self._hooks.hook.goinst_spans.get_hookimpls()

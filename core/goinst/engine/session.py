@@ -22,6 +22,7 @@ from goinst.engine.compiler import Compiler
 from goinst.engine.delivery import Delivery
 from goinst.engine.plan import Plan
 from goinst.engine.processes import Processes
+from goinst.engine.still_open import StillOpen
 from goinst.engine.stop import Stop
 from goinst.engine.summary import Summary
 from goinst.engine.tracer import Tracer
@@ -75,6 +76,7 @@ class Session:
         self._ended = ""
         self._summary = Summary()
         self._delivery = Delivery(plugins, exporters, self._summary, config.max_spans, self._end, self._plugin_failed)
+        self._still_open = StillOpen(config.partial_after, self._delivery.report)
         self._count_only = not self._delivery.decode and not self._observers
         self._reported: set[str] = set()
         self._command: Command | None = None
@@ -269,6 +271,7 @@ class Session:
                 scan = now + _SCAN_EVERY
                 self._rescan()
                 self._report_telemetry()
+                self._still_open.report((one.operations, one.correlator) for one in self._tracers.values())
             pause = _SHORTEST if taken else min(pause * 2, _LONGEST)
             if not taken or all(tracer.ring.waiting < _FULL for tracer in self._tracers.values()):
                 self._stop.wait(min(max(pause, 0.005 if taken else pause), max(deadline - now, 0)))
@@ -380,15 +383,7 @@ class Session:
     def _telemetry(self) -> Telemetry:
         state = Telemetry(spans=Counter(self._summary.spans_by_plugin), losses=self._delivery.losses())
         for tracer in self._tracers.values():
-            for (plugin, reason), count in tracer.losses().items():
-                state.losses[f"{plugin}.{reason}"] += count
-            state.hits.update(tracer.hits())
-            state.open.update(tracer.open_operations())
-            for name, ns, runs in tracer.program_statistics():
-                state.program_ns[name] += ns
-                state.program_runs[name] += runs
-            state.ring = max(state.ring, tracer.ring.waiting)
-            state.ring_high_water = max(state.ring_high_water, tracer.ring_share())
+            tracer.tell(state)
         return state
 
     def _plugin_failed(self, error: PluginError) -> None:

@@ -251,6 +251,8 @@ static __always_inline struct {name} *{name}_reserve(struct goinst_operation *op
     struct {name} *record;
 {_NO_FACTS if kind == "fact" else ""}
     record = goinst_events.ringbuf_reserve(sizeof(struct {name}));
+    if (!record) /* twice: as in goinst_operation_end */
+        record = goinst_events.ringbuf_reserve(sizeof(struct {name}));
     if (!record) {{
         goinst_count({full});
         return 0;

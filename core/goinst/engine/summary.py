@@ -14,7 +14,8 @@ class Summary:
     """The end of a run, for the last line on standard error.
 
     ``spans`` went to the outputs; ``losses`` (``plugin.reason``) did not, or lack something; ``hits`` by probe;
-    ``open`` had begun and not ended when the run did.
+    ``open`` had begun and not ended when the run did. ``partial`` reports of what was still open went out beside the
+    spans.
     """
 
     spans: int = 0
@@ -22,6 +23,7 @@ class Summary:
     ended: str = ""
     seconds: float = 0.0
     open: int = 0
+    partial: int = 0
     spans_by_plugin: Counter[str] = field(default_factory=Counter)
     losses: Counter[str] = field(default_factory=Counter)
     places: Counter[str] = field(default_factory=Counter)
@@ -40,6 +42,8 @@ class Summary:
             "ring_high_water": round(self.ring_high_water, 3),
             "ended": self.ended,
         }
+        if self.partial:
+            fields["partial"] = self.partial
         if places:
             fields["losses_by_place"] = dict(self.places)
         return fields

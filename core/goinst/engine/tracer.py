@@ -13,17 +13,14 @@ from typing import Any
 from goinst.engine import sys as kernel
 from goinst.engine.attach import Attachment, attach
 from goinst.engine.build import Built
+from goinst.engine.still_open import OpenOperations
 from goinst.events.correlate import Correlator
 from goinst.events.record import HEAD
 from goinst.events.ring import Ring
 from goinst.events.span import Resource, Span
-from goinst.events.tap import Observer, Source
+from goinst.events.tap import Observer, Source, Telemetry
 
 __all__ = ["Tracer"]
-
-_OPEN = 1
-# struct goinst_operation: state comes behind the 64 bytes of head, trace, parent, times and goid, and depth
-_STATE_AT = 68
 
 
 class Tracer:
@@ -65,7 +62,16 @@ class Tracer:
             resource, redact,
         )  # fmt: skip
         taps = [observer.source(source) for observer in observers]
-        self.correlator = Correlator(built.plan.layouts, options, resource, redact=redact, failed=failed, taps=taps)
+        fields = {
+            plugin.name: {found.macro: found.fact.value for found in plugin.fields if found.fact is not None}
+            for plugin in built.plan.plugins
+        }
+        self.correlator = Correlator(
+            built.plan.layouts, options, resource, redact=redact, failed=failed, taps=taps, fields=fields
+        )
+        self.operations = OpenOperations(
+            built.loaded.maps["goinst_operations"], built.loaded.sizes["goinst_operations"]
+        )
         self._cpus = kernel.possible_cpus()
         self._final: list[int] | None = None
         self._ended = 0
@@ -166,19 +172,8 @@ class Tracer:
 
     def open_operations(self) -> Counter[tuple[str, str, str]]:
         """Operations that have begun and not ended, as in ``Telemetry.open``."""
-        descriptor = self._loaded.maps["goinst_operations"]
-        key_size, value_size, _ = self._loaded.sizes["goinst_operations"]
         names = {layout.type: (layout.plugin, layout.record.name, layout.record.active) for layout in self.plan.layouts}
-        count: Counter[tuple[str, str, str]] = Counter()
-        key = None
-        for _ in range(1 << 16):
-            key = kernel.next_key(descriptor, key, key_size)
-            if key is None:
-                break
-            value = kernel.lookup(descriptor, key, value_size)
-            if value is not None and value[_STATE_AT] == _OPEN:
-                count[names.get(HEAD.unpack_from(value)[0], ("core", "unknown", ""))] += 1
-        return count
+        return Counter(names.get(HEAD.unpack_from(value)[0], ("core", "unknown", "")) for value in self.operations)
 
     def program_statistics(self) -> Iterator[tuple[str, int, int]]:
         """(program, ns in it, runs) of those that the kernel has counted: all, when kernel.bpf_stats_enabled is 1."""
@@ -188,6 +183,18 @@ class Tracer:
             runs = int(fields.get("run_cnt", 0))
             if runs:
                 yield name, int(fields["run_time_ns"]), runs
+
+    def tell(self, state: Telemetry) -> None:
+        """Add how it goes here."""
+        for (plugin, reason), count in self.losses().items():
+            state.losses[f"{plugin}.{reason}"] += count
+        state.hits.update(self.hits())
+        state.open.update(self.open_operations())
+        for name, ns, runs in self.program_statistics():
+            state.program_ns[name] += ns
+            state.program_runs[name] += runs
+        state.ring = max(state.ring, self.ring.waiting)
+        state.ring_high_water = max(state.ring_high_water, self.ring_share())
 
     def ring_share(self) -> float:
         """The most that ever waited in the ring, as a share of its size."""

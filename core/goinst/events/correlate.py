@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from goinst.events.memory import Memory
 from goinst.events.record import HEAD, OPERATION, OPERATION_SIZE, Layout
 from goinst.events.ring import Ring, Slab
 from goinst.events.span import Clock, DecodeContext, Resource, Span
@@ -18,6 +19,7 @@ __all__ = ["Correlator"]
 
 _PENDING = 65536
 _ERRORS = 100
+_NONE: list[tuple[Layout, Any]] = []
 
 
 def _declared(fact: tuple[Layout, Any]) -> int:
@@ -29,7 +31,7 @@ class Correlator:
 
     ``resource(tgid)`` describes a process. What is lost here is in ``losses`` by (plugin, reason); a decoder that
     raises is counted, and after 100 times in a row switched off (``failed`` is called with plugin and words). ``taps``
-    see the records first.
+    see the records first. ``fields`` are the offsets that each plugin's decoders may need for what is still open.
     """
 
     def __init__(
@@ -41,9 +43,11 @@ class Correlator:
         redact: bool,
         failed: Callable[[str, str], None],
         taps: Sequence[Tap] = (),
+        fields: Mapping[str, Mapping[str, int]] | None = None,
     ) -> None:
         self._taps = tuple(taps)
         self._clock = Clock()
+        self._memory = Memory()
         self._layouts: dict[int, Layout] = {layout.type: layout for layout in layouts}
         self._resource = resource
         self._failed = failed
@@ -54,7 +58,12 @@ class Correlator:
         self._off: set[str] = set()
         self._contexts = {
             layout.plugin: DecodeContext(
-                redact, options.get(layout.plugin, {}), self._counter(layout.plugin), clock=self._clock
+                redact,
+                options.get(layout.plugin, {}),
+                self._counter(layout.plugin),
+                clock=self._clock,
+                memory=self._memory,
+                fields=(fields or {}).get(layout.plugin, {}),
             )
             for layout in layouts
         }
@@ -91,6 +100,20 @@ class Correlator:
         self._show(ring, records)
         ring.release()
         return len(records), total
+
+    def still_open(self, operation: bytes, now: int) -> Span | None:
+        """The span so far of an operation as it is in the map, at a time (CLOCK_MONOTONIC, ns); None when its record
+        is not meant for that, or its process is gone."""
+        kind, _, tgid, _ = HEAD.unpack_from(operation)
+        layout = self._layouts.get(kind)
+        if layout is None or not layout.record.partial or not self._memory.open(tgid):
+            return None
+        try:
+            wall = time.time_ns() - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+            span = self._operation(layout, operation, 0, len(operation), wall, still_open=now)
+        finally:
+            self._memory.close()
+        return None if span.dropped else span
 
     def _show(self, ring: Ring, records: Sequence[tuple[int, int]]) -> None:
         """Begin a batch: what time it is, and the taps."""
@@ -147,8 +170,10 @@ class Correlator:
                 spans.extend(span.children)
         return spans
 
-    def _operation(self, layout: Layout, data: Any, start: int, end: int, wall: int) -> Span:
+    def _operation(self, layout: Layout, data: Any, start: int, end: int, wall: int, *, still_open: int = 0) -> Span:
         _, _, tgid, span_id, high, low, parent, began, ended, _ = OPERATION.unpack_from(data, start)
+        if still_open:
+            ended = still_open
         values = layout.read(data, start + OPERATION_SIZE, end)
         span = Span(
             layout.plugin,
@@ -161,13 +186,16 @@ class Correlator:
             ended - began if ended > began else 0,
             self._resource(tgid),
         )
+        if still_open:
+            span.partial = True
+            facts = list(self._facts.get(span_id, ()))
+        else:
+            facts = self._facts.pop(span_id, _NONE)
         self._decode(layout, values, span)
-        facts = self._facts.pop(span_id, None)
-        if facts is not None:
-            if len(facts) > 2:
-                facts.sort(key=_declared)
-            for other, fact in facts:
-                self._decode(other, fact, span)
+        if len(facts) > 2:
+            facts.sort(key=_declared)
+        for other, fact in facts:
+            self._decode(other, fact, span)
         return span
 
     def _fact(self, span_id: int, layout: Layout, values: Any) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from goinst.events.memory import Memory
+
 __all__ = ["Clock", "DecodeContext", "Resource", "Span"]
 
 
@@ -26,7 +28,8 @@ class Span:
     ``trace_id`` (128 bits), ``span_id`` and ``parent_span_id`` (64 bits; 0: none) are integers; ``start_ns`` is Unix
     time; ``kind`` and ``status`` are OpenTelemetry's words in lower case. ``truncated`` names attributes that were cut.
     ``children`` are more spans that a decoder made (the calls of a batch); they go out right behind this one, and also
-    when the decoder sets ``dropped``, which keeps this one back. ``child`` makes one.
+    when the decoder sets ``dropped``, which keeps this one back. ``child`` makes one. ``partial``: it is still open,
+    and lasts as long as it did when it was looked at; the same span comes again when it has ended.
     """
 
     plugin: str
@@ -44,6 +47,7 @@ class Span:
     truncated: list[str] = field(default_factory=list)
     dropped: bool = False
     children: tuple[Span, ...] = ()
+    partial: bool = False
 
     def child(self, name: str, span_id: int) -> Span:
         """A span below this one, at the same time, for ``children``."""
@@ -83,10 +87,14 @@ class DecodeContext:
     """What a decoder may know beside the record: whether to redact, the plugin's options, and a counter of
     things it had to give up (``count("reason")``), shown to the user. ``state`` is the plugin's own, for what a decoder
     has to keep from one record to the next; it must bound what it keeps. ``clock`` gives the time and new ids: a
-    decoder that asks the system for them instead makes other spans when a recording is replayed."""
+    decoder that asks the system for them instead makes other spans when a recording is replayed. ``memory`` reads the
+    process of a span that is ``partial`` (and nothing else), ``fields`` are the offsets of the plugin's fields by
+    macro, without those that the binary does not have."""
 
     redact: bool
     options: Mapping[str, Any]
     count: Any
     state: dict[str, Any] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
+    memory: Memory = field(default_factory=Memory)
+    fields: Mapping[str, int] = field(default_factory=dict)

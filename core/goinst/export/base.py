@@ -24,7 +24,7 @@ class Exporter(Protocol):
     ``wants_spans`` False means that ``count(n)`` is called instead of ``export``. ``export`` must not raise
     for one bad span; one that has to give spans up later counts them in a Counter ``losses``, as ``output.reason``. It
     raises OutputClosed when nobody reads any more, and GoinstError when the output
-    cannot be written.
+    cannot be written. With a true ``wants_partial`` it also gets spans of what is still open (``Span.partial``).
     """
 
     name: str

@@ -76,6 +76,7 @@ class ConsoleExporter:
 
     name = "console"
     wants_spans = True
+    wants_partial = True
 
     def __init__(self, sink: Sink, *, is_terminal: bool) -> None:
         self._sink = sink
@@ -132,7 +133,7 @@ def _code(span: Span) -> str:
     for name in _CODES:
         if name in span.attributes:
             return printable(str(span.attributes[name]))
-    return "-" if span.status == "unset" else span.status
+    return "open" if span.partial else "-" if span.status == "unset" else span.status
 
 
 def _peer(attributes: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ class JsonExporter:
 
     name = "json"
     wants_spans = True
+    wants_partial = True
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink

@@ -33,7 +33,8 @@ class Encoding:
         """The members of each, in the documented order, with text and attributes as they came.
 
         Identifiers are lower-case hexadecimal of fixed width; ``parent_span_id`` is None for a root; ``truncated``
-        and ``status_message`` are there only when they say something. OverflowError for an identifier too wide.
+        and ``status_message`` are there only when they say something; ``event`` is "partial" for what is still open.
+        OverflowError for an identifier too wide.
         """
         rows = []
         for span in spans:
@@ -47,7 +48,7 @@ class Encoding:
             parent = span.parent_span_id
             row = {
                 "timestamp": f"{self._prefix}{fraction:09d}Z",
-                "event": "span",
+                "event": "partial" if span.partial else "span",
                 "plugin": span.plugin,
                 "name": span.name,
                 "kind": span.kind,

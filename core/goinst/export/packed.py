@@ -21,6 +21,7 @@ class MsgpackExporter:
 
     name = "msgpack"
     wants_spans = True
+    wants_partial = True
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink

@@ -139,6 +139,8 @@ class Record:
     ``begun_by`` names the probes that begin a client's operation: goroutines are followed (one hit for each that is
     started) only in a binary that has one of them; without names, in every binary.
     ``active`` is the metric of how many operations of this record are under way, by OpenTelemetry's name.
+    ``partial``: the decoder can also make a span of an operation that is still open (``span.partial``): what the
+    record holds then is what the programs have written so far.
     ``decode(values, span, context)`` gets a named tuple of the columns; it must not trust what is in them.
     ``finish(context)`` gives, once, when the run ends, the spans that its decoder has kept in ``context.state``.
     """
@@ -151,6 +153,7 @@ class Record:
     begun_by: tuple[str, ...] = ()
     active: str = ""
     finish: Finisher | None = None
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

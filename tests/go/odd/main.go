@@ -26,6 +26,17 @@ func main() {
 	// A panic closes the connection; net/http recovers it and logs a trace to stderr.
 	mux.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic("a handler that panics") })
 	mux.HandleFunc("/abort", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	// Takes the connection over and answers what comes with itself, until the client leaves.
+	mux.HandleFunc("/upgraded", func(w http.ResponseWriter, _ *http.Request) {
+		conn, buffered, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			log.Print(err)
+			return
+		}
+		_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: odd\r\nConnection: Upgrade\r\n\r\n"))
+		_, _ = io.Copy(conn, buffered)
+		_ = conn.Close()
+	})
 	// The handler takes the connection over and speaks for itself.
 	mux.HandleFunc("/hijack", func(w http.ResponseWriter, _ *http.Request) {
 		conn, buffered, err := w.(http.Hijacker).Hijack()
