@@ -20,7 +20,8 @@ class RunConfig:
     """Everything ``goinst run`` needs to know.
 
     ``plugins`` empty means the defaults; ``outputs`` empty means console on a terminal and json otherwise,
-    unless there is another place to go (``prometheus``: an address).
+    unless there is another place to go (``prometheus``: an address; ``otlp``: an
+    endpoint, or empty for what the environment says).
     ``duration`` is in seconds, ``ring_megabytes`` in MiB (a power of two). ``plugin_options`` maps a plugin
     to its options as given: text, numbers or booleans, not yet checked against what the plugin declares.
     """
@@ -32,6 +33,8 @@ class RunConfig:
     command: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     prometheus: str = ""
+    otlp: str | None = None
+    service_name: str = ""
     duration: float | None = None
     max_spans: int | None = None
     redact: bool = True
@@ -120,6 +123,11 @@ class _Reader:
             raise self.fail("text", value)
         return value
 
+    def text_or_true(self, value: object) -> str | None:
+        if isinstance(value, bool):
+            return "" if value else None
+        return self.text(value)
+
     def names(self, value: object) -> tuple[str, ...]:
         parts = (part.strip() for text in self.texts(value) for part in text.split(","))
         return tuple(dict.fromkeys(part for part in parts if part))
@@ -156,6 +164,8 @@ _KEYS: dict[str, tuple[str, Callable[[_Reader, Any], object]]] = {
     "port": ("ports", _Reader.integers),
     "command": ("command", _Reader.argv),
     "output": ("outputs", _Reader.texts),
+    "otlp": ("otlp", _Reader.text_or_true),
+    "service-name": ("service_name", _Reader.text),
     "prometheus": ("prometheus", _Reader.text),
     "duration": ("duration", _Reader.seconds),
     "max-spans": ("max_spans", _Reader.integer),

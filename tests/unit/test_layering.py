@@ -34,8 +34,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.events": ("goinst.errors", "goinst.plugin.declare"),
     "goinst.events.span": ("goinst.events.memory",),
     "goinst.events.memory": (),
-    "goinst.export": ("goinst.errors", "goinst.config", "goinst.extras", "goinst.events.span", "goinst.events.tap",
-        "goinst.metrics"),
+    "goinst.export": (
+        "goinst.__version__", "goinst.diagnostics", "goinst.errors", "goinst.config", "goinst.extras",
+        "goinst.events.span", "goinst.events.tap", "goinst.metrics",
+    ),
     "goinst.metrics": ("goinst.events.span", "goinst.events.tap"),
     "goinst.recording": ("goinst.errors", "goinst.extras", "goinst.events", "goinst.plugin.declare"),
     "goinst.engine": (
@@ -49,6 +51,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 # Names of plugins that core may say, and why.
 MAY_NAME = {
     "demo/run.py": "the demo shows the built-in plugins by the command that a user would type",
+    "export/sender.py": "one of the two protocols of OTLP has the name of one",
     "demo/drive.py": "the member of a JSON-RPC message that the demo's client sends",
 }
 

@@ -9,13 +9,15 @@ from goinst.errors import UsageError
 
 __all__ = ["export_command"]
 
-_FORMATS = ("json", "msgpack", "csv", "parquet", "chrome-trace")
+_FORMATS = ("json", "msgpack", "csv", "parquet", "chrome-trace", "otlp")
 
 
 @click.command("export")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--to", "form", required=True, type=click.Choice(_FORMATS), help="The format.")
-@click.option("-o", "path", metavar="PATH", default="-", help="Where to.  [default: standard output]")
+@click.option(
+    "-o", "path", metavar="PATH", default="-", help="Where to: a file, or an endpoint.  [default: standard output]"
+)
 @click.option("--redact/--no-redact", default=None, help="Hide query values and credentials.  [default: as recorded]")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
 def export_command(*, files: tuple[str, ...], form: str, path: str, redact: bool | None, verbose: bool) -> int:
@@ -28,8 +30,12 @@ def export_command(*, files: tuple[str, ...], form: str, path: str, redact: bool
     Examples:
       goinst export requests.goinst --to csv -o requests.csv
       goinst export requests.goinst --to parquet -o requests.parquet
+      goinst export requests.goinst --to otlp -o http://127.0.0.1:4317
       goinst export requests.goinst --to chrome-trace -o requests.trace.json
     """
     if form == "parquet" and path == "-":
         raise UsageError("--to parquet: it needs a file: -o requests.parquet")
+    if form == "otlp":
+        endpoint = "" if path == "-" else path
+        return replay_into((), files, (), (), redact=redact, max_spans=None, verbose=verbose, otlp=endpoint)
     return replay_into([f"{form}:{path}"], files, (), (), redact=redact, max_spans=None, verbose=verbose)

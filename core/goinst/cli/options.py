@@ -51,6 +51,14 @@ _OPTIONS = (
         metavar="ADDRESS",
         help="Serve metrics here, as 127.0.0.1:9464; no spans go anywhere unless --output is given.",
     ),
+    click.option(
+        "--otlp",
+        is_flag=False,
+        flag_value="",
+        metavar="[ENDPOINT]",
+        help="Send spans and metrics to an OpenTelemetry Collector; without ENDPOINT as OTEL_* variables say.",
+    ),
+    click.option("--service-name", metavar="NAME", help="Of processes that have no OTEL_SERVICE_NAME of their own."),
     click.option("--duration", type=float, metavar="S", help="End after so many seconds."),
     click.option(
         "--partial-after",

@@ -59,9 +59,13 @@ def record_command(
     if sys.stdout is None and options.outputs:
         raise UsageError("standard output is closed, and spans go there; > /dev/null if you do not want them")
     exporters = []
-    if options.outputs or options.prometheus:
+    if options.outputs or options.prometheus or options.otlp is not None:
         exporters = open_exporters(
-            options.outputs, stdout=sys.stdout.buffer, is_terminal=False, prometheus=options.prometheus
+            options.outputs,
+            stdout=sys.stdout.buffer,
+            is_terminal=False,
+            prometheus=options.prometheus,
+            otlp=options.otlp,
         )
     recorder = None
     try:

@@ -25,6 +25,7 @@ __all__ = ["open_replay", "replay_command", "replay_into"]
 @click.command("replay")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--output", "outputs", multiple=True, metavar="FORMAT[:PATH]", help="As for `goinst run`.")
+@click.option("--otlp", is_flag=False, flag_value="", metavar="[ENDPOINT]", help="As for `goinst run`.")
 @click.option("--plugins", multiple=True, metavar="A,B", help="Decode with these only.  [default: all installed]")
 @click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="Instead of the recorded one.")
 @click.option("--redact/--no-redact", default=None, help="Hide query values and credentials.  [default: as recorded]")
@@ -37,6 +38,7 @@ def replay_command(
     plugins: tuple[str, ...],
     settings: tuple[str, ...],
     redact: bool | None,
+    otlp: str | None,
     max_spans: int | None,
     verbose: bool,
 ) -> int:
@@ -50,7 +52,9 @@ def replay_command(
       goinst replay requests.goinst --output json | jq .name
       goinst replay requests.goinst* --output parquet:requests.parquet
     """
-    return replay_into(outputs, files, plugins, settings, redact=redact, max_spans=max_spans, verbose=verbose)
+    return replay_into(
+        outputs, files, plugins, settings, redact=redact, max_spans=max_spans, verbose=verbose, otlp=otlp
+    )
 
 
 def open_replay(
@@ -90,6 +94,7 @@ def replay_into(
     redact: bool | None,
     max_spans: int | None,
     verbose: bool,
+    otlp: str | None = None,
 ) -> int:
     """Replay files into outputs; a summary at the end."""
     log = configure(verbose=verbose)
@@ -100,7 +105,7 @@ def replay_into(
     replay, chosen = open_replay(files, plugins, settings, log, redact=redact)
     if sys.stdout is None:
         raise UsageError("standard output is closed, and spans go there; > /dev/null if you do not want them")
-    exporters = open_exporters(outputs, stdout=sys.stdout.buffer, is_terminal=sys.stdout.isatty())
+    exporters = open_exporters(outputs, stdout=sys.stdout.buffer, is_terminal=sys.stdout.isatty(), otlp=otlp)
     summary, ended, began = Summary(), [""], time.monotonic()
 
     def end(why: str) -> None:

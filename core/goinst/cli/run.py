@@ -39,7 +39,11 @@ def run_command(plugins: tuple[str, ...], settings: tuple[str, ...], config: str
     if sys.stdout is None:
         raise UsageError("standard output is closed, and spans go there; > /dev/null if you do not want them")
     exporters = open_exporters(
-        options.outputs, stdout=sys.stdout.buffer, is_terminal=sys.stdout.isatty(), prometheus=options.prometheus
+        options.outputs,
+        stdout=sys.stdout.buffer,
+        is_terminal=sys.stdout.isatty(),
+        prometheus=options.prometheus,
+        otlp=options.otlp,
     )
     try:
         for exporter in exporters:

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import PurePath
 from types import FrameType
 from typing import Any
 
@@ -21,6 +20,7 @@ from goinst.engine.build import Built, build
 from goinst.engine.compiler import Compiler
 from goinst.engine.delivery import Delivery
 from goinst.engine.plan import Plan
+from goinst.engine.processes import Built as BuildInfo
 from goinst.engine.processes import Processes
 from goinst.engine.still_open import StillOpen
 from goinst.engine.stop import Stop
@@ -67,7 +67,7 @@ class Session:
         self._options = check_options(plugins.protocols, config.plugin_options)
         self._cache = Cache.default() if config.cache else None
         self._selector = Selector(config.pids, config.exes, config.ports)
-        self._processes = Processes(lambda path: PurePath(path).name or "unknown")
+        self._processes = Processes(self._built_from, config.service_name or os.environ.get("OTEL_SERVICE_NAME", ""))
         self._tracers: dict[_File, Tracer] = {}
         self._preparing: dict[_File, tuple[Future[Built | Plan], list[Process]]] = {}
         self._hopeless: dict[_File, str] = {}
@@ -233,6 +233,12 @@ class Session:
         self._known[process.identity] = key
         self._processes.add(process.pid, process.exe)
         self._tracers[key].add(process.pid)
+
+    def _built_from(self, path: str) -> BuildInfo:
+        for tracer in self._tracers.values():
+            if tracer.name == path:
+                return BuildInfo(tracer.plan.info.main_module, tracer.plan.info.go_version)
+        return BuildInfo()
 
     def _announce(self, began: float) -> None:
         targets = [

@@ -14,8 +14,8 @@ __all__ = ["Clock", "DecodeContext", "Resource", "Span"]
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """The process a span comes from. ``attributes`` are OpenTelemetry resource attributes (service.name,
-    process.pid, process.executable.path); ``json`` is their JSON object, encoded once."""
+    """The process a span comes from. ``attributes`` are OpenTelemetry resource attributes (service.name, process.*,
+    host.*, container.id …); ``json`` is a JSON object, encoded once, of those that every line has."""
 
     attributes: Mapping[str, Any]
     json: bytes

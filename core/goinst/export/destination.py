@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import BinaryIO
 
+from goinst import __version__
 from goinst.config import nearest
 from goinst.errors import UsageError
 from goinst.export.base import Exporter, Sink
@@ -27,30 +28,45 @@ _TO_STDOUT = ("json", "msgpack", "csv", "chrome-trace", "console")
 
 
 def open_exporters(
-    outputs: Sequence[str], *, stdout: BinaryIO, is_terminal: bool, prometheus: str = ""
+    outputs: Sequence[str],
+    *,
+    stdout: BinaryIO,
+    is_terminal: bool,
+    prometheus: str = "",
+    otlp: str | None = None,
 ) -> list[Exporter]:
     """The exporters of ``FORMAT[:PATH]`` specifications; none given: console on a terminal, json otherwise, and
-    none at all when there is ``prometheus``, the address of an endpoint for metrics.
+    none at all when there is ``prometheus``, the address of an endpoint for metrics, or ``otlp``, that of a Collector.
 
     A file is created or emptied. Everything is checked before the first file is touched: an unknown format, a
     path where none is taken, two outputs to stdout or to one file, an unwritable path are UsageErrors.
     """
     wanted = [_parse(text) for text in outputs]
-    if not wanted and not prometheus:
+    if not wanted and not prometheus and otlp is None:
         wanted = [("console" if is_terminal else "json", "")]
     places = [path or ("standard output" if name in _TO_STDOUT else name) for name, path in wanted]
     for place in places:
         if places.count(place) > 1:
             raise UsageError(f"--output: two outputs go to {place}; give one a file, as in --output json:spans.jsonl")
     with ExitStack() as opened:
-        exporters = []
+        exporters: list[Exporter] = []
+        store = None
+        if prometheus or otlp is not None:
+            from goinst.metrics import MetricStore
+
+            store = MetricStore()
         for name, path in wanted:
             exporters.append(_open(name, path, stdout, is_terminal))
             opened.callback(exporters[-1].close)
         if prometheus:
             from goinst.export.prometheus import PrometheusExporter
 
-            exporters.append(PrometheusExporter(prometheus))
+            exporters.append(PrometheusExporter(prometheus, store))
+            opened.callback(exporters[-1].close)
+        if otlp is not None:
+            from goinst.export.otlp import OtlpExporter
+
+            exporters.append(OtlpExporter(otlp, __version__, store, counts=not prometheus))
         opened.pop_all()
     return exporters
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from goinst.events.span import Resource, Span
 from goinst.export.moment import rfc3339
 
@@ -77,7 +79,7 @@ def careful(span: Span) -> dict[str, Any]:
         span_id=span.span_id & (2**64 - 1),
         parent_span_id=span.parent_span_id & (2**64 - 1),
     )
-    (row,) = Encoding(lambda resource: dict(resource.attributes)).members([fitting])
+    (row,) = Encoding(lambda resource: orjson.loads(resource.json)).members([fitting])
     return {name: _readable(value) for name, value in row.items()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgpack
+import orjson
 import ormsgpack
 
 from goinst.events.span import Span
@@ -25,7 +26,7 @@ class MsgpackExporter:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._encoding = Encoding(lambda resource: dict(resource.attributes))
+        self._encoding = Encoding(lambda resource: orjson.loads(resource.json))
 
     def export(self, spans: Sequence[Span]) -> None:
         """Write the spans out; one that msgpack cannot hold as it is gets written in a form that it can."""

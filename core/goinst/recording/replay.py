@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
 from goinst.errors import PluginError
 from goinst.events.correlate import Correlator
 from goinst.events.record import Layout, lay_out
@@ -89,7 +87,7 @@ class Replay:
             self._now = max(self._now, frame["now"])
             return Batch(frame["now"], spans)
         if kind == "process":
-            self._targets[session, frame["source"]].processes[frame["pid"]] = _resource(frame["resource"])
+            self._targets[session, frame["source"]].processes[frame["pid"]] = Resource(frame["resource"], frame["json"])
         elif kind == "source":
             key = session, frame["source"]
             if key not in self._targets:  # it is said again in each file
@@ -125,7 +123,7 @@ class Replay:
         correlator = Correlator(
             layouts,
             options,
-            lambda pid: processes.get(pid) or _resource(b'{"process.pid":%d}' % pid),
+            lambda pid: processes.get(pid) or Resource({"process.pid": pid}, b'{"process.pid":%d}' % pid),
             redact=redact,
             failed=lambda plugin, words: self._failed(PluginError(plugin, words)),
         )
@@ -149,10 +147,6 @@ class Replay:
 class _Target:
     correlator: Correlator
     processes: dict[int, Resource]
-
-
-def _resource(json: bytes) -> Resource:
-    return Resource(orjson.loads(json), json)
 
 
 def _leave_out(lost: Counter[str], plugin: str) -> Any:

@@ -125,7 +125,15 @@ class _Tap:
             resource = self._source.resource(process)
             if known.get(process) is not resource:
                 known[process] = resource
-                self._recorder.write("process", {"source": self._number, "pid": process, "resource": resource.json})
+                self._recorder.write(
+                    "process",
+                    {
+                        "source": self._number,
+                        "pid": process,
+                        "resource": dict(resource.attributes),
+                        "json": resource.json,
+                    },
+                )
         self._recorder.records += len(records)
         self._recorder.write(
             "records",
