@@ -74,7 +74,7 @@ def test_one_span_named_after_the_method(how: dict[str, Any]) -> None:
     assert span["duration_ns"] > 0
     assert span["parent_span_id"] is None
     assert span["resource"] == {
-        "service.name": server.binary.name,
+        "service.name": f"goinst.test/{server.binary.name}",  # its module path
         "process.pid": server.pid,
         "process.executable.path": str(server.binary.resolve()),
     }

@@ -57,7 +57,7 @@ def test_different_binaries_at_once(ping: Path) -> None:
         one.request("GET", "/ping")
         two.request("GET", "/echo/x")
         spans = tracer.wait_spans(2)
-    assert {span["resource"]["service.name"] for span in spans} == {"ping", "odd"}
+    assert {span["resource"]["service.name"] for span in spans} == {"goinst.test/ping", "goinst.test/odd"}
 
 
 def test_a_process_of_the_executable_that_starts_later(ping: Path, tmp_path: Path) -> None:

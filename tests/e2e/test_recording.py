@@ -102,4 +102,4 @@ def test_rotated_files_are_one_run(tmp_path: Path) -> None:
     assert starts[0] < starts[-1]
     part, _, _ = replayed(files[0])  # each can be read by itself
     assert 0 < len(part) < len(spans)
-    assert part[0]["resource"]["service.name"] == "ping"
+    assert part[0]["resource"]["service.name"] == "goinst.test/ping"
