@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -25,6 +24,7 @@ from goinst.engine.processes import Processes
 from goinst.engine.still_open import StillOpen
 from goinst.engine.stop import Stop
 from goinst.engine.summary import Summary
+from goinst.engine.telemetry import gather
 from goinst.engine.tracer import Tracer
 from goinst.errors import BinaryError, GoinstError, MachineError, PluginError, TargetError
 from goinst.events.tap import Observer, Telemetry
@@ -387,10 +387,7 @@ class Session:
                 listener.telemetry(state)
 
     def _telemetry(self) -> Telemetry:
-        state = Telemetry(spans=Counter(self._summary.spans_by_plugin), losses=self._delivery.losses())
-        for tracer in self._tracers.values():
-            tracer.tell(state)
-        return state
+        return gather(self._tracers.values(), self._summary.spans_by_plugin, self._delivery.losses())
 
     def _plugin_failed(self, error: PluginError) -> None:
         """Name a broken plugin, once for each reason."""
