@@ -139,6 +139,21 @@ PROTOCOL = Protocol(
             optional=True,
             lost=_CONNECTION_LOST,
         ),
+        Probe(
+            "nethttp_mux",
+            (
+                Site(
+                    "net/http.(*ServeMux).ServeHTTP",
+                    "mux *net/http.ServeMux, r *net/http.Request",
+                    versions=((1, 23), (1, 99)),
+                    callee="net/http.(*ServeMux).findHandler",
+                ),
+            ),
+            place="call",
+            optional=True,
+            attach_on="pattern_elsewhere",
+            lost="ServeMux's patterns of requests that middleware copies",
+        ),
         _router("nethttp_gin", "github.com/gin-gonic/gin.(*Engine).ServeHTTP"),
         _router("nethttp_echo", "github.com/labstack/echo/v4.(*Echo).ServeHTTP"),
         _router("nethttp_chi", "github.com/go-chi/chi/v5.(*Mux).ServeHTTP", "github.com/go-chi/chi.(*Mux).ServeHTTP"),
@@ -168,6 +183,7 @@ PROTOCOL = Protocol(
                 Column("tls", "u64"),
                 Column("response", "u64"),
                 Column("request", "u64"),
+                Column("copy", "u64"),
                 Column("content_length", "i64"),
                 Column("written", "i64"),
                 Column("used", "u64"),
@@ -196,6 +212,7 @@ PROTOCOL = Protocol(
             columns=(
                 Column("state", "u64"),
                 Column("request", "u64"),
+                Column("copy", "u64"),
                 Column("connection", "u64"),
                 Column("content_length", "i64"),
                 Column("written", "i64"),
@@ -334,6 +351,7 @@ PROTOCOL = Protocol(
         ),
     ),
     losses={
+        "pattern_elsewhere": "",
         "foreign_server": "a request of a server that is not net/http's or golang.org/x/net/http2's: not traced",
         "header_unreadable": "the header block was not in memory: method, path and headers are missing",
         "began_unseen": "a request ended whose beginning was not seen (it began before goinst, or was evicted)",

@@ -56,6 +56,18 @@ static __always_inline void nethttp_secure(struct goinst_operation *op, struct g
             nethttp_pattern_length = 0;                                                                              \
         nethttp_pattern_length;                                                                                      \
     })
+/* The same for an operation: of the request that net/http made, else of the copy that middleware handed to the mux. The
+ * copy may be garbage by now, so its target must be the very string of the request. Without a copy, where none was
+ * looked for, the probe that looks for them is asked for; not for answers that a mux gives without a pattern. */
+#define nethttp_route_pattern(r)                                                                                     \
+    do {                                                                                                             \
+        (r)->pattern_length = nethttp_pattern((r)->request, (r)->pattern);                                           \
+        if (!(r)->pattern_length && (r)->copy && go_word((r)->copy + REQUEST_URI) &&                                 \
+            go_word((r)->copy + REQUEST_URI) == go_word((r)->request + REQUEST_URI))                                 \
+            (r)->pattern_length = nethttp_pattern((r)->copy, (r)->pattern);                                          \
+        if (!(r)->pattern_length && !(r)->copy && (r)->status < 400)                                                 \
+            LOSS(pattern_elsewhere);                                                                                 \
+    } while (0)
 #else
-#define nethttp_pattern(request, to) 0
+#define nethttp_route_pattern(r) (r)->pattern_length = 0
 #endif

@@ -49,6 +49,7 @@ PROBE(nethttp_serve)
         nethttp_connection(r, conn);
     r->response = response;
     r->request = request;
+    r->copy = 0;
     r->flags = r->tls ? NETHTTP_TLS : 0;
     r->content_length = go_word(request + REQUEST_CONTENT_LENGTH);
     r->method_length = go_word(request + REQUEST_METHOD + 8);
@@ -134,7 +135,7 @@ PROBE(nethttp_finish)
     }
     r->status = go_word(response + RESPONSE_STATUS);
     r->written = go_word(response + RESPONSE_WRITTEN);
-    r->pattern_length = nethttp_pattern(r->request, r->pattern);
+    nethttp_route_pattern(r);
     r->content_type_length = nethttp_header(go_word(response + RESPONSE_HEADER), 12, NETHTTP_CONTENT_TYPE,
                                             r->content_type, sizeof(r->content_type));
     nethttp_capture(nethttp_request_operation(r), hit, go_word(response + RESPONSE_HEADER), 1);

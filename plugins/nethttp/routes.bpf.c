@@ -42,6 +42,22 @@ static __always_inline void nethttp_routed(struct goinst_hit *hit, u8 router, u6
     nethttp_route_submit(r);
 }
 
+/* (*ServeMux).ServeHTTP calls func (mux *ServeMux) findHandler(r *Request): r is where the pattern will be. Middleware
+ * hands a copy of the request on when it adds to its context. The first mux counts: those inside it know a part. */
+PROBE(nethttp_mux)
+{
+#ifdef nethttp_mux__r
+    struct nethttp_request *request = nethttp_request_current(hit);
+    struct nethttp_stream *stream = request ? 0 : nethttp_stream_current(hit);
+
+    if (request && !request->copy)
+        request->copy = ARG(nethttp_mux, r);
+    if (stream && !stream->copy)
+        stream->copy = ARG(nethttp_mux, r);
+#endif
+    return 0;
+}
+
 PROBE(nethttp_gin)
 {
 #if defined(GIN_PATH) && defined(nethttp_gin__x_data)

@@ -51,7 +51,10 @@ def so_far(values: Any, context: DecodeContext, response: int, status: str, writ
     size = memory.integer(response + fields[written]) if written in fields else None
     pattern = b""
     if values.request and "REQUEST_PATTERN" in fields:
-        pattern = memory.text(values.request + fields["REQUEST_PATTERN"], len(values.pattern))
+        at = fields["REQUEST_PATTERN"]
+        pattern = memory.text(values.request + at, len(values.pattern))
+        if not pattern and values.copy:  # its handler runs, so it is no garbage
+            pattern = memory.text(values.copy + at, len(values.pattern))
     return values._replace(
         status=code if code is not None and 100 <= code <= 999 else 0,
         written=-1 if size is None else size,

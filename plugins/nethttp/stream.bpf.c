@@ -30,6 +30,7 @@ static __always_inline void nethttp_stream_open(struct goinst_hit *hit, u64 writ
     tls = go_word(request + shape.tls);
     r->state = state;
     r->request = request;
+    r->copy = 0;
     r->connection = connection;
     r->stream = go_u32(go_word(state + shape.stream) + shape.id);
     r->content_length = go_word(request + shape.content_length);
@@ -66,7 +67,7 @@ static __always_inline void nethttp_stream_close(struct goinst_hit *hit, const s
     if (go_word(hit->g + G_PANIC))
         r->flags |= NETHTTP_UNFINISHED;
 #endif
-    r->pattern_length = nethttp_pattern(r->request, r->pattern);
+    nethttp_route_pattern(r);
     r->content_type_length = nethttp_header(go_word(r->state + shape.response), 12, NETHTTP_CONTENT_TYPE,
                                             r->content_type, sizeof(r->content_type));
     nethttp_capture(nethttp_stream_operation(r), hit, go_word(r->state + shape.response), 1);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from harness import needs_root, serving, tracing
 
@@ -17,9 +19,20 @@ _TEMPLATES = {
 }
 
 
-def test_templates_of_four_routers() -> None:
+_ROUTERS = [
+    pytest.param(None, "", id="1.26"),
+    # gin 1.7, echo 4.6, chi 5.0.7, gorilla/mux 1.8.0
+    pytest.param("1.17.13", "-modfile=old.mod", id="1.17 old", marks=pytest.mark.matrix),
+    pytest.param("1.21.13", "", id="1.21", marks=pytest.mark.matrix),
+    # gin 1.12, echo 4.16, chi 5.5
+    pytest.param("1.27.3", "-modfile=latest.mod", id="1.27 latest", marks=pytest.mark.matrix),
+]
+
+
+@pytest.mark.parametrize(("go", "flags"), _ROUTERS)
+def test_templates_of_four_routers(go: str | None, flags: str) -> None:
     with (
-        serving(build(PROGRAMS / "routers")) as running,
+        serving(build(PROGRAMS / "routers", go=go, extra_env={"GOFLAGS": flags})) as running,
         tracing("--pid", str(running.pid), "--plugins", "nethttp", "--no-lineage") as tracer,
     ):
         for path in _TEMPLATES:
@@ -40,3 +53,44 @@ def test_templates_of_four_routers() -> None:
     assert ended.summary["losses"] == {}
     hits = ended.summary["hits"]
     assert sum(count for name, count in hits.items() if "github.com" in name) == 4, hits
+
+
+_MUX = [pytest.param(go, marks=[] if go == "1.27.3" else pytest.mark.matrix) for go in ("1.23.12", "1.24.13", "1.27.3")]
+
+
+@pytest.mark.parametrize("go", _MUX)
+def test_the_pattern_of_a_copied_request(go: str) -> None:
+    """Middleware that adds to a request's context hands a copy on: from the second request on, it is looked at."""
+    with (
+        serving(build(PROGRAMS / "odd", go=go), "-copy") as running,
+        tracing("--pid", str(running.pid), "--plugins", "nethttp", "--no-lineage") as tracer,
+    ):
+        running.request("GET", "/users/1/orders/2")
+        tracer.wait_event("probes added on demand")
+        for number in range(20):
+            running.request("GET", f"/users/{number}/orders/7")
+        running.request("GET", "/nowhere")
+        first, *spans, last = tracer.wait_spans(22)
+        ended = tracer.stop()
+    assert "http.route" not in first["attributes"]
+    assert {span["attributes"]["http.route"] for span in spans} == {"/users/{id}/orders/{order}"}
+    assert {span["name"] for span in spans} == {"GET /users/{id}/orders/{order}"}
+    assert "http.route" not in last["attributes"]
+    assert ended.summary["losses"] == {}
+    assert ended.summary["hits"]["net/http.(*ServeMux).ServeHTTP call"] == 21
+
+
+def test_no_hit_for_patterns_where_nothing_is_copied() -> None:
+    with (
+        serving(build(PROGRAMS / "odd")) as running,
+        tracing("--pid", str(running.pid), "--plugins", "nethttp", "--no-lineage") as tracer,
+    ):
+        for path in ("/users/1/orders/2", "/nowhere", "/nothing"):
+            running.request("GET", path)
+        tracer.wait_spans(3)
+        time.sleep(0.3)
+        running.request("GET", "/users/1/orders/2")
+        spans = tracer.wait_spans(4)
+        ended = tracer.stop()
+    assert {span["attributes"].get("http.route") for span in spans} == {"/users/{id}/orders/{order}", "/nothing", None}
+    assert ended.summary["hits"]["net/http.(*ServeMux).ServeHTTP call"] == 0

@@ -148,7 +148,7 @@ class Tracer:
         """What was lost, by (plugin, reason)."""
         losses = Counter(self.correlator.losses)
         for counter, value in zip(self.plan.counters, self.counts(), strict=True):
-            if counter.kind == "loss" and value:
+            if counter.kind == "loss" and value and counter.words:
                 losses[counter.plugin, counter.name] += value
         return losses
 
@@ -158,7 +158,7 @@ class Tracer:
             {
                 f"{counter.plugin}.{counter.name} at {counter.where}": value
                 for counter, value in zip(self.plan.counters, self.counts(), strict=True)
-                if counter.kind == "loss" and value
+                if counter.kind == "loss" and value and counter.words
             }
         )
 

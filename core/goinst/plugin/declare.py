@@ -180,7 +180,8 @@ class Fragment:
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """A plugin. ``builds_on`` names plugins that must be on too and whose programs and decoders run first.
-    ``on_request``: on only where it is named, not by default."""
+    ``on_request``: on only where it is named, not by default. ``losses``: reasons, and words for the user; a reason
+    without words only calls for the probes that wait for it, and is not shown."""
 
     name: str
     summary: str

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ func (nothing) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
 func main() {
 	address := flag.String("listen", "127.0.0.1:0", "address to listen on")
+	copies := flag.Bool("copy", false, "hand a copy of each request on, as middleware does that adds to its context")
 	flag.Parse()
 
 	mux := http.NewServeMux()
@@ -93,5 +95,11 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println("listening", listener.Addr())
-	log.Fatal(http.Serve(listener, mux))
+	handler := http.Handler(mux)
+	if *copies {
+		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), nothing{}, 1)))
+		})
+	}
+	log.Fatal(http.Serve(listener, handler))
 }
