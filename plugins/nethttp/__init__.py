@@ -351,7 +351,7 @@ PROTOCOL = Protocol(
         ),
     ),
     losses={
-        "pattern_elsewhere": "",
+        "pattern_elsewhere": "",  # calls for nethttp_mux
         "foreign_server": "a request of a server that is not net/http's or golang.org/x/net/http2's: not traced",
         "header_unreadable": "the header block was not in memory: method, path and headers are missing",
         "began_unseen": "a request ended whose beginning was not seen (it began before goinst, or was evicted)",
