@@ -1,8 +1,8 @@
 """``make bench``: what tracing costs here. Rounds in turn, medians; everything on the loopback interface, bounded.
 
-    bench.py [--rounds N] [--seconds S] [--skip-throughput] [--skip-grpc] [--skip-startup]
+    bench.py [--rounds N] [--seconds S] [--skip-throughput] [--skip-grpc] [--skip-jsonrpc] [--skip-startup]
 
-Prints three tables and writes all figures to build/bench.json. Needs root, Go and wrk; bpftrace takes part where it is
+Prints four tables and writes all figures to build/bench.json. Needs root, Go and wrk; bpftrace takes part where it is
 installed. On a machine with few cores the load generator, the server and the tracer share them, as they would there.
 """
 
@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from grpc_calls import measure_grpc  # noqa: E402
+from jsonrpc_calls import measure_jsonrpc  # noqa: E402
 from large import write_large_program  # noqa: E402
 from startup import Start, measure_start  # noqa: E402
 from throughput import MODES, Sample, measure_round  # noqa: E402
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=5, help="how often each start is measured")
     parser.add_argument("--skip-throughput", action="store_true")
     parser.add_argument("--skip-grpc", action="store_true")
+    parser.add_argument("--skip-jsonrpc", action="store_true")
     parser.add_argument("--skip-startup", action="store_true")
     wanted = parser.parse_args()
     if os.geteuid() != 0:
@@ -56,6 +58,8 @@ def main() -> None:
         results["throughput"] = _throughput(wanted.rounds, wanted.seconds)
     if not wanted.skip_grpc:
         results["grpc"] = measure_grpc(build(PROGRAMS / "grpc"), wanted.rounds, wanted.seconds)
+    if not wanted.skip_jsonrpc:
+        results["jsonrpc"] = measure_jsonrpc(build(PROGRAMS / "arith"), wanted.rounds, wanted.seconds)
     if not wanted.skip_startup:
         results["startup"] = _startup(wanted.starts)
     RESULTS.parent.mkdir(exist_ok=True)

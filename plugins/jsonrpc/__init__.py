@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from goinst.plugins.jsonrpc.decode import decode_piece, decode_request, decode_response
+from goinst.plugins.jsonrpc.events import decode_event, finish
 from goinst.plugins.jsonrpc.options import MESSAGE_OPTIONS
 
 from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
@@ -27,6 +28,8 @@ PROTOCOL = Protocol(
         "RESPONSE_WRITTEN": Field(_RESPONSE, "written"),
         "REQUEST_METHOD": Field(_REQUEST, "Method"),
         "REQUEST_CONTENT_LENGTH": Field(_REQUEST, "ContentLength"),
+        "REQUEST_URL": Field(_REQUEST, "URL"),
+        "URL_RAW_QUERY": Field("net/url.URL", "RawQuery"),
         "CONN_BUFR": Field("net/http.conn", "bufr"),
         "CONN_BUFW": Field("net/http.conn", "bufw"),
         "READER_BUF": Field("bufio.Reader", "buf"),
@@ -55,8 +58,27 @@ PROTOCOL = Protocol(
             attach_on="body_late",
             lost="bodies that come late",
         ),
+        Probe(
+            "jsonrpc_write",
+            (
+                Site(
+                    "net/http.(*response).write",
+                    "w *net/http.response, lenData int, dataB []byte, dataS string -> n int, err error",
+                ),
+            ),
+            optional=True,
+            attach_on="response_streamed",
+            lost="long responses, and those on event streams",
+        ),
     ),
-    tails=(Tail("jsonrpc_body"), Tail("jsonrpc_late_body"), Tail("jsonrpc_reply"), Tail("jsonrpc_first_read")),
+    tails=(
+        Tail("jsonrpc_body"),
+        Tail("jsonrpc_late_body"),
+        Tail("jsonrpc_reply"),
+        Tail("jsonrpc_accepted"),
+        Tail("jsonrpc_first_read"),
+        Tail("jsonrpc_write_event"),
+    ),
     records=(
         # first: decoded before what they are pieces of
         Record(
@@ -89,8 +111,27 @@ PROTOCOL = Protocol(
                 Column("length", "u64"),
                 Column("body_length", "u32"),
                 Column("status", "u16"),
+                Column("query_length", "u16"),
                 Column("source", "u8"),
+                Column("query", "bytes", 64),
                 Column("body", "bytes", 1024),
+            ),
+        ),
+        Record(
+            "jsonrpc_event",
+            role="span",
+            decode=decode_event,
+            finish=finish,
+            columns=(
+                Column("time", "u64"),
+                Column("stream", "u64"),
+                Column("request", "u64"),
+                Column("length", "u64"),
+                Column("offset", "u32"),
+                Column("copied", "u32"),
+                Column("begins", "u8"),
+                Column("last", "u8"),
+                Column("data", "bytes", 4096),
             ),
         ),
     ),
@@ -110,6 +151,9 @@ PROTOCOL = Protocol(
         "body_late": "a body or its end came after the handler had started (from then on caught where it is read)",
         "body_gone": "a late body was no longer in memory when the handler ended",
         "body_unclear": "a body that speaks of jsonrpc was cut before its method (body_bytes), or is not proper JSON",
+        "response_streamed": "a response was long, or is on another stream (from then on caught where it is written)",
+        "answer_ambiguous": "an answer on an event stream that calls of several clients with the same id may have",
+        "unanswered": "a call whose answer did not come before 4096 others were waiting",
         "response_gone": "the head of a long response was no longer in memory: its error, if any, is missing",
     },
 )

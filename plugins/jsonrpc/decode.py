@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from goinst.plugins.jsonrpc.events import defer, own_events
 from goinst.plugins.jsonrpc.message import answer, called, calls, describe, identity, parse, replied, replies
 
 from goinst import DecodeContext, Span
@@ -11,8 +13,10 @@ from goinst import DecodeContext, Span
 __all__ = ["decode_piece", "decode_request", "decode_response"]
 
 _AT_START, _AT_END, _READ = 0, 1, 2
-_WRITER, _WIRE = 0, 1
+_WRITER, _WIRE, _WRITTEN, _EVENT_STREAM = 0, 1, 2, 3
 _PIECES = 64  # bodies whose pieces may wait
+_ACCEPTED = 202
+_OF_CALL = ("rpc.", "jsonrpc.", "mcp.", "gen_ai.", "goinst.jsonrpc.", "goinst.mcp.", "network.transport")
 _EVENTS = 64  # messages of a stream that become spans
 
 
@@ -50,13 +54,15 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
     head = values.head[: values.head_length]
     session, version = _header(head, b"mcp-session-id"), _header(head, b"mcp-protocol-version")
     mcp = bool(session or version)
+    name = span.name
     if isinstance(message, list):
         _batch(found, span, context, cut=cut, mcp=mcp)
     else:
         describe(found[0], span, context, cut=cut, mcp=mcp)
     # the response is decoded next; of two calls with one id the first gets the answer
     asked = zip(reversed(found), reversed(span.children or (span,)), strict=True)
-    context.state["asked"] = span.span_id, {identity(call): one for call, one in asked}
+    waiting = {identity(call): one for call, one in asked}
+    context.state["asked"] = span.span_id, waiting, name
     for one in (span, *span.children):
         if "mcp.method.name" in one.attributes:
             if session:
@@ -93,8 +99,15 @@ def _batch(found: list[dict[str, Any]], span: Span, context: DecodeContext, *, c
 def decode_response(values: Any, span: Span, context: DecodeContext) -> None:
     """Set what came of the calls. Only for spans that decode_request found to be JSON-RPC."""
     body = _whole(values, span, context, 1)
-    of, waiting = context.state.pop("asked", (0, {}))
+    of, waiting, name = context.state.pop("asked", (0, {}, ""))
     if of != span.span_id:
+        return
+    if values.status == _ACCEPTED:
+        query = values.query[: values.query_length].decode("latin-1")
+        _elsewhere(span, {identifier: one for identifier, one in waiting.items() if identifier}, name, query, context)
+        return
+    if values.source == _EVENT_STREAM:
+        _events(own_events(span.span_id, context), span, waiting, context)
         return
     if values.source == _WIRE:
         body = _off_the_wire(body, values.length)
@@ -107,7 +120,24 @@ def decode_response(values: Any, span: Span, context: DecodeContext) -> None:
     if start in (b"{", b"["):
         _answer(*parse(body), waiting, context)
     elif start:
-        _events(body, span, waiting, context)
+        lines = [parse(line[5:]) for line in body.splitlines() if line.startswith(b"data:")]
+        _events(lines, span, waiting, context)
+
+
+def _elsewhere(span: Span, waiting: dict[str, Span], name: str, query: str, context: DecodeContext) -> None:
+    """Calls that are answered on another stream: the request's span is HTTP's alone, its calls have spans below it."""
+    if not waiting:
+        return
+    if span in waiting.values():
+        (identifier,) = waiting
+        call = span.child(span.name, context.clock.new_id())
+        call.truncated, span.truncated = span.truncated, []
+        for key in [key for key in span.attributes if key.startswith(_OF_CALL)]:
+            call.attributes[key] = span.attributes.pop(key)
+        span.name, waiting = name, {identifier: call}
+        span.children += (call,)
+    kept = defer(waiting, query, context)
+    span.children = tuple(one for one in span.children if one not in waiting.values()) + tuple(kept)
 
 
 def _answer(message: Any, cut: bool, waiting: dict[str, Span], context: DecodeContext) -> None:
@@ -120,13 +150,10 @@ def _answer(message: Any, cut: bool, waiting: dict[str, Span], context: DecodeCo
             answer(reply, asked, context, cut=cut and number == len(found) - 1)
 
 
-def _events(body: bytes, span: Span, waiting: dict[str, Span], context: DecodeContext) -> None:
+def _events(messages: Sequence[tuple[Any, bool]], span: Span, waiting: dict[str, Span], context: DecodeContext) -> None:
     """Responses, and what the server asks or tells its client, in a stream of server-sent events (WHATWG HTML 9.2)."""
     children: list[Span] = []
-    for line in body.splitlines():
-        if not line.startswith(b"data:"):
-            continue
-        message, cut = parse(line[5:])
+    for message, cut in messages:
         for one in message if isinstance(message, list) else [message]:
             if replied(one):
                 asked = waiting.get(identity(one))

@@ -15,6 +15,9 @@
 /* and of a jsonrpc_response */
 #define JSONRPC_WRITER 0 /* the response's own buffer: the body */
 #define JSONRPC_WIRE 1   /* the connection's buffer: the header block, then the body as it goes over the wire */
+#define JSONRPC_WRITTEN 2 /* nothing: its pieces were caught when they were written */
+#define JSONRPC_EVENTS 3  /* nothing: it was an event stream, which was caught so */
+#define JSONRPC_ACCEPTED 202 /* HTTP's status */
 
 struct jsonrpc_pending {
     u64 buffer; /* where (*body).Read puts what it reads; 0 outside of it */
@@ -29,6 +32,19 @@ struct jsonrpc_goroutine {
     u64 tgid;
 };
 BPF_TABLE("lru_hash", struct jsonrpc_goroutine, struct jsonrpc_pending, jsonrpc_late, 8192);
+
+/* by goroutine: a response that is caught while it is written */
+struct jsonrpc_writing {
+    u64 span_id;
+    u64 source;
+};
+BPF_TABLE("lru_hash", struct jsonrpc_goroutine, struct jsonrpc_writing, jsonrpc_writings, 4096);
+/* event streams that carry JSON-RPC, by their net/http.response */
+struct jsonrpc_stream {
+    u64 response;
+    u64 tgid;
+};
+BPF_TABLE("lru_hash", struct jsonrpc_stream, u8, jsonrpc_streams, 4096);
 
 /* Whether 16 bytes look like the start of a JSON object or array, perhaps behind a chunk size line. */
 static __always_inline int jsonrpc_looks_like_json(const u8 *head, u64 length, int chunked)
@@ -50,7 +66,7 @@ static __always_inline int jsonrpc_looks_like_json(const u8 *head, u64 length, i
     return 0;
 }
 
-#define JSONRPC_PIECES 16 /* of 4 KiB: a limit of 64 KiB */
+#define JSONRPC_PIECES ((BODY_LIMIT + 4095) / 4096) /* up to 16 */
 /* Sends `length` bytes that stand at `offset` of a body, in pieces. Each is written in place in the ring: a per-CPU
  * scratch could be overwritten by a program that preempts this one. */
 static __always_inline void jsonrpc_pieces(struct goinst_operation *op, struct goinst_hit *hit, u64 data, u64 length,
@@ -186,7 +202,35 @@ PROBE(jsonrpc_finish)
         TAIL_CALL(jsonrpc_late_body);
         return 0;
     }
+    if ((u16)go_word(response + RESPONSE_STATUS) == JSONRPC_ACCEPTED) {
+        TAIL_CALL(jsonrpc_accepted);
+        return 0;
+    }
     TAIL_CALL(jsonrpc_reply);
+    return 0;
+}
+
+/* The request was acknowledged with 202; its answer comes on the stream of a GET that has the same query. */
+PROBE(jsonrpc_accepted)
+{
+    u64 response = ARG(jsonrpc_finish, w);
+    u64 url = go_word(go_word(response + RESPONSE_REQ) + REQUEST_URL);
+    struct goinst_operation *op = goinst_operation_find(hit, 0);
+    struct jsonrpc_response *r;
+
+    if (!op)
+        return 0;
+    r = jsonrpc_response_reserve(op, hit);
+    if (!r)
+        return 0;
+    r->status = JSONRPC_ACCEPTED;
+    r->length = 0;
+    r->source = JSONRPC_WRITER;
+    r->body_length = 0;
+    r->query_length = go_word(url + URL_RAW_QUERY + 8);
+    if (!go_string_at(r->query, sizeof(r->query), url + URL_RAW_QUERY))
+        r->query_length = 0;
+    jsonrpc_response_submit(r);
     return 0;
 }
 
@@ -217,11 +261,26 @@ PROBE(jsonrpc_reply)
     u64 response = ARG(jsonrpc_finish, w), writer, buffer, size, length;
     struct goinst_operation *op = goinst_operation_find(hit, 0);
     struct jsonrpc_response *r;
+    struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonrpc_writing *writing;
     u8 source = JSONRPC_WRITER;
 
     if (!op)
         return 0;
     length = go_word(response + RESPONSE_WRITTEN);
+    writing = jsonrpc_writings.lookup(&key);
+    if (writing && writing->span_id == op->head.span_id) {
+        r = jsonrpc_response_reserve(op, hit);
+        if (!r)
+            return 0;
+        r->status = go_word(response + RESPONSE_STATUS);
+        r->length = length;
+        r->source = writing->source;
+        r->query_length = 0;
+        r->body_length = 0;
+        jsonrpc_response_submit(r);
+        return 0;
+    }
     writer = go_word(response + RESPONSE_W);
     size = length;
     if (size > go_word(writer + WRITER_BUF + 8)) {
@@ -229,6 +288,7 @@ PROBE(jsonrpc_reply)
         writer = go_word(go_word(response + RESPONSE_CONN) + CONN_BUFW);
         size = go_word(writer + WRITER_BUF + 8);
         source = JSONRPC_WIRE;
+        LOSS(response_streamed);
     }
     /* also what was flushed already: the bytes stay in the buffer */
     buffer = go_word(writer + WRITER_BUF);
@@ -239,8 +299,113 @@ PROBE(jsonrpc_reply)
     r->status = go_word(response + RESPONSE_STATUS);
     r->length = length;
     r->source = source;
+    r->query_length = 0;
     r->body_length = go_copy(r->body, sizeof(r->body), buffer, jsonrpc_first(size));
     jsonrpc_response_submit(r);
+    return 0;
+}
+
+/* Whether something begins like an event of an event stream: "event:", "data:" or "id:". */
+static __always_inline int jsonrpc_is_event(const u8 *head)
+{
+    return (head[0] == 'e' && head[1] == 'v' && head[2] == 'e' && head[5] == ':') ||
+           (head[0] == 'd' && head[1] == 'a' && head[2] == 't' && head[4] == ':') ||
+           (head[0] == 'i' && head[1] == 'd' && head[2] == ':');
+}
+
+/* func (w *response) write(lenData int, dataB []byte, dataS string): attached once a response was long, or is on
+ * another request's stream */
+PROBE(jsonrpc_write)
+{
+    u64 response = ARG(jsonrpc_write, w), length = ARG(jsonrpc_write, lenData), data = ARG(jsonrpc_write, dataB_ptr);
+    u64 offset = go_word(response + RESPONSE_WRITTEN), writer = go_word(response + RESPONSE_W), buffered;
+    struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonrpc_stream stream = {.response = response, .tgid = hit->tgid};
+    struct goinst_operation *op = goinst_operation_find(hit, 0);
+    struct jsonrpc_writing writing = {.source = JSONRPC_WRITTEN}, *before;
+    u8 head[16] = {}, *known = jsonrpc_streams.lookup(&stream);
+
+    if (!data)
+        data = ARG(jsonrpc_write, dataS_ptr);
+    if (!go_copy(head, sizeof(head), data, length))
+        return 0;
+    if ((known && offset) || jsonrpc_is_event(head)) {
+        TAIL_CALL(jsonrpc_write_event);
+        return 0;
+    }
+    if (!op || !jsonrpc_request_sent(op) || offset >= BODY_LIMIT)
+        return 0;
+    before = jsonrpc_writings.lookup(&key);
+    if (!before || before->span_id != op->head.span_id) {
+        buffered = go_word(writer + WRITER_BUF + 8);
+        /* what fits into the response's buffer is still there in the end */
+        if (offset + length <= buffered || offset > buffered)
+            return 0;
+        writing.span_id = op->head.span_id;
+        jsonrpc_writings.update(&key, &writing);
+        if (offset)
+            jsonrpc_pieces(op, hit, go_word(writer + WRITER_BUF), offset, 0, 1);
+    }
+    jsonrpc_pieces(op, hit, data, length, offset, 1);
+    return 0;
+}
+
+#define JSONRPC_EVENT_WINDOW 128
+#define JSONRPC_EVENT_PIECES (JSONRPC_PIECES < 8 ? JSONRPC_PIECES : 8)
+PROBE(jsonrpc_write_event)
+{
+    u64 response = ARG(jsonrpc_write, w), length = ARG(jsonrpc_write, lenData), data = ARG(jsonrpc_write, dataB_ptr);
+    struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonrpc_stream stream = {.response = response, .tgid = hit->tgid};
+    struct goinst_operation *op = goinst_operation_find(hit, 0);
+    struct jsonrpc_writing writing = {.source = JSONRPC_EVENTS};
+    struct jsonrpc_event *r;
+    u64 limit = BODY_LIMIT, now = bpf_ktime_get_ns(), written = go_word(response + RESPONSE_WRITTEN);
+    u8 head[JSONRPC_EVENT_WINDOW] = {}, one = 1;
+    u32 window = 0, found = 0;
+
+    if (!data)
+        data = ARG(jsonrpc_write, dataS_ptr);
+    if (op && jsonrpc_request_sent(op))
+        writing.span_id = op->head.span_id;
+    if (!writing.span_id && !(jsonrpc_streams.lookup(&stream) && written)) {
+        /* a stream of a GET, of which nothing is known: "json", "meth" or "endp" (endpoint) in an event's beginning */
+        go_copy(head, sizeof(head), data, length);
+        for (u32 i = 0; i < sizeof(head); i++) {
+            window = window << 8 | head[i];
+            if (window == 0x6a736f6e || window == 0x6d657468 || window == 0x656e6470) {
+                found = 1;
+                break;
+            }
+        }
+        if (!found)
+            return 0;
+    }
+    jsonrpc_streams.update(&stream, &one);
+    if (writing.span_id)
+        jsonrpc_writings.update(&key, &writing);
+    if (limit > JSONRPC_EVENT_PIECES * sizeof(r->data))
+        limit = JSONRPC_EVENT_PIECES * sizeof(r->data);
+    if (limit > length)
+        limit = length;
+    for (u32 i = 0; i < JSONRPC_EVENT_PIECES; i++) {
+        u64 at = i * sizeof(r->data);
+
+        if (at >= limit)
+            break;
+        r = jsonrpc_event_reserve(0, hit);
+        if (!r)
+            break;
+        r->time = now;
+        r->stream = response;
+        r->request = writing.span_id;
+        r->length = length;
+        r->offset = at;
+        r->begins = written == 0;
+        r->last = at + sizeof(r->data) >= limit;
+        r->copied = go_copy(r->data, sizeof(r->data), data + at, limit - at);
+        jsonrpc_event_submit(r);
+    }
     return 0;
 }
 

@@ -211,6 +211,33 @@ def test_a_long_body_by_option() -> None:
     assert ended.summary["losses"]["jsonrpc.body_late"] == 2
 
 
+def test_a_long_response_is_caught_where_it_is_written() -> None:
+    """5 KB of errors for a batch: what the buffers hold at the end is not the beginning. The first brings the probe."""
+    batch = json.dumps([call("Arith.Divide", number) for number in range(60)])
+    settings = ("--set", "jsonrpc.body_bytes=32768")
+    with (
+        serving(build(PROGRAMS / "jsonhand")) as server,
+        tracing("--pid", str(server.pid), *BOTH, *settings) as tracer,
+    ):
+        post(server, "/rpc", batch)
+        tracer.wait_event("probes added on demand")
+        before = len(tracer.wait_spans(61))
+        body, _ = post(server, "/rpc", batch)
+        tracer.wait_spans(before + 61)
+        small, _ = post(server, "/rpc", json.dumps(call("Arith.Divide", 1)))
+        tracer.wait_spans(before + 62)
+        ended = tracer.stop()
+    assert len(body) > 4096
+    assert len(small) < 2048
+    items = ended.spans[before + 1 : before + 61]
+    assert [span["attributes"]["jsonrpc.request.id"] for span in items] == [str(number) for number in range(60)]
+    assert {(span["status"], span.get("status_message")) for span in items} == {("error", "division by zero")}
+    assert ended.spans[-1].get("status_message") == "division by zero", ended.spans[-1]
+    assert ended.summary["losses"] == {"jsonrpc.response_streamed": 1, "jsonrpc.response_gone": 1}
+    # one hit for each response that is written at once; the small one's, too
+    assert ended.summary["hits"]["net/http.(*response).write entry"] == 2
+
+
 def test_what_is_no_json_rpc_stays_an_http_span(hand: Hand) -> None:
     server, tracer = hand
     before = len(tracer.spans)
@@ -333,7 +360,7 @@ def test_mcp_conversation(name: str) -> None:
             timeout=30,
             check=True,
         )
-        assert talk.stdout.splitlines() == ["server calculator", "tool multiply", "result 42"]
+        assert talk.stdout.splitlines() == ["server calculator", "tool fail", "tool long", "tool multiply", "result 42"]
         tracer.wait_spans(len(methods))
         ended = tracer.stop()
     calls = [span for span in ended.spans if span["attributes"].get("rpc.system.name") == "jsonrpc"]

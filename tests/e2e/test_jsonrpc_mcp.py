@@ -159,6 +159,23 @@ def test_mcp_go_over_sse() -> None:
     with serving(binary) as server, tracing("--pid", str(server.pid), *ALL) as tracer:
         arguments = [binary, "-client", f"http://127.0.0.1:{server.port}/sse", "-sse", "-everything"]
         subprocess.run(arguments, capture_output=True, timeout=30, check=True)
+        tracer.wait_event("probes added on demand")
         tracer.wait_spans(len(MORE_CALLS) + 2)
+        before = len(tracer.spans)
+        # from now on answers are seen: two clients at once, who use the same ids
+        clients = [subprocess.Popen(arguments, stdout=subprocess.DEVNULL) for _ in range(2)]
+        assert [client.wait(30) for client in clients] == [0, 0]
+        # below each POST its call; two notifications, and the streams themselves
+        tracer.wait_spans(before + 2 * (2 * (len(MORE_CALLS) + 1) + 1))
         ended = tracer.stop()
-    check_mcp_go(ended.spans)
+    check_mcp_go(ended.spans[:before])
+    spans = ended.spans[before:]
+    assert not [span for span in spans if "goinst.jsonrpc.unanswered" in span["attributes"]]
+    calls = [span for span in spans if span["name"] in MORE_CALLS]
+    assert sorted(span["name"] for span in calls) == sorted(2 * MORE_CALLS)
+    posts = {span["span_id"]: span for span in spans if span["name"].startswith("POST ")}
+    assert all(posts[span["parent_span_id"]]["attributes"]["http.response.status_code"] == 202 for span in calls)
+    for name in MORE_CALLS:
+        check = [span for span in calls if span["name"] == name]
+        assert [span["status"] == "error" for span in check] == 2 * [name in ("tools/call fail", "tools/call absent")]
+    assert "jsonrpc.answer_ambiguous" not in ended.summary["losses"]

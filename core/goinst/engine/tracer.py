@@ -98,7 +98,12 @@ class Tracer:
         if not self._waiting:
             return []
         counts = self.counts()
-        wanted = [p for p in self._waiting if any(counts[number] for number in p.attach_on)]
+        lost = self.correlator.losses  # a decoder may ask for a probe, too
+        wanted = [
+            p
+            for p in self._waiting
+            if any(counts[number] for number in p.attach_on) or (p.plugin, p.attach_reason) in lost
+        ]
         if wanted:
             self._waiting = [p for p in self._waiting if p not in wanted]
             self._attach(wanted)
