@@ -243,9 +243,10 @@ def _options(protocol: declare.Protocol, given: Mapping[str, Any]) -> dict[str, 
 def _resolve(facts: Facts, draft: _Draft) -> None:
     protocol = draft.protocol
     for probe in protocol.probes:
-        resolved = _resolve_probe(facts, probe)
+        planned = not probe.option or bool(draft.options.get(probe.option))
+        resolved = _resolve_probe(facts, probe) if planned else _unwanted(facts, probe)
         draft.probes.append(resolved)
-        if not resolved.sites and not probe.optional:
+        if planned and not resolved.sites and not probe.optional:
             draft.off(resolved.reason)
     absent: list[str] = []
     for macro, wanted in protocol.fields.items():
@@ -309,6 +310,14 @@ def _nowhere(
     return ResolvedProbe(
         probe.program, None, probe.place, (), probe.optional, probe.closes, probe.attach_on, probe.lost, reason,
         tuple(site.symbol for site in candidates), inlined, linked, *_unplaced(facts, candidates),
+    )  # fmt: skip
+
+
+def _unwanted(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
+    return ResolvedProbe(
+        probe.program, None, probe.place, (), True, probe.closes, "", probe.lost, f"option {probe.option} is off",
+        (), (),
+        *_unplaced(facts, probe.sites),
     )  # fmt: skip
 
 

@@ -93,6 +93,7 @@ class Probe:
     ``without``: a function. In a binary that has it, the probe is not attached, or only on ``attach_on``; in one that
     does not, it is attached at once. ``mentions``: regular expressions for bytes that the file of the binary must hold
     somewhere, each; begin them with plain text, since all of the file is searched.
+    ``option``: a bool option of the plugin; the probe is only planned where that is on.
     """
 
     program: str
@@ -101,6 +102,7 @@ class Probe:
     optional: bool = False
     closes: bool = False
     attach_on: str = ""
+    option: str = ""
     lost: str = ""
     without: str = ""
     mentions: tuple[str, ...] = ()
