@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from goinst.plugins.grpc.decode import decode_client, decode_metadata, decode_server
+from goinst.plugins.grpc.messages import MESSAGE_COLUMNS, MESSAGE_PROBES
 
 from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Type
 
@@ -53,6 +54,7 @@ _STATUS_COLUMNS = (
     Column("flags", "u8"),
     Column("authority_length", "u8"),
     Column("encoding_length", "u8"),
+    Column("answer_length", "u8"),
     Column("agent_length", "u8"),
     Column("context_length", "u8"),
 )
@@ -60,14 +62,16 @@ _STATUS_COLUMNS = (
 PROTOCOL = Protocol(
     name="grpc",
     summary="RPCs of grpc-go servers and clients",
-    hits="2 emulated hits an RPC on the server, 2 on the client, and 3 for each attempt that fails",
-    fragments=(Fragment("grpc.bpf.c", package="goinst.plugins.grpc"),),
+    hits="2 emulated hits an RPC on the server, 2 on the client, and 3 for each attempt that fails; messages: 1 each"
+    " that is sent, 2 each that is received, 1 of them single-stepped",
+    fragments=tuple(Fragment(f"{name}.bpf.c", package="goinst.plugins.grpc") for name in ("grpc", "messages")),
     fields={
         # the stream: of its own type up to grpc 1.68, then behind a pointer, then (1.77) inside
         "STREAM_ID": Field(_STREAM, "id"),
         "STREAM_METHOD": Field(_STREAM, "method"),
         "STREAM_CTX": Field(_STREAM, "ctx"),
         "STREAM_ENCODING": Field(_STREAM, "recvCompress"),
+        "STREAM_ANSWER": Field(_STREAM, "sendCompress", optional=True),
         "SERVER_STREAM": Field(_SERVER_STREAM, "Stream", optional=True),
         "SERVER_STREAM_INSIDE": Field(_SERVER_STREAM, "Stream.id", optional=True),
         "CLIENT_STREAM": Field(_CLIENT_STREAM, "Stream", optional=True),
@@ -103,6 +107,10 @@ PROTOCOL = Protocol(
         "HEADER_ENCODING": Field(f"{_TRANSPORT}.CallHdr", "SendCompress", optional=True),
         "ATTEMPT_TRANSPORT": Field(_ATTEMPT, "transport", optional=True, alternatives=((_ATTEMPT, "t"),)),
         "ATTEMPT_CALL": Field(_ATTEMPT, "cs", optional=True),
+        # a pointer up to grpc 1.8x
+        "ATTEMPT_PARSER": Field(_ATTEMPT, "parser", optional=True, alternatives=((_ATTEMPT, "p"),)),
+        "ATTEMPT_PARSER_INSIDE": Field(_ATTEMPT, "parser.header", optional=True),
+        "PARSER_HEADER": Field(f"{_GRPC}.parser", "header", optional=True),
         "ATTEMPT_STREAM": Field(_ATTEMPT, "transportStream", optional=True, alternatives=((_ATTEMPT, "s"),)),
         "DESC_SERVER": Field(_DESC, "ServerStreams", optional=True),
         "DESC_CLIENT": Field(_DESC, "ClientStreams", optional=True),
@@ -205,6 +213,7 @@ PROTOCOL = Protocol(
         # when an attempt fails; up to grpc 1.40, calls for which no stream could be made were finished, too
         Probe("grpc_retry", (_RETRY,), optional=True, lost=_UNSENT),
         Probe("grpc_give_up", (_RETRY,), place="return", optional=True, closes=True, lost=_UNSENT),
+        *MESSAGE_PROBES,
     ),
     records=(
         Record(
@@ -214,10 +223,13 @@ PROTOCOL = Protocol(
             decode=decode_server,
             columns=(
                 Column("stream", "u64"),
+                *MESSAGE_COLUMNS,
                 *_STATUS_COLUMNS,
+                Column("kind", "u8"),
                 *_ADDRESSES,
                 Column("authority", "bytes", 64),
                 Column("encoding", "bytes", 16),
+                Column("answer", "bytes", 16),
                 Column("agent", "bytes", 64),
                 Column("context", "bytes", 56),
                 Column("method", "bytes", 128),
@@ -230,6 +242,7 @@ PROTOCOL = Protocol(
             kind="client",
             decode=decode_client,
             columns=(
+                *MESSAGE_COLUMNS,
                 Column("attempts", "u32"),
                 Column("error", "u8"),
                 Column("kind", "u8"),
@@ -237,6 +250,7 @@ PROTOCOL = Protocol(
                 *_ADDRESSES,
                 Column("authority", "bytes", 64),
                 Column("encoding", "bytes", 16),
+                Column("answer", "bytes", 16),
                 Column("method", "bytes", 128),
                 Column("tail", "bytes", 256),
             ),
@@ -260,9 +274,17 @@ PROTOCOL = Protocol(
             "metadata of served RPCs to put on spans: keys with commas between them",
             define="GRPC_CAPTURE",
         ),
+        Option(
+            "messages",
+            False,
+            "count messages and their bytes, time the first response, tell a served stream's kind: more hits",
+            define="GRPC_MESSAGES",
+        ),
     ),
     losses={
         "unresolved": "a call whose context ended while its server's name was resolved (the next ones are traced)",
+        "metadata_cut": "an RPC with more metadata than is looked through, about fourteen keys: the rest is missing",
+        "message_unseen": "a message of an RPC that is not known, or on a goroutine that is not its handler's",
         "began_unseen": "an RPC ended whose beginning was not seen (it began before goinst, or was evicted)",
     },
 )

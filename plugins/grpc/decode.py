@@ -24,6 +24,7 @@ CODES = (
 _CANCELLED, _UNKNOWN, _DEADLINE_EXCEEDED, _UNAVAILABLE = 1, 2, 4, 14
 # a server's other codes are its client's doing (semantic conventions for gRPC, "gRPC Status")
 _SERVER_ERRORS = frozenset({2, 4, 12, 13, 14, 15})
+_KIND_KNOWN = 4
 _KINDS = ("unary", "client_stream", "server_stream", "bidi_stream")
 
 _SECRET = frozenset({"authorization", "cookie", "x-api-key", "x-auth-token"})
@@ -36,7 +37,7 @@ _UNIX_TO_YEAR_1 = -62_135_596_800
 _LONGEST_NS = 10**18
 
 
-def decode_server(values: Any, span: Span, context: DecodeContext) -> None:  # noqa: ARG001
+def decode_server(values: Any, span: Span, context: DecodeContext) -> None:
     """Fill in the span of an RPC that was served. Nothing in ``values`` is trusted."""
     attributes = span.attributes
     _method(values, span)
@@ -54,7 +55,9 @@ def decode_server(values: Any, span: Span, context: DecodeContext) -> None:  # n
     agent = _text(values.agent, values.agent_length)
     if agent:
         attributes["user_agent.original"] = agent
-    _common(values, span)
+    _common(values, span, context)
+    if values.kind & _KIND_KNOWN:
+        attributes["goinst.grpc.kind"] = _KINDS[values.kind & 3]
     if values.flags & SERVED_BY_HTTP:
         attributes["goinst.grpc.transport"] = "net/http"
     if values.flags & METADATA_CUT:
@@ -68,7 +71,7 @@ def decode_server(values: Any, span: Span, context: DecodeContext) -> None:  # n
     _trace_parent(_text(values.context, values.context_length), span)
 
 
-def decode_client(values: Any, span: Span, context: DecodeContext) -> None:  # noqa: ARG001
+def decode_client(values: Any, span: Span, context: DecodeContext) -> None:
     """Fill in the span of an RPC that was made. Nothing in ``values`` is trusted."""
     attributes = span.attributes
     _method(values, span)
@@ -83,7 +86,7 @@ def decode_client(values: Any, span: Span, context: DecodeContext) -> None:  # n
     attributes["goinst.grpc.kind"] = _KINDS[values.kind & 3]
     if values.attempts > 1:
         attributes["goinst.grpc.attempts"] = values.attempts
-    _common(values, span)
+    _common(values, span, context)
     _status(_client_code(values), values, span, failed=True)
 
 
@@ -140,13 +143,23 @@ def _method(values: Any, span: Span) -> None:
         span.name = full or "grpc"
 
 
-def _common(values: Any, span: Span) -> None:
+def _common(values: Any, span: Span, context: DecodeContext) -> None:
     attributes = span.attributes
+    if context.options["messages"]:
+        attributes["goinst.grpc.messages.sent"] = values.sent
+        attributes["goinst.grpc.messages.received"] = values.received
+        attributes["goinst.grpc.bytes.sent"] = values.sent_bytes
+        attributes["goinst.grpc.bytes.received"] = values.received_bytes
+        if values.first_response:
+            attributes["goinst.grpc.first_response_ns"] = values.first_response
     if values.stream_id:
         attributes["goinst.grpc.stream_id"] = values.stream_id
     encoding = _text(values.encoding, values.encoding_length)
     if encoding:
         attributes["goinst.grpc.encoding"] = encoding
+    answer = _text(values.answer, values.answer_length)
+    if answer:
+        attributes["goinst.grpc.response_encoding"] = answer
     if values.flags & TLS:
         attributes["goinst.grpc.tls"] = True
     if values.flags & DEADLINE:

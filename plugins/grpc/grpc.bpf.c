@@ -217,7 +217,7 @@ static __always_inline void grpc_group(struct grpc_server *r, struct grpc_header
 static __always_inline void grpc_read_metadata(struct goinst_hit *hit, struct grpc_server *r, u64 map)
 {
     struct grpc_headers found = {};
-    u64 group, groups = 1;
+    u64 group, groups = 1, cut = 0;
 
 #ifdef MAP_DIRECTORY
     struct grpc_pair place;
@@ -228,8 +228,7 @@ static __always_inline void grpc_read_metadata(struct goinst_hit *hit, struct gr
         place = grpc_pair_at(group + TABLE_GROUPS);
         group = place.first;
         groups = go_word(go_word(go_word(map + MAP_DIRECTORY)) + TABLE_MASK) + 1;
-        if (tables > 1)
-            r->flags |= GRPC_METADATA_CUT;
+        cut = tables > 1;
     }
 #else
     group = go_word(map + HMAP_BUCKETS);
@@ -238,8 +237,10 @@ static __always_inline void grpc_read_metadata(struct goinst_hit *hit, struct gr
     grpc_group(r, &found, group, hit);
     if (groups > 1)
         grpc_group(r, &found, group + GRPC_GROUP_SIZE, hit);
-    if (groups > 2)
+    if (groups > 2 || cut) {
         r->flags |= GRPC_METADATA_CUT;
+        LOSS(metadata_cut);
+    }
     if (found.authority)
         grpc_string(r->authority, r->authority_length, found.authority);
     if (found.agent)
@@ -275,6 +276,13 @@ PROBE(grpc_serve)
     r->code = 0;
     r->message_length = 0;
     r->message_copied = 0;
+    r->answer_length = 0;
+    r->kind = 0;
+    r->first_response = 0;
+    r->sent = 0;
+    r->sent_bytes = 0;
+    r->received = 0;
+    r->received_bytes = 0;
 
     stream = grpc_stream(stream);
     r->stream_id = go_u32(stream + STREAM_ID);
@@ -329,6 +337,9 @@ static __always_inline void grpc_read_status(struct grpc_server *r, u64 status)
         r->message_length = message.second;
         r->message_copied = go_copy(r->tail, sizeof(r->tail), message.first, message.second);
     }
+#ifdef STREAM_ANSWER
+    grpc_string(r->answer, r->answer_length, grpc_stream(r->stream) + STREAM_ANSWER);
+#endif
     r->flags |= GRPC_HAS_STATUS;
 }
 
@@ -442,8 +453,11 @@ static __always_inline void grpc_connection(struct grpc_client *r, u64 attempt)
     struct grpc_pair transport = grpc_pair_at(attempt + ATTEMPT_TRANSPORT);
     u64 stream = go_word(attempt + ATTEMPT_STREAM), at = transport.second;
 
-    if (stream)
-        r->stream_id = go_u32(grpc_client_stream(stream) + STREAM_ID);
+    if (stream) {
+        stream = grpc_client_stream(stream);
+        r->stream_id = go_u32(stream + STREAM_ID);
+        grpc_string(r->answer, r->answer_length, stream + STREAM_ENCODING);
+    }
 #if defined(CLIENT_PEER) && defined(CLIENT_LOCAL)
     if (!T_CLIENT || go_type_hash(transport.first) != T_CLIENT)
         return;

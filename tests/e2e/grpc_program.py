@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import PATIENCE, Span, Tracer
+from harness import PATIENCE, Span, Tracer, tracing
 
 Line = dict[str, Any]
+SERVICE = "grpc.testing.TestService"
 
 
 @dataclass
@@ -162,6 +164,79 @@ def check_random(lines: Sequence[Line], spans: Sequence[Span]) -> dict[str, int]
     return counts
 
 
+COUNTED = (
+    "empty", "status 9 no", "output 3 0", "output 0 0", "input 3 0", "input 2 5", "duplex 4 0", "duplex 2 13", "gzip",
+    "unimplemented", "interleave", "unary descendant",
+)  # fmt: skip
+Counted = tuple[str, int, int, int, int]
+
+
+def told(lines: Iterable[Line], side: str) -> list[Counted]:
+    """What grpc's own stats handler said of each call."""
+    return sorted(
+        (
+            line["method"].removeprefix("/"),
+            *(line.get(name, 0) for name in ("sent", "received", "sent_bytes", "received_bytes")),
+        )
+        for line in lines
+        if line.get("side") == f"{side}-messages"
+    )
+
+
+def counted(spans: Iterable[Span]) -> list[Counted]:
+    names = ("messages.sent", "messages.received", "bytes.sent", "bytes.received")
+    return sorted((span["name"], *(span["attributes"][f"goinst.grpc.{name}"] for name in names)) for span in spans)
+
+
+def check_messages(binary: Path) -> None:
+    """Messages of each call, on both sides, are what grpc's own stats handlers count."""
+    option = ("--plugins", "grpc", "--set", "grpc.messages=true")
+    calls = len(COUNTED) + 2  # one makes another, one is two
+    with started(binary, "serve", "-count") as program:
+        with tracing("--pid", str(program.process.pid), *option) as tracer:
+            command = [str(binary), "count", program.target, *COUNTED]
+            with tracing(*option, "--", *command, ready=False) as own:
+                made = own.stop(0)
+            tracer.wait_spans(calls + 1)
+            ended = tracer.stop()
+        program.process.kill()
+        assert program.process.stdout is not None
+        lines = [json.loads(line) for line in program.process.stdout]
+    assert ended.summary["losses"] == {}
+    assert made.summary["losses"] == {}
+    served = [span for span in ended.spans if span["kind"] == "server"]
+    assert len(served) == calls
+    assert counted(served) == told(lines, "server")
+    assert counted(made.spans) == told(made.events, "client")
+    kinds = {span["attributes"]["rpc.method"]: span["attributes"].get("goinst.grpc.kind") for span in served}
+    assert kinds == {
+        "EmptyCall": "unary",
+        "UnimplementedCall": "unary",
+        "UnaryCall": "unary",
+        "StreamingOutputCall": "server_stream",
+        "StreamingInputCall": "client_stream",
+        "FullDuplexCall": "bidi_stream",
+    }
+    for span in (*served, *made.spans):
+        first = span["attributes"].get("goinst.grpc.first_response_ns")
+        side = "sent" if span["kind"] == "server" else "received"
+        assert (first is not None) == (span["attributes"][f"goinst.grpc.messages.{side}"] > 0)
+        assert first is None or 0 < first <= span["duration_ns"]
+        gzip = {"goinst.grpc.encoding", "goinst.grpc.response_encoding"} <= span["attributes"].keys()
+        assert gzip == (span["attributes"]["goinst.grpc.stream_id"] == 2 * COUNTED.index("gzip") + 1)
+
+
+def wait_listening(port: int, process: subprocess.Popen[Any]) -> None:
+    """Until something listens there."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        assert process.poll() is None, process.returncode
+        assert time.monotonic() < until, port
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+
+
 def free_port() -> int:
     """A TCP port that nobody listens on now."""
     with socket.socket() as probe:
@@ -169,4 +244,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-__all__ = ["PATIENCE", "Line", "Program", "Traced", "check_random", "free_port", "run_random", "started"]
+__all__ = [
+    "PATIENCE",
+    "SERVICE",
+    "Line",
+    "Program",
+    "Traced",
+    "check_messages",
+    "check_random",
+    "free_port",
+    "run_random",
+    "started",
+    "wait_listening",
+]

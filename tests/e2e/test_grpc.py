@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from grpc_program import Program, Traced, check_random, run_random, started
+from grpc_program import SERVICE, Program, Traced, check_messages, check_random, run_random, started
 from harness import Span, needs_root, tracing
 
 from gobuild import PROGRAMS, build, stripped
 
 pytestmark = [pytest.mark.bpf, needs_root]
-
-SERVICE = "grpc.testing.TestService"
 
 
 @pytest.fixture(scope="module")
@@ -303,6 +301,41 @@ def test_random_calls_agree_with_the_programs_own_log(binary: Path, strip: bool)
     assert compared["served"] > count
     assert compared["made"] > 0.85 * count
     assert compared["nested"] > 0.1 * count
+
+
+def test_messages(binary: Path) -> None:
+    check_messages(binary)
+
+
+def test_a_server_in_the_same_process(binary: Path) -> None:
+    """grpc's bufconn, which has no addresses; the health service, which every server has in its process."""
+    with tracing(
+        "--plugins",
+        "grpc",
+        "--",
+        str(binary),
+        "within",
+        *(calls := ["health", "empty", "duplex 2 0", "status 5 no"]),
+        ready=False,
+    ) as tracer:
+        ended = tracer.stop(0)
+    assert ended.summary["losses"] == {}
+    names = ["grpc.health.v1.Health/Check", f"{SERVICE}/EmptyCall", f"{SERVICE}/FullDuplexCall", f"{SERVICE}/UnaryCall"]
+    for kind in ("client", "server"):
+        spans = [span for span in ended.spans if span["kind"] == kind]
+        assert [span["name"] for span in spans] == names
+        assert [status(span)[0] for span in spans] == [0, 0, 0, 5]
+        assert not any("network.peer.address" in span["attributes"] for span in spans)
+    assert len(calls) == len(names)
+
+
+def test_metadata_that_is_not_looked_through_is_counted(served: Traced) -> None:
+    with tracing("--pid", str(served.program.process.pid), "--plugins", "grpc") as tracer:
+        served.call("metadata 40")
+        (span,) = tracer.wait_spans(1)
+        ended = tracer.stop()
+    assert span["truncated"] == ["goinst.grpc.metadata"]
+    assert ended.summary["losses"] == {"grpc.metadata_cut": 1}
 
 
 def test_hits(binary: Path) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from grpc_program import free_port, wait_listening
 from harness import Span, Tracer, needs_root, tracing
 
 from gobuild import PROGRAMS, build
@@ -44,19 +45,15 @@ ORCA = '--service_config_json={"loadBalancingConfig":[{"test_backend_metrics_loa
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[int, Tracer]]:
     binary = build(PROGRAMS / "grpcinterop", package=f"{PACKAGE}/server")
-    process = subprocess.Popen([binary, "--port", "0"], stderr=subprocess.PIPE, text=True)
+    port = free_port()
+    process = subprocess.Popen([binary, "--port", str(port)], stderr=subprocess.DEVNULL)
     try:
+        wait_listening(port, process)
         with tracing("--pid", str(process.pid), "--plugins", "grpc") as tracer:
-            yield listening_port(process.pid), tracer
+            yield port, tracer
     finally:
         process.kill()
         process.wait()
-
-
-def listening_port(pid: int) -> int:
-    import psutil
-
-    return next(c.laddr.port for c in psutil.Process(pid).net_connections("tcp") if c.status == "LISTEN")
 
 
 def key(span: Span, side: str) -> tuple[int, int]:

@@ -184,3 +184,24 @@ def test_damaged_records_do_no_harm() -> None:
                     damaged[column.name] = dice.choice([0, dice.randrange(low, low + (1 << bits))])
             span, _ = decode(PROTOCOL, record.name, damaged)
             assert span.name
+
+
+def test_messages_are_there_when_they_are_asked_for() -> None:
+    record = values(sent=2, received=1, sent_bytes=300, received_bytes=7, first_response=1000, kind=4 | 2)
+    for name in ("grpc_server", "grpc_client"):
+        span, _ = decode(PROTOCOL, name, record, options={"messages": True})
+        assert {key: value for key, value in span.attributes.items() if "sent" in key or "received" in key} == {
+            "goinst.grpc.messages.sent": 2,
+            "goinst.grpc.messages.received": 1,
+            "goinst.grpc.bytes.sent": 300,
+            "goinst.grpc.bytes.received": 7,
+        }
+        assert span.attributes["goinst.grpc.first_response_ns"] == 1000
+        assert span.attributes["goinst.grpc.kind"] == "server_stream"
+    assert not any("messages" in key for key in served(sent=2).attributes)
+    assert "goinst.grpc.kind" not in served(kind=0).attributes
+
+
+def test_encoding_of_the_response() -> None:
+    assert served(answer=b"gzip", answer_length=4).attributes["goinst.grpc.response_encoding"] == "gzip"
+    assert "goinst.grpc.response_encoding" not in served().attributes

@@ -244,7 +244,7 @@ def _resolve(facts: Facts, draft: _Draft) -> None:
     protocol = draft.protocol
     for probe in protocol.probes:
         planned = not probe.option or bool(draft.options.get(probe.option))
-        resolved = _resolve_probe(facts, probe) if planned else _unwanted(facts, probe)
+        resolved = _resolve_probe(facts, probe) if planned else _not_asked_for(facts, probe)
         draft.probes.append(resolved)
         if planned and not resolved.sites and not probe.optional:
             draft.off(resolved.reason)
@@ -313,12 +313,9 @@ def _nowhere(
     )  # fmt: skip
 
 
-def _unwanted(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
-    return ResolvedProbe(
-        probe.program, None, probe.place, (), True, probe.closes, "", probe.lost, f"option {probe.option} is off",
-        (), (),
-        *_unplaced(facts, probe.sites),
-    )  # fmt: skip
+def _not_asked_for(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
+    linked = any(facts.function(site.symbol) is not None for site in probe.sites)
+    return _nowhere(facts, probe, f"option {probe.option} is off", linked=linked)
 
 
 def _unplaced(facts: Facts, candidates: Sequence[declare.Site]) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:

@@ -2,8 +2,10 @@
 //
 // It is written for Go 1.16 and grpc 1.40 and works with every version since.
 //
-//	rpcs serve [-unix PATH] [-tls] [-http]   serve until killed; prints "listening ADDRESS"
+//	rpcs serve [-unix PATH] [-tls] [-http] [-count]   serve until killed; prints "listening ADDRESS"
 //	rpcs call ADDRESS CALL...                make these calls one after another, print a line of JSON for each
+//	rpcs count ADDRESS CALL...               the same, and a line for what went over each of them
+//	rpcs within CALL...                      make these calls to a server in the same process
 //	rpcs random N CONCURRENCY SEED           serve and call itself N times; a line of JSON for each side of each call
 package main
 
@@ -43,6 +45,11 @@ type line struct {
 	Peer    string `json:"peer,omitempty"`
 	ID      string `json:"id,omitempty"`
 	Inside  string `json:"inside,omitempty"`
+
+	Sent          int64 `json:"sent,omitempty"`
+	Received      int64 `json:"received,omitempty"`
+	SentBytes     int64 `json:"sent_bytes,omitempty"`
+	ReceivedBytes int64 `json:"received_bytes,omitempty"`
 }
 
 var (
@@ -230,7 +237,7 @@ func dial(address string, options ...grpc.DialOption) *grpc.ClientConn {
 }
 
 func serve(arguments []string) {
-	network, address, secure, over := "tcp", "127.0.0.1:0", false, false
+	network, address, secure, over, count := "tcp", "127.0.0.1:0", false, false, false
 	for i := 0; i < len(arguments); i++ {
 		switch arguments[i] {
 		case "-unix":
@@ -240,6 +247,8 @@ func serve(arguments []string) {
 			secure = true
 		case "-http":
 			secure, over = true, true
+		case "-count":
+			count = true
 		}
 	}
 	listener, err := net.Listen(network, address)
@@ -266,6 +275,9 @@ func serve(arguments []string) {
 	if secure && !over {
 		certificate := selfSigned()
 		options = append(options, grpc.Creds(credentials.NewServerTLSFromCert(&certificate)))
+	}
+	if count {
+		options = append(options, grpc.StatsHandler(counter{"server-messages"}))
 	}
 	server := grpc.NewServer(options...)
 	pb.RegisterTestServiceServer(server, s)
@@ -312,6 +324,13 @@ func call(client pb.TestServiceClient, what string) (string, error) {
 		in := &pb.SimpleRequest{Payload: &pb.Payload{Body: []byte("nested " + parts[1])}}
 		_, err := client.UnaryCall(withID(ctx, parts[0]), in)
 		return service + "UnaryCall", err
+	case "metadata": // metadata COUNT
+		count, _ := strconv.Atoi(argument)
+		for i := 0; i < count; i++ {
+			ctx = metadata.AppendToOutgoingContext(ctx, fmt.Sprintf("key-%d", i), "value")
+		}
+		_, err := client.EmptyCall(ctx, &pb.Empty{})
+		return service + "EmptyCall", err
 	case "unary": // unary VERB ARGUMENT
 		_, err := client.UnaryCall(ctx, &pb.SimpleRequest{Payload: &pb.Payload{Body: []byte(argument)}})
 		return service + "UnaryCall", err
@@ -456,8 +475,8 @@ func duplex(ctx context.Context, client pb.TestServiceClient, argument string) e
 	return drain(func() error { _, err := stream.Recv(); return err })
 }
 
-func calls(address string, whats []string) {
-	conn := dial(address)
+func calls(address string, whats []string, options ...grpc.DialOption) {
+	conn := dial(address, options...)
 	client := pb.NewTestServiceClient(conn)
 	for _, what := range whats {
 		method, err := call(client, what)
@@ -480,6 +499,10 @@ func main() {
 	case "wait-call": // as call, once something comes on standard input
 		bufio.NewReader(os.Stdin).ReadString('\n')
 		calls(arguments[0], arguments[1:])
+	case "count":
+		calls(arguments[0], arguments[1:], grpc.WithStatsHandler(counter{"client-messages"}))
+	case "within":
+		within(arguments)
 	case "random":
 		random(arguments)
 	case "load":
