@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from goinst.plugins.http2.decode import decode_headers
+from goinst.plugins.http2.enrich import Arrivals
 
-from goinst import Column, Field, Fragment, Probe, Protocol, Record, Site
+from goinst import Column, Field, Fragment, Probe, Protocol, Record, Site, Span, hookimpl
 
 __all__ = ["PROTOCOL"]
 
@@ -123,3 +124,11 @@ PROTOCOL = Protocol(
         ),
     ),
 )
+
+_ARRIVALS = Arrivals()
+
+
+@hookimpl
+def goinst_spans(spans: list[Span]) -> None:
+    """Say on a request's span how long it waited."""
+    _ARRIVALS.see(spans)

@@ -45,6 +45,9 @@ def test_what_a_server_reads_and_writes(go: str) -> None:
     assert field(written, ":status") == "201"
     assert field(written, "content-type") == "text/x-item"
     assert written["attributes"]["goinst.http2.end_stream"] is False
+    # from the header block to the handler: the request's span says it
+    waited = request["attributes"]["goinst.http2.queue.duration_ns"]
+    assert 0 < waited < 1e9
     # by these two the request's own span is found
     for name in ("goinst.http2.stream_id", "goinst.http2.connection"):
         assert len({span["attributes"][name] for span in (read, written, request)}) == 1
