@@ -1,8 +1,9 @@
 """``make bench``: what tracing costs here. Rounds in turn, medians; everything on the loopback interface, bounded.
 
-    bench.py [--rounds N] [--seconds S] [--skip-throughput] [--skip-grpc] [--skip-jsonrpc] [--skip-startup]
+    bench.py [--rounds N] [--seconds S] [--skip-throughput] [--skip-http] [--skip-grpc] [--skip-jsonrpc]
+             [--skip-startup]
 
-Prints four tables and writes all figures to build/bench.json. Needs root, Go and wrk; bpftrace takes part where it is
+Prints its tables and writes all figures to build/bench.json. Needs root, Go and wrk; bpftrace takes part where it is
 installed. On a machine with few cores the load generator, the server and the tracer share them, as they would there.
 """
 
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from grpc_calls import measure_grpc  # noqa: E402
+from http_calls import measure_http  # noqa: E402
 from jsonrpc_calls import measure_jsonrpc  # noqa: E402
 from large import write_large_program  # noqa: E402
 from startup import Start, measure_start  # noqa: E402
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=4, help="of load for each measurement")
     parser.add_argument("--starts", type=int, default=5, help="how often each start is measured")
     parser.add_argument("--skip-throughput", action="store_true")
+    parser.add_argument("--skip-http", action="store_true")
     parser.add_argument("--skip-grpc", action="store_true")
     parser.add_argument("--skip-jsonrpc", action="store_true")
     parser.add_argument("--skip-startup", action="store_true")
@@ -56,6 +59,8 @@ def main() -> None:
     print(", ".join(f"{name} {value}" for name, value in results["machine"].items()))
     if not wanted.skip_throughput:
         results["throughput"] = _throughput(wanted.rounds, wanted.seconds)
+    if not wanted.skip_http:
+        results["http"] = measure_http(build(PROGRAMS / "traffic"), wanted.rounds, wanted.seconds)
     if not wanted.skip_grpc:
         results["grpc"] = measure_grpc(build(PROGRAMS / "grpc"), wanted.rounds, wanted.seconds)
     if not wanted.skip_jsonrpc:
