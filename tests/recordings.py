@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
+from goinst.plugins import nethttp
 
 from goinst import Column, Protocol, Record
 from goinst.events.record import HEAD, OPERATION, lay_out
@@ -17,7 +19,7 @@ from goinst.events.tap import Source
 from goinst.recording import Recorder, RotatingFile
 from wire import on_wire
 
-__all__ = ["PROTOCOL", "operation", "resource_of", "slab_of", "write"]
+__all__ = ["PROTOCOL", "operation", "resource_of", "slab_of", "write", "write_shop"]
 
 
 def decode_call(values: Any, span: Any, context: Any) -> None:
@@ -96,3 +98,83 @@ def write(path: Path, batches: Sequence[Sequence[bytes]], protocol: Protocol = P
         tap.batch(memoryview(slab), view.data, view.take(), Clock(1_700_000_000_000_000_000, number, number))
         recorder.turn()
     return recorder
+
+
+# -- requests, as the built-in plugin records them ---------------------------------------------------------------------
+
+_SECOND = 1_000_000_000
+_ROUTES = ((b"GET /api/orders/{id}", 5), (b"POST /api/orders", 2), (b"GET /healthz", 8), (b"GET /api/customers", 3))
+SHOP_STARTED = 1_700_000_000
+
+
+def _request(
+    process: int, span: int, parent: int, trace: int, began: int, took: int, route: bytes, status: int
+) -> bytes:
+    method, _, pattern = route.partition(b" ")
+    path = pattern.replace(b"{id}", b"%d" % span)
+    block = b"%s %s HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: tests\r\n\r\n" % (method, path)
+    record = nethttp.PROTOCOL.records[0]
+    values = {
+        "block": block, "block_length": len(block), "method_length": len(method), "uri_length": len(path),
+        "status": status, "pattern": route, "pattern_length": len(route), "written": 200 + span % 900,
+        "content_length": 40 if method == b"POST" else 0, "peer": b"10.0.0.7:5000", "peer_length": 13,
+        "local_port": 8080,
+    }  # fmt: skip
+    head = OPERATION.pack(1, 0, process, span, 0, trace, parent, began, began + took, 0)
+    return head + on_wire(record, {"header_bytes": 512}, values)
+
+
+def _call(process: int, span: int, parent: int, trace: int, began: int, took: int, host: bytes, path: bytes) -> bytes:
+    record = next(one for one in nethttp.PROTOCOL.records if one.name == "nethttp_client")
+    values = {
+        "method": b"GET", "method_length": 3, "scheme": b"http", "scheme_length": 4, "host": host,
+        "host_length": len(host), "path": path, "path_length": len(path), "path_copied": len(path), "status": 200,
+        "major": 1, "minor": 1, "content_length": 0, "response_length": 100,
+    }  # fmt: skip
+    number = nethttp.PROTOCOL.records.index(record) + 1
+    head = OPERATION.pack(number, 0, process, span, 0, trace, parent, began, began + took, 0)
+    return head + on_wire(record, {"header_bytes": 512}, values)
+
+
+def write_shop(path: Path, seconds: int = 60) -> int:
+    """A recording of a gateway that calls orders, which calls an index: how many spans are in it. Made from a seed:
+    always the same."""
+    rng = random.Random(4)
+    recorder = Recorder(RotatingFile(str(path)), "test")
+    protocol = nethttp.PROTOCOL
+    options = {option.name: option.default for option in protocol.options}
+    layouts = tuple(lay_out(protocol.name, record, at, options) for at, record in enumerate(protocol.records, 1))
+    known = {
+        pid: Resource(attributes, orjson.dumps(attributes))
+        for pid, name in ((7, "gateway"), (8, "example.com/shop/orders"))
+        for attributes in [{"service.name": name, "process.pid": pid}]
+    }
+    source = Source(
+        "/srv/shop", {"go_version": "go1.26.8", "main_module": "example.com/shop"}, "plan", (protocol.name,), layouts,
+        {protocol.name: options}, known.__getitem__, redact=True,
+    )  # fmt: skip
+    tap = recorder.source(source)
+    span = 0
+    for tenth in range(seconds * 10):
+        batch = []
+        for _ in range(rng.randint(2, 9)):
+            route = rng.choices([one for one, _ in _ROUTES], [weight for _, weight in _ROUTES])[0]
+            took = int(rng.lognormvariate(11 if route == b"GET /healthz" else 15, 0.9))
+            status = 503 if rng.random() < (0.06 if route.startswith(b"POST") else 0.004) else 200
+            began, trace, top = tenth * _SECOND // 10 + rng.randrange(_SECOND // 10), span + 1000, span + 1
+            span += 1
+            if b"orders" in route:
+                call, served, index = span + 1, span + 2, span + 3
+                span += 3
+                batch.append(_call(8, index, served, trace, began + took // 3, took // 4, b"index:9200", b"/_search"))
+                batch.append(
+                    _request(8, served, call, trace, began + took // 5, took // 2, b"GET /orders/{id}", status)
+                )
+                batch.append(_call(7, call, top, trace, began + took // 6, took * 3 // 5, b"orders:8080", b"/orders/1"))
+            batch.append(_request(7, top, 0, trace, began, took, route, status))
+        slab = slab_of(batch)
+        view = Slab(slab)
+        now = SHOP_STARTED * _SECOND + (tenth + 1) * _SECOND // 10
+        tap.batch(memoryview(slab), view.data, view.take(), Clock(SHOP_STARTED * _SECOND, now, tenth))
+    recorder.close({"spans": span, "losses": {"nethttp.ring_full": 12}, "seconds": float(seconds)})
+    return span

@@ -38,6 +38,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "goinst.__version__", "goinst.diagnostics", "goinst.errors", "goinst.config", "goinst.extras",
         "goinst.events.span", "goinst.events.tap", "goinst.metrics",
     ),
+    "goinst.live": ("goinst.events.span", "goinst.events.tap", "goinst.export.console", "goinst.export.moment"),
+    "goinst.report": ("goinst.events.span",),
     "goinst.metrics": ("goinst.events.span", "goinst.events.tap"),
     "goinst.recording": ("goinst.errors", "goinst.extras", "goinst.events", "goinst.plugin.declare"),
     "goinst.engine": (

@@ -6,7 +6,7 @@ import dataclasses
 
 from gobuild import PROGRAMS, build
 from goinst import Fragment, Option, Probe, Protocol, Site
-from goinst.cli.report import missing
+from goinst.cli.planned import missing
 from goinst.engine.plan import make_plan
 from goinst.golang.facts import Facts
 

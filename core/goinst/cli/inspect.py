@@ -44,7 +44,7 @@ def inspect_command(
     for failure in chosen.failures:
         log.error("plugin switched off", plugin=failure.plugin, reason=str(failure))
 
-    from goinst.cli.report import as_members, as_text
+    from goinst.cli.planned import as_members, as_text
     from goinst.engine.plan import make_plan
     from goinst.golang.cache import Cache
     from goinst.golang.facts import Facts

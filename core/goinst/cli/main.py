@@ -19,7 +19,7 @@ from goinst.export.base import OutputClosed
 __all__ = ["cli", "execute", "main"]
 
 # name -> its module, imported when it is called; the function has the name of the module
-_COMMANDS = ("run", "record", "replay", "export", "inspect", "doctor", "plugins", "demo", "completion")
+_COMMANDS = ("run", "record", "replay", "export", "top", "report", "inspect", "doctor", "plugins", "demo", "completion")
 _INTERRUPTED = 130
 
 

@@ -75,7 +75,7 @@ class Session:
         self._stop = Stop()
         self._ended = ""
         self._summary = Summary()
-        self._delivery = Delivery(plugins, exporters, self._summary, config.max_spans, self._end, self._plugin_failed)
+        self._delivery = Delivery(plugins, exporters, self._summary, config.max_spans, self.end, self._plugin_failed)
         self._still_open = StillOpen(config.partial_after, self._delivery.report)
         self._count_only = not self._delivery.decode and not self._observers
         self._reported: set[str] = set()
@@ -117,7 +117,7 @@ class Session:
             return
 
         def stop(number: int, _: FrameType | None) -> None:
-            self._end(signal.Signals(number).name)
+            self.end(signal.Signals(number).name)
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._stack.callback(signal.signal, number, signal.signal(number, stop))
@@ -266,13 +266,13 @@ class Session:
             taken = self._drain()
             now = time.monotonic()
             if now >= deadline:
-                self._end("duration")
+                self.end("duration")
                 break
             if now >= demand:
                 demand = now + _DEMAND_EVERY
                 self._attach_on_demand()
                 if self._command is not None and self._command.poll() is not None:
-                    self._end("the command ended")
+                    self.end("the command ended")
             if now >= scan:
                 scan = now + _SCAN_EVERY
                 self._rescan()
@@ -321,7 +321,7 @@ class Session:
                 self._log.info("process left", pid=identity[0], executable=self._tracers[key].name)
             self._processes.remove(identity[0])
         if not self._known and not self._preparing and not config.exes and not config.ports:
-            self._end("all processes ended")
+            self.end("all processes ended")
 
     def _arrived(self, process: Process) -> None:
         key = (process.device, process.inode)
@@ -351,7 +351,8 @@ class Session:
 
     # -- ending --------------------------------------------------------------------------------------------------
 
-    def _end(self, why: str) -> None:
+    def end(self, why: str) -> None:
+        """End the run soon; from any thread."""
         self._ended = self._ended or why
         self._stop.set()
 

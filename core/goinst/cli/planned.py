@@ -1,0 +1,217 @@
+"""A plan as text and as JSON members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from goinst.export.console import printable
+
+if TYPE_CHECKING:
+    from goinst.engine.plan import Plan, PluginPlan, ResolvedProbe
+    from goinst.golang.model import Argument, BinaryInfo, Site
+
+__all__ = ["as_members", "as_text", "missing"]
+
+_FEW = 12
+
+
+def missing(plugin: PluginPlan) -> list[str]:
+    """What this plugin will not see in this binary although the program may do it, in sentences. A function that was
+    not linked in is never called, and a type that the program does not have holds nothing: neither is in the list."""
+    if not plugin.enabled:
+        return [f"everything: {plugin.reason}"]
+    said = []
+    for probe in plugin.probes:
+        if not probe.sites and (probe.linked or not probe.optional):
+            said.append(f"{probe.lost or probe.program}: {probe.reason}")
+        elif probe.sites and probe.inlined_in:
+            said.append(f"calls of {probe.symbol} that are inlined in {_few(probe.inlined_in)}")
+    present = {field.type for field in plugin.fields if field.fact is not None}
+    said.extend(
+        f"what is read from {field.type}.{field.path}: this binary's {field.type} has no such field"
+        for field in plugin.fields
+        if field.fact is None and field.type in present
+    )
+    return said
+
+
+def _few(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def as_members(plan: Plan) -> dict[str, Any]:
+    """The plan for ``--json``: addresses are numbers as linked, offsets are in bytes."""
+    info = plan.info
+    return {
+        "binary": {
+            "path": info.path,
+            "size": info.size,
+            "build_id": info.build_id,
+            "go_version": info.go_version,
+            "arch": info.arch,
+            "abi": info.abi,
+            "build_mode": _build_mode(info),
+            "symbol_table": info.has_symtab,
+            "dwarf": info.has_dwarf,
+            "main_package": info.main_package,
+            "main_module": info.main_module,
+            "modules": dict(info.modules),
+            "settings": dict(info.settings),
+        },
+        "plugins": [_plugin_members(plugin) for plugin in plan.plugins],
+    }
+
+
+def _plugin_members(plugin: PluginPlan) -> dict[str, Any]:
+    return {
+        "name": plugin.name,
+        "enabled": plugin.enabled,
+        "reason": plugin.reason,
+        "missing": missing(plugin),
+        "probes": [
+            {
+                "program": probe.program,
+                "symbol": probe.symbol,
+                "place": probe.place,
+                "optional": probe.optional,
+                "attach_on": probe.attach_on,
+                "reason": probe.reason,
+                "candidates": list(probe.candidates),
+                "inlined_in": list(probe.inlined_in),
+                "sites": [_site_members(site) for site in probe.sites],
+                "parameters": [_argument_members(argument) for argument in probe.parameters],
+                "results": [_argument_members(argument) for argument in probe.results],
+            }
+            for probe in plugin.probes
+        ],
+        "fields": [
+            {
+                "macro": field.macro,
+                "type": field.type,
+                "path": field.path,
+                "optional": field.optional,
+                "offset": field.fact.value if field.fact else None,
+                "source": field.fact.source if field.fact else None,
+            }
+            for field in plugin.fields
+        ],
+        "types": [
+            {
+                "macro": macro,
+                "type": name,
+                "hash": fact.value if fact else None,
+                "source": fact.source if fact else None,
+            }
+            for macro, name, fact in plugin.types
+        ],
+    }
+
+
+def _site_members(site: Site) -> dict[str, Any]:
+    return {
+        "address": site.address,
+        "file_offset": site.file_offset,
+        "instruction": site.instruction,
+        "emulated": site.emulated,
+        "guard": site.guard,
+        "goroutine": site.g,
+        "stack_adjust": site.stack_adjust,
+        "why": site.why,
+    }
+
+
+def _argument_members(argument: Argument) -> dict[str, Any]:
+    return {
+        "name": argument.name,
+        "type": argument.type,
+        "words": {
+            suffix: {"register": where.register, "stack": where.stack} for suffix, where in argument.words.items()
+        },
+        "source": argument.source,
+    }
+
+
+def as_text(plan: Plan) -> str:
+    """The plan for people. What a hostile binary says cannot drive the terminal."""
+    lines = [*_binary_lines(plan.info)]
+    for plugin in plan.plugins:
+        lines.append("")
+        lines.extend(_plugin_lines(plugin))
+    return "\n".join(printable(line) for line in lines) + "\n"
+
+
+def _build_mode(info: BinaryInfo) -> str:
+    return info.settings.get("-buildmode") or ("pie" if info.pie else "exe")
+
+
+def _binary_lines(info: BinaryInfo) -> Iterator[str]:
+    modules = [f"{path} {version}" for path, version in sorted(info.modules.items())]
+    more = f" and {len(modules) - _FEW} more (--json has all)" if len(modules) > _FEW else ""
+    profile = info.settings.get("-pgo")
+    rows = {
+        "binary": f"{info.path} ({info.size / 1e6:.1f} MB)",
+        "program": " ".join(dict.fromkeys(part for part in (info.main_package, info.main_module) if part)) or "?",
+        "built by": f"{info.go_version} for {info.arch}, {info.abi} ABI, build mode {_build_mode(info)}"
+        + (", cgo" if info.settings.get("CGO_ENABLED") == "1" else "")
+        + (f", profile-guided ({profile})" if profile else ""),
+        "symbols": f"symbol table: {_yes(info.has_symtab)}, DWARF: {_yes(info.has_dwarf)}; neither is needed",
+        "build id": info.build_id,
+        "modules": f"{len(modules)}: {', '.join(modules[:_FEW])}{more}" if modules else "none but the standard library",
+    }
+    for name, value in rows.items():
+        yield f"{name:<10}{value}"
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no (stripped)"
+
+
+def _plugin_lines(plugin: PluginPlan) -> Iterator[str]:
+    yield f"plugin {plugin.name}: " + ("on" if plugin.enabled else f"off: {plugin.reason}")
+    unlinked = [probe for probe in plugin.probes if plugin.enabled and probe.optional and not probe.linked]
+    yield "  probes"
+    for probe in plugin.probes:
+        if probe not in unlinked:
+            yield from _probe_lines(probe)
+    if plugin.fields:
+        yield "  fields"
+        fields = [field for field in plugin.fields if field.fact is not None or not field.optional]
+        names = [f"{field.type}.{field.path}" for field in fields]
+        width = max(map(len, names), default=0)
+        for name, field in zip(names, fields, strict=True):
+            fact = field.fact
+            yield f"    {name:<{width}}  " + (f"+{fact.value:<5} {fact.source}" if fact else "absent")
+    types = [(name, fact) for _, name, fact in plugin.types if fact]
+    if types:
+        yield "  types"
+        for name, fact in types:
+            yield f"    {name}  hash {fact.value:#010x}  {fact.source}"
+    said = missing(plugin)
+    yield "  missing" + ("" if said else ": nothing")
+    for sentence in said:
+        yield f"    {sentence}"
+    if unlinked:
+        yield "  not in this program, so nothing to see (it never calls these)"
+        for probe in unlinked:
+            yield f"    {probe.program}: {' or '.join(probe.candidates) or probe.reason}"
+
+
+def _probe_lines(probe: ResolvedProbe) -> Iterator[str]:
+    if not probe.sites:
+        yield f"    {probe.program}: nowhere: {probe.reason}"
+        return
+    when = f", attached only after the first {probe.attach_on!r}" if probe.attach_on else ""
+    yield f"    {probe.program}: {probe.place} of {probe.symbol}{when}"
+    for site in probe.sites[:_FEW]:
+        cost = "emulated (cheap)" if site.emulated else "single-stepped (dear)"
+        yield f"      {site.address:#x}  {site.instruction}  {cost}: {site.why}"
+    if len(probe.sites) > _FEW:
+        yield f"      and {len(probe.sites) - _FEW} more of these"
+    for kind, arguments in (("argument", probe.parameters), ("result", probe.results)):
+        for argument in arguments:
+            words = ", ".join(
+                f"{suffix + ' ' if suffix else ''}in {where.register or f'stack+{where.stack}'}"
+                for suffix, where in argument.words.items()
+            )
+            yield f"      {kind} {argument.name} {argument.type}: {words or 'no words'}"

@@ -1,0 +1,58 @@
+"""From a run, or from recordings, to the model."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from goinst.events.span import Span
+from goinst.events.tap import Telemetry
+from goinst.live.model import Model
+
+__all__ = ["LiveExporter", "pace"]
+
+
+class LiveExporter:
+    """An exporter that fills a model."""
+
+    name = "top"
+    wants_spans = True
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def export(self, spans: Sequence[Span]) -> None:
+        """Show them."""
+        self._model.add(spans, time.time_ns())
+
+    def telemetry(self, telemetry: Telemetry) -> None:
+        """Show how goinst does; and that time goes by without spans."""
+        self._model.tell(telemetry)
+        self._model.add((), time.time_ns())
+
+    def count(self, n: int) -> None:
+        """Only decoded spans can be shown."""
+
+    def flush(self) -> None:
+        """The view looks when it wants to."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def pace(batches: Iterable[tuple[int, Sequence[Span]]], model: Model, speed: float, stop: threading.Event) -> None:
+    """Show recorded batches (time in ns, spans) as they came, ``speed`` times as fast; 0: at once."""
+    first: tuple[int, float] | None = None
+    show: Callable[[Sequence[Span], int], None] = model.add
+    for at, spans in batches:
+        now = time.monotonic()
+        if first is None:
+            first = at, now
+        if speed:
+            wait = (at - first[0]) / 1e9 / speed - (now - first[1])
+            if wait > 0 and stop.wait(wait):
+                return
+        if stop.is_set():
+            return
+        show(spans, at)
