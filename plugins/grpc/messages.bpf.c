@@ -90,6 +90,7 @@ struct grpc_wait {
     u64 parser;
     u64 first;
     u64 second;
+    u64 goid; /* a goroutine that panicked leaves its entry to the next one that has its g */
 };
 BPF_TABLE("lru_hash", struct grpc_waiter, struct grpc_wait, grpc_receiving, 8192); /* the parser, the stream */
 BPF_TABLE("lru_hash", struct grpc_waiter, struct grpc_wait, grpc_answering, 8192); /* the parser, the call */
@@ -103,9 +104,11 @@ PROBE(grpc_receive)
         .parser = ARG(grpc_receive, p),
         .first = ARG(grpc_receive, first),
         .second = ARG(grpc_receive, second),
+        .goid = goinst_goid(hit),
     };
+    struct grpc_wait *answer = grpc_answering.lookup(&key);
 
-    if (grpc_answering.lookup(&key))
+    if (answer && answer->goid == wait.goid)
         return 0;
     grpc_receiving.update(&key, &wait);
     return 0;
@@ -123,7 +126,7 @@ PROBE(grpc_receive_done)
         return 0;
     wait = *kept;
     grpc_receiving.delete(&key);
-    if (RESULT(grpc_receive_done, err_type))
+    if (RESULT(grpc_receive_done, err_type) || wait.goid != goinst_goid(hit))
         return 0;
     r = grpc_serving(hit, wait.first, wait.second);
     if (!r) {
@@ -160,12 +163,10 @@ PROBE(grpc_answer)
 #ifdef GRPC_CLIENT
     struct grpc_waiter key = {.g = hit->g, .tgid = hit->tgid};
     u64 attempt = ARG(grpc_answer, a);
-    struct grpc_wait wait = {.first = go_word(attempt + ATTEMPT_CALL)};
+    struct grpc_wait wait = {.first = go_word(attempt + ATTEMPT_CALL), .goid = goinst_goid(hit)};
 
-#if defined(ATTEMPT_PARSER_INSIDE)
-    wait.parser = attempt + ATTEMPT_PARSER;
-#elif defined(ATTEMPT_PARSER)
-    wait.parser = attempt + ATTEMPT_PARSER; /* a pointer, set behind this place: read when it is needed */
+#ifdef ATTEMPT_PARSER
+    wait.parser = attempt + ATTEMPT_PARSER; /* or where a pointer to it will be */
 #endif
     grpc_answering.update(&key, &wait);
 #endif
@@ -183,7 +184,7 @@ PROBE(grpc_answer_done)
         return 0;
     wait = *kept;
     grpc_answering.delete(&key);
-    if (RESULT(grpc_answer_done, err_type))
+    if (RESULT(grpc_answer_done, err_type) || wait.goid != goinst_goid(hit))
         return 0;
     r = grpc_client_find_keyed(hit, wait.first, 0);
     if (!r) {
