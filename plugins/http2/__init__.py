@@ -5,7 +5,7 @@ from __future__ import annotations
 from goinst.plugins.http2.decode import decode_headers
 from goinst.plugins.http2.enrich import Arrivals
 
-from goinst import Column, Field, Fragment, Probe, Protocol, Record, Site, Span, hookimpl
+from goinst import Column, Field, Fragment, Probe, Protocol, Record, Site, Span, Type, hookimpl
 
 __all__ = ["PROTOCOL"]
 
@@ -31,6 +31,9 @@ def _probe(program: str, sites: tuple[Site, ...], lost: str) -> Probe:
     return Probe(program, sites, optional=True, lost=f"HTTP/2 headers {lost}")
 
 
+_REQUEST = "net/http.Request"
+_REQUEST_FIELDS = ("Method", "URL", "Host", "Header", "Body", "Trailer")
+_OUT_CLIENT = "cs *byte, req *byte"
 _IN_SERVER = "sc *byte, f *byte"
 _IN_CLIENT = "rl *byte, f *byte"
 _OUT_SERVER = "sc *byte, st *byte, data *byte"
@@ -49,6 +52,14 @@ PROTOCOL = Protocol(
         "RESPONSE_CODE": _field("writeResHeaders", "httpResCode", optional=True),
         "RESPONSE_HEADER": _field("writeResHeaders", "h", optional=True),
         "RESPONSE_END": _field("writeResHeaders", "endStream", optional=True),
+        "STREAM_ID": _field("clientStream", "ID", optional=True),
+        "STREAM_CONN": _field("clientStream", "cc", optional=True),
+        **{f"REQUEST_{name.upper()}": Field(_REQUEST, name, optional=True) for name in _REQUEST_FIELDS},
+        **{f"CLIENT_{name.upper()}": Field(f"{_STD127}ClientRequest", name, optional=True) for name in _REQUEST_FIELDS},
+        "URL_SCHEME": Field("net/url.URL", "Scheme", optional=True),
+        "URL_HOST": Field("net/url.URL", "Host", optional=True),
+        "URL_PATH": Field("net/url.URL", "Path", optional=True),
+        "URL_QUERY": Field("net/url.URL", "RawQuery", optional=True),
     },
     probes=(
         _probe(
@@ -92,6 +103,21 @@ PROTOCOL = Protocol(
             "that gRPC writes",
         ),
         _probe(
+            "http2_out_client",
+            _method("clientStream", "encodeAndWriteHeaders", _OUT_CLIENT, _STD),
+            "that net/http's client writes",
+        ),
+        _probe(
+            "http2_out_new_client",  # Go 1.27: it has a type of request of its own
+            _method("clientStream", "encodeAndWriteHeaders", _OUT_CLIENT, _STD127),
+            "that net/http's client writes",
+        ),
+        _probe(
+            "http2_out_xnet_client",
+            _method("clientStream", "encodeAndWriteHeaders", _OUT_CLIENT, _XNET),
+            "that x/net's client writes",
+        ),
+        _probe(
             "http2_out_server",
             _method("serverConn", "writeHeaders", _OUT_SERVER, _STD, _STD127),
             "that net/http's server writes",
@@ -102,6 +128,7 @@ PROTOCOL = Protocol(
             "that x/net's server writes",
         ),
     ),
+    types={"T_NO_BODY": Type("net/http.noBody")},
     records=(
         Record(
             "http2_headers",

@@ -11,6 +11,9 @@ __all__ = ["decode_headers"]
 # http2.bpf.c
 _END_STREAM, _CUT = 1, 4
 _VALUE = 254
+# http2_put_pseudo
+_PSEUDO = {"\1": ":method", "\2": ":authority", "\3": ":scheme", "\4": ":path", "\5": "query"}
+_PATH = "goinst.http2.header.:path"
 _SECRET = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"}
 
 
@@ -35,7 +38,13 @@ def decode_headers(values: Any, span: Span, context: DecodeContext) -> None:
         raw = data[end : end + data[at + 1]]
         name, value = data[at + 2 : end].decode("latin-1").lower(), raw.decode("utf-8", "replace")
         at = end + data[at + 1]
+        if name in _PSEUDO:
+            name = _PSEUDO[name]
         if not name:
+            continue
+        if name == "query":
+            # what a client writes is its request's URL: the query comes behind the path
+            attributes[_PATH] = f"{attributes.get(_PATH, '')}?{'REDACTED' if context.redact else value}"
             continue
         if context.redact and name in _SECRET:
             value = "REDACTED"

@@ -203,3 +203,82 @@ PROBE(http2_out_xnet_server)
 #endif
     return 0;
 }
+
+/* A pseudo-header: http2/decode.py knows it by a number below 32, which no name of a field has. */
+#define http2_put_pseudo(r, number, value)                                                                           \
+    ({                                                                                                               \
+        u64 http2_at = *(volatile u16 *)&(r)->length, http2_v;                                                       \
+        if (http2_at <= sizeof((r)->data) - 3 - HTTP2_VALUE) {                                                       \
+            http2_v = go_string_at(&(r)->data[http2_at + 3], HTTP2_VALUE, (value));                                  \
+            (r)->data[http2_at] = 1;                                                                                 \
+            (r)->data[http2_at + 1] = http2_v;                                                                       \
+            (r)->data[http2_at + 2] = (number);                                                                      \
+            *(volatile u16 *)&(r)->length = http2_at + 3 + http2_v;                                                  \
+        }                                                                                                            \
+    })
+
+/* func (cs *clientStream) encodeAndWriteHeaders(req *Request) error: before it, the stream has got its number. What the
+ * encoder adds by itself (accept-encoding, content-length, a default user-agent) is not in the request. */
+static __always_inline void http2_request(struct goinst_hit *hit, u64 stream, u64 method, u64 url, u64 host, u64 header,
+                                          u64 body, u64 trailer)
+{
+#if defined(STREAM_ID) && defined(STREAM_CONN) && defined(URL_SCHEME) && defined(URL_HOST) && defined(URL_PATH) &&     \
+    defined(URL_QUERY)
+    u32 kind = go_type_hash(body);
+    struct http2_headers *r = http2_start(hit, go_word(stream + STREAM_CONN), go_u32(stream + STREAM_ID), 1);
+
+    if (!r)
+        return;
+    r->flags = (!body || (T_NO_BODY && kind == T_NO_BODY)) && !trailer ? HTTP2_END_STREAM : 0;
+    http2_put_pseudo(r, 1, method);
+    http2_put_pseudo(r, 2, go_word(host + 8) ? host : url + URL_HOST);
+    http2_put_pseudo(r, 3, url + URL_SCHEME);
+    http2_put_pseudo(r, 4, url + URL_PATH);
+    if (go_word(url + URL_QUERY + 8))
+        http2_put_pseudo(r, 5, url + URL_QUERY);
+    http2_put_map(r, header);
+    http2_headers_submit(r);
+#endif
+}
+
+#if defined(REQUEST_METHOD) && defined(REQUEST_URL) && defined(REQUEST_HOST) && defined(REQUEST_HEADER) &&            \
+    defined(REQUEST_BODY) && defined(REQUEST_TRAILER)
+#define http2_std_request(hit, stream, req)                                                                          \
+    http2_request(hit, stream, (req) + REQUEST_METHOD, go_word((req) + REQUEST_URL), (req) + REQUEST_HOST,           \
+                  go_word((req) + REQUEST_HEADER), go_word((req) + REQUEST_BODY), go_word((req) + REQUEST_TRAILER))
+#else
+#define http2_std_request(hit, stream, req)
+#endif
+
+PROBE(http2_out_client)
+{
+#ifdef http2_out_client__req
+    u64 request = ARG(http2_out_client, req);
+
+    http2_std_request(hit, ARG(http2_out_client, cs), request);
+#endif
+    return 0;
+}
+
+PROBE(http2_out_xnet_client)
+{
+#ifdef http2_out_xnet_client__req
+    u64 request = ARG(http2_out_xnet_client, req);
+
+    http2_std_request(hit, ARG(http2_out_xnet_client, cs), request);
+#endif
+    return 0;
+}
+
+PROBE(http2_out_new_client)
+{
+#if defined(http2_out_new_client__req) && defined(CLIENT_METHOD) && defined(CLIENT_URL) && defined(CLIENT_HOST) &&    \
+    defined(CLIENT_HEADER) && defined(CLIENT_BODY) && defined(CLIENT_TRAILER)
+    u64 req = ARG(http2_out_new_client, req);
+
+    http2_request(hit, ARG(http2_out_new_client, cs), req + CLIENT_METHOD, go_word(req + CLIENT_URL),
+                  req + CLIENT_HOST, go_word(req + CLIENT_HEADER), go_word(req + CLIENT_BODY),
+                  go_word(req + CLIENT_TRAILER));
+#endif
+    return 0;
+}

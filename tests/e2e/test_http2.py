@@ -55,6 +55,35 @@ def test_what_a_server_reads_and_writes(go: str) -> None:
     assert ended.summary["losses"] == {}
 
 
+@pytest.mark.parametrize("go", _EACH)
+def test_what_a_client_writes_and_reads(go: str) -> None:
+    with (
+        server("-tls", "-quiet") as other,
+        server("-quiet", go=go) as caller,
+        tracing("--pid", str(caller.pid), "--plugins", "http2,nethttp") as tracer,
+    ):
+        url = f"https://127.0.0.1:{other.port}/item/7"
+        for query in ("", "%3Ftoken%3Ds3cret"):
+            caller.request("GET", f"/call?url={url}{query}")
+        spans = tracer.wait_spans(8)
+        ended = tracer.stop()
+    written = [span for span in spans if span["name"] == "HEADERS out"]
+    read = [span for span in spans if span["name"] == "HEADERS in"]
+    clients = {span["span_id"]: span for span in spans if span["kind"] == "client"}
+    assert [field(span, ":path") for span in written] == ["/item/7", "/item/7?REDACTED"]
+    for span in written:
+        assert field(span, ":method") == "GET"
+        assert field(span, ":scheme") == "https"
+        assert field(span, ":authority") == f"127.0.0.1:{other.port}"
+        assert span["attributes"]["goinst.http2.end_stream"] is True
+    assert [field(span, ":status") for span in read] == ["200", "200"]
+    for name in ("goinst.http2.stream_id", "goinst.http2.connection"):
+        assert [span["attributes"][name] for span in written] == [span["attributes"][name] for span in read]
+    assert len(clients) == 2
+    assert "s3cret" not in str(spans)
+    assert ended.summary["losses"] == {}
+
+
 def test_what_grpc_reads_and_writes() -> None:
     with (
         started(build(PROGRAMS / "grpc"), "serve") as program,
@@ -87,10 +116,14 @@ def test_both_sides_of_x_net(go: str) -> None:
         tracing("--pid", str(running.pid), "--plugins", "http2") as tracer,
     ):
         running.request("GET", "/drive?n=5")
-        # 6 requests read, 5 answers written and read; an aborted stream is reset
-        spans = tracer.wait_spans(16)
+        # 6 requests written and read, 5 answers written and read; an aborted stream is reset
+        spans = tracer.wait_spans(22)
         ended = tracer.stop()
+    sent = [span for span in spans if field(span, ":path") and span["attributes"]["goinst.http2.direction"] == "out"]
+    spans = [span for span in spans if span not in sent]
     requests = [span for span in spans if field(span, ":path")]
+    for name in (":method", ":scheme", ":authority", ":path"):
+        assert sorted(str(field(span, name)) for span in sent) == sorted(str(field(span, name)) for span in requests)
     assert sorted(str(field(span, ":path")) for span in requests) == ["/item/0", "/item/1", "/item/2", "/item/3",
                                                                        "/item/4", "/panic"]  # fmt: skip
     written = [span for span in spans if span["attributes"]["goinst.http2.direction"] == "out"]
