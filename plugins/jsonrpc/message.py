@@ -17,6 +17,7 @@ __all__ = ["answer", "called", "calls", "describe", "identity", "parse", "replie
 
 _LONGEST = 256
 _I64 = 1 << 63
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _VERSIONS = ("2.0", "1.0", "1.1")
 # methods that nothing but MCP has (modelcontextprotocol.io, schema 2024-11-05 to 2026-07-28); what others have
 # too (initialize, ping) is MCP's by its parameters or by the company it is in
@@ -219,7 +220,7 @@ def _member(value: Any, name: str) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return str(value) if type(value) is int else _ENCODER.encode(value)
 
 
 def _text(value: Any) -> str:
