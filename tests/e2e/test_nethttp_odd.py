@@ -106,7 +106,15 @@ def test_goexit_is_an_error(watched: Watched) -> None:
 
 def test_connect(watched: Watched) -> None:
     if watched.secure:
-        pytest.skip("curl has no CONNECT in HTTP/2 to a server that is no proxy")
+        # curl sends it to proxies only
+        with server("-quiet") as caller:
+            caller.request("GET", f"/connect?url={watched.url}")
+        (span,) = watched.next()
+        assert span["attributes"]["network.protocol.version"] == "2"
+        assert span["name"] == "CONNECT"
+        assert span["attributes"]["server.address"] == "example.org"
+        assert span["attributes"]["http.response.status_code"] == 404
+        return
     with socket.create_connection(("127.0.0.1", watched.server.port), timeout=10) as connection:
         connection.sendall(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\nConnection: close\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 404")

@@ -135,6 +135,15 @@ func routes() *http.ServeMux {
 		}
 		group.Wait()
 	})
+	// /connect?url=U asks U for a tunnel to example.org.
+	mux.HandleFunc("/connect", func(_ http.ResponseWriter, r *http.Request) {
+		request, err := http.NewRequest(http.MethodConnect, r.URL.Query().Get("url"), nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		request.Host = "example.org:443"
+		send(request)
+	})
 	mux.HandleFunc("/wrapped", func(_ http.ResponseWriter, r *http.Request) { wrapped(r.URL.Query().Get("url")) })
 	// /drive?url=U&requests=N&streams=M is the client of U for a while.
 	mux.HandleFunc("/drive", func(_ http.ResponseWriter, r *http.Request) {
