@@ -86,7 +86,9 @@ def test_deadline() -> None:
 def test_cancellation() -> None:
     said, made, served = run("features/cancellation/server", "features/cancellation/client")
     assert "Canceled" in said
-    assert statuses(made) == statuses(served) == [("BidirectionalStreamingEcho", "CANCELLED")]
+    assert statuses(made) == [("BidirectionalStreamingEcho", "CANCELLED")]
+    # the client is gone at once: its server hears of the stream's end or of the connection's first
+    assert statuses(served)[0][1] in ("CANCELLED", "UNAVAILABLE")
 
 
 def test_error_handling() -> None:
