@@ -34,6 +34,9 @@ class RunConfig:
     outputs: tuple[str, ...] = ()
     prometheus: str = ""
     otlp: str | None = None
+    where: str = ""
+    sample: float = 1.0
+    wait: bool = False
     service_name: str = ""
     duration: float | None = None
     max_spans: int | None = None
@@ -104,7 +107,7 @@ class _Reader:
 
     def seconds(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.fail("a number of seconds", value)
+            raise self.fail("a number", value)
         return float(value)
 
     def integers(self, value: object) -> tuple[int, ...]:
@@ -164,6 +167,9 @@ _KEYS: dict[str, tuple[str, Callable[[_Reader, Any], object]]] = {
     "port": ("ports", _Reader.integers),
     "command": ("command", _Reader.argv),
     "output": ("outputs", _Reader.texts),
+    "where": ("where", _Reader.text),
+    "sample": ("sample", _Reader.seconds),
+    "wait": ("wait", _Reader.flag),
     "otlp": ("otlp", _Reader.text_or_true),
     "service-name": ("service_name", _Reader.text),
     "prometheus": ("prometheus", _Reader.text),

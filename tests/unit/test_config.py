@@ -79,7 +79,7 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
         ("port: eighty", "port: a whole number expected, not 'eighty'"),
         ("port: true", "port: a whole number expected, not True"),
         ("pid: [1, {}]", "pid: a whole number expected"),
-        ("duration: soon", "duration: a number of seconds expected"),
+        ("duration: soon", "duration: a number expected"),
         ("verbose: 1", "verbose: true or false expected"),
         ("set: {alpha: 3}", "set: plugin: {option: value} expected"),
         ("set: {alpha: {a: [1]}}", "set: text, a whole number or true/false expected"),

@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from goinst.config import load_config, merge
 from goinst.plugin.manager import installed
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +20,7 @@ PAGES = (
     "docs/PLUGINS.md",
     "docs/HELLO-PLUGIN.md",
     "docs/OUTPUTS.md",
+    "docs/FLEET.md",
 )
 
 
@@ -44,3 +47,17 @@ def test_make_targets_in_the_documents_are_there() -> None:
     for page in PAGES:
         for target in re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)`", (ROOT / page).read_text(), re.MULTILINE):
             assert re.search(rf"^{''.join(target)}:", makefile, re.MULTILINE), target
+
+
+def test_the_daemonset_is_valid_and_its_configuration_is_understood(tmp_path: Path) -> None:
+    documents = list(yaml.safe_load_all((ROOT / "deploy" / "daemonset.yaml").read_text()))
+    config = next(one for one in documents if one["kind"] == "ConfigMap")["data"]["goinst.yaml"]
+    (tmp_path / "goinst.yaml").write_text(config)
+    read = merge(load_config(str(tmp_path / "goinst.yaml")), {})
+    assert read.has_target
+    assert (read.otlp, read.wait, read.sample) == ("", True, 0.1)
+    pod = next(one for one in documents if one["kind"] == "DaemonSet")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["BPF", "PERFMON", "SYS_PTRACE"]}
+    said = (ROOT / "docs" / "FLEET.md").read_text()
+    assert all(f"`CAP_{name}`" in said for name in container["securityContext"]["capabilities"]["add"])

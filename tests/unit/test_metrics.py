@@ -104,8 +104,8 @@ def get(exporter: PrometheusExporter, path: str = "/metrics", accept: str = "tex
 
 
 def test_a_scrape_reads_back_what_was_counted(exporter: PrometheusExporter) -> None:
-    exporter.export([span(**HTTP, http__route="/x", lone="\ud800") for _ in range(3)])
-    exporter.export([span(seconds=2, **{**HTTP, "http__response__status_code": 500}, error__type="500")])
+    exporter.measure([span(**HTTP, http__route="/x", lone="\ud800") for _ in range(3)])
+    exporter.measure([span(seconds=2, **{**HTTP, "http__response__status_code": 500}, error__type="500")])
     samples = {
         (sample.name, sample.labels.get("http_response_status_code"), sample.labels.get("le")): sample.value
         for family in parse(get(exporter))
@@ -119,7 +119,7 @@ def test_a_scrape_reads_back_what_was_counted(exporter: PrometheusExporter) -> N
 
 
 def test_exemplars_lead_to_traces(exporter: PrometheusExporter) -> None:
-    exporter.export([span(**HTTP)])
+    exporter.measure([span(**HTTP)])
     text = get(exporter, accept="application/openmetrics-text; version=1.0.0")
     exemplars = [
         sample.exemplar

@@ -51,6 +51,7 @@ def send(endpoint: str, spans: list[Span]) -> OtlpExporter:
     telemetry = Telemetry(ring=0.5)
     telemetry.losses["web.ring_full"] = 3
     exporter.telemetry(telemetry)
+    exporter.measure(spans)
     exporter.export(spans)
     exporter.close()
     exporter.close()

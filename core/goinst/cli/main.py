@@ -66,7 +66,9 @@ def execute(arguments: Sequence[str]) -> int:
     """Run one command line; return the exit code. Every error is one line on standard error."""
     verbose = _is_verbose(arguments)
     try:
-        code = cli.main(args=list(arguments) or ["--help"], prog_name="goinst", standalone_mode=False)
+        code = cli.main(
+            args=list(arguments) or ["--help"], prog_name="goinst", standalone_mode=False, auto_envvar_prefix="GOINST"
+        )
     except OutputClosed:
         return 0  # the reader has had enough: `goinst run … | head`
     except GoinstError as error:

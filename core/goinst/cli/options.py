@@ -13,11 +13,12 @@ from goinst.config import RunConfig, load_config, merge, parse_setting
 from goinst.diagnostics import Log, configure
 from goinst.errors import UsageError
 from goinst.export import FORMATS
+from goinst.where import filters
 
 if TYPE_CHECKING:
     from goinst.plugin.manager import PluginSet
 
-__all__ = ["settings_of", "tracing_options", "understand"]
+__all__ = ["reader", "settings_of", "tracing_options", "understand"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _NO_TARGET = (
@@ -58,6 +59,11 @@ _OPTIONS = (
         metavar="[ENDPOINT]",
         help="Send spans and metrics to an OpenTelemetry Collector; without ENDPOINT as OTEL_* variables say.",
     ),
+    click.option(
+        "--where", metavar="EXPR", help="Only these spans: 'http.response.status_code >= 500 or duration > 250ms'."
+    ),
+    click.option("--sample", type=float, metavar="SHARE", help="Only this share of traces, 0 to 1, each as a whole."),
+    click.option("--wait", is_flag=True, default=None, help="Wait for targets that are not there yet."),
     click.option("--service-name", metavar="NAME", help="Of processes that have no OTEL_SERVICE_NAME of their own."),
     click.option("--duration", type=float, metavar="S", help="End after so many seconds."),
     click.option(
@@ -113,6 +119,7 @@ def understand(
         values["plugin_options"] = settings_of(settings)
     options = merge(load_config(config) if config else {}, values)
     log = configure(verbose=options.verbose)
+    filters(options.where, options.sample)  # what is wrong with it is said before anything is loaded
     if not options.has_target:
         raise UsageError(_NO_TARGET)
     chosen = load_plugins(options.plugins)
@@ -132,3 +139,11 @@ def settings_of(texts: tuple[str, ...]) -> dict[str, dict[str, object]]:
         plugin, option, value = parse_setting(text)
         found.setdefault(plugin, {})[option] = value
     return found
+
+
+def reader(config: str | None, given: dict[str, Any]) -> Callable[[], RunConfig] | None:
+    """Reads the configuration file again, with the same command line; None when there is no file."""
+    if config is None:
+        return None
+    values = {name: value for name, value in given.items() if value not in (None, ())}
+    return lambda: merge(load_config(config), values)

@@ -14,6 +14,7 @@ from goinst.cli.options import settings_of
 from goinst.diagnostics import Log, configure
 from goinst.errors import PluginError, UsageError
 from goinst.export import open_exporters
+from goinst.where import filters
 
 if TYPE_CHECKING:
     from goinst.plugin.manager import PluginSet
@@ -29,6 +30,8 @@ __all__ = ["open_replay", "replay_command", "replay_into"]
 @click.option("--plugins", multiple=True, metavar="A,B", help="Decode with these only.  [default: all installed]")
 @click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="Instead of the recorded one.")
 @click.option("--redact/--no-redact", default=None, help="Hide query values and credentials.  [default: as recorded]")
+@click.option("--where", default="", metavar="EXPR", help="As for `goinst run`.")
+@click.option("--sample", type=float, default=1.0, metavar="SHARE", help="As for `goinst run`.")
 @click.option("--max-spans", type=click.IntRange(min=1), metavar="N", help="End after so many spans.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
 def replay_command(
@@ -39,6 +42,8 @@ def replay_command(
     settings: tuple[str, ...],
     redact: bool | None,
     otlp: str | None,
+    where: str,
+    sample: float,
     max_spans: int | None,
     verbose: bool,
 ) -> int:
@@ -53,8 +58,9 @@ def replay_command(
       goinst replay requests.goinst* --output parquet:requests.parquet
     """
     return replay_into(
-        outputs, files, plugins, settings, redact=redact, max_spans=max_spans, verbose=verbose, otlp=otlp
-    )
+        outputs, files, plugins, settings, redact=redact, max_spans=max_spans, verbose=verbose, otlp=otlp,
+        where=where, sample=sample,
+    )  # fmt: skip
 
 
 def open_replay(
@@ -95,9 +101,12 @@ def replay_into(
     max_spans: int | None,
     verbose: bool,
     otlp: str | None = None,
+    where: str = "",
+    sample: float = 1.0,
 ) -> int:
     """Replay files into outputs; a summary at the end."""
     log = configure(verbose=verbose)
+    keep = filters(where, sample)
 
     from goinst.engine.delivery import Delivery
     from goinst.engine.summary import Summary
@@ -119,6 +128,7 @@ def replay_into(
             max_spans,
             end,
             lambda error: log.error("plugin switched off", reason=str(error)),
+            keep,
         )
         for batch in replay:
             delivery.deliver(batch.spans, len(batch.spans))

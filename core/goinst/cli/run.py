@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from goinst.cli.options import tracing_options, understand
+from goinst.cli.options import reader, tracing_options, understand
 from goinst.errors import UsageError
 from goinst.export import open_exporters
 
@@ -52,7 +52,7 @@ def run_command(plugins: tuple[str, ...], settings: tuple[str, ...], config: str
 
         from goinst.engine.session import Session
 
-        return Session(options, chosen, exporters, log).run().exit_code
+        return Session(options, chosen, exporters, log, reload=reader(config, given)).run().exit_code
     finally:
         for exporter in exporters:
             exporter.close()

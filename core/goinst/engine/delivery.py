@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from goinst.engine.summary import Summary
 from goinst.errors import PluginError
 from goinst.events.span import Span
-from goinst.export.base import Exporter, Listener, OutputClosed
+from goinst.export.base import Exporter, Listener, Meter, OutputClosed
 from goinst.plugin.manager import PluginSet
 
 __all__ = ["Delivery"]
@@ -18,7 +18,8 @@ class Delivery:
     """Hands batches on and counts them in ``summary``.
 
     ``limit`` is how many spans are wanted in all, or None; ``end`` is called with the reason when that many went out or
-    nobody reads an output any more; ``failed`` when a hook is switched off.
+    nobody reads an output any more; ``failed`` when a hook is switched off. ``keep`` is what spans must pass to go
+    out, by the name under which the others are counted; metrics are of all of them.
     """
 
     def __init__(
@@ -29,7 +30,9 @@ class Delivery:
         limit: int | None,
         end: Callable[[str], None],
         failed: Callable[[PluginError], None],
+        keep: Mapping[str, Callable[[Span], bool]] | None = None,
     ) -> None:
+        self.keep = keep or {}
         self._hooks = plugins.hooks
         self._exporters = list(exporters)
         self._summary = summary
@@ -37,19 +40,24 @@ class Delivery:
         self._end = end
         self._failed = failed
         # whether anybody wants more of spans than their number
-        self.decode = any(exporter.wants_spans for exporter in self._exporters)
+        self.decode = any(exporter.wants_spans for exporter in self._exporters) or bool(self.keep)
+        self._meters = [one for one in self._exporters if isinstance(one, Meter)]
         self.listeners: list[Listener] = [one for one in self._exporters if isinstance(one, Listener)]
 
     def deliver(self, spans: list[Span], count: int) -> None:
         """A batch: ``count`` spans, decoded if anybody wants them decoded."""
         summary, limit = self._summary, self._limit
+        if spans:
+            spans = self.hooked(spans)
+            for meter in self._meters:
+                meter.measure(spans)
+            spans = self._kept(spans)
+            count = len(spans)
         if limit is not None and summary.spans + count >= limit:
             count = limit - summary.spans
             spans = spans[:count]
             self._end("enough spans")
         if spans:
-            spans = self.hooked(spans)
-            count = len(spans)
             summary.spans_by_plugin.update([span.plugin for span in spans])
         summary.spans += count
         try:
@@ -61,10 +69,18 @@ class Delivery:
         except OutputClosed:
             self._end("the output was closed")
 
+    def _kept(self, spans: list[Span]) -> list[Span]:
+        for name, wanted in self.keep.items():
+            kept = [span for span in spans if wanted(span)]
+            if len(kept) < len(spans):
+                self._summary.losses[name] += len(spans) - len(kept)
+            spans = kept
+        return spans
+
     def report(self, spans: list[Span]) -> None:
         """Spans of what is still open, for the exporters that can tell them from those that have ended."""
         wanting = [one for one in self._exporters if getattr(one, "wants_partial", False)]
-        spans = self.hooked(spans) if wanting else []
+        spans = self._kept(self.hooked(spans)) if wanting else []
         self._summary.partial += len(spans)
         try:
             for exporter in wanting:

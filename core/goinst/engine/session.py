@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from types import FrameType
+from dataclasses import replace
 from typing import Any
 
 from goinst.config import RunConfig
@@ -21,8 +19,9 @@ from goinst.engine.delivery import Delivery
 from goinst.engine.plan import Plan
 from goinst.engine.processes import Built as BuildInfo
 from goinst.engine.processes import Processes
+from goinst.engine.reload import Reload
 from goinst.engine.still_open import StillOpen
-from goinst.engine.stop import Stop
+from goinst.engine.stop import Stop, catch_signals
 from goinst.engine.summary import Summary
 from goinst.engine.telemetry import gather
 from goinst.engine.tracer import Tracer
@@ -36,6 +35,7 @@ from goinst.plugin.options import check_options
 from goinst.target.command import Command
 from goinst.target.discover import Selector
 from goinst.target.process import Process
+from goinst.where import filters
 
 __all__ = ["Session"]
 
@@ -50,7 +50,10 @@ _File = tuple[int, int]
 
 
 class Session:
-    """Runs once. ``log`` is a structlog logger for diagnostics; exporters get the spans, observers the records."""
+    """Runs once. ``log`` is a structlog logger for diagnostics; exporters get the spans, observers the records.
+
+    ``reload`` reads the configuration again at SIGHUP: what to trace, --where and --sample are taken from it; without
+    it, SIGHUP ends the run."""
 
     def __init__(
         self,
@@ -59,14 +62,16 @@ class Session:
         exporters: Sequence[Exporter],
         log: Any,
         observers: Sequence[Observer] = (),
+        reload: Callable[[], RunConfig] | None = None,
     ) -> None:
+        self._reload = Reload(reload, log)
         self._observers = tuple(observers)
         self._config = config
         self._plugins = plugins
         self._log = log
         self._options = check_options(plugins.protocols, config.plugin_options)
         self._cache = Cache.default() if config.cache else None
-        self._selector = Selector(config.pids, config.exes, config.ports)
+        self._selector = Selector(config.pids, config.exes, config.ports, strict=not config.wait)
         self._processes = Processes(self._built_from, config.service_name or os.environ.get("OTEL_SERVICE_NAME", ""))
         self._tracers: dict[_File, Tracer] = {}
         self._preparing: dict[_File, tuple[Future[Built | Plan], list[Process]]] = {}
@@ -75,7 +80,10 @@ class Session:
         self._stop = Stop()
         self._ended = ""
         self._summary = Summary()
-        self._delivery = Delivery(plugins, exporters, self._summary, config.max_spans, self.end, self._plugin_failed)
+        self._delivery = Delivery(
+            plugins, exporters, self._summary, config.max_spans, self.end, self._plugin_failed,
+            filters(config.where, config.sample),
+        )  # fmt: skip
         self._still_open = StillOpen(config.partial_after, self._delivery.report)
         self._count_only = not self._delivery.decode and not self._observers
         self._reported: set[str] = set()
@@ -88,7 +96,7 @@ class Session:
         began = time.monotonic()
         with self._stack:
             self._stack.callback(self._stop.close)
-            self._catch_signals()
+            catch_signals(self._stack, self.end, self._reload.want)
             for failure in self._plugins.failures:
                 self._plugin_failed(failure)
             if not self._plugins.protocols:
@@ -112,16 +120,6 @@ class Session:
 
     # -- starting ------------------------------------------------------------------------------------------------
 
-    def _catch_signals(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-
-        def stop(number: int, _: FrameType | None) -> None:
-            self.end(signal.Signals(number).name)
-
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._stack.callback(signal.signal, number, signal.signal(number, stop))
-
     def _start_targets(self) -> None:
         config = self._config
         processes: list[Process] = []
@@ -142,10 +140,10 @@ class Session:
                     problems.append(error)
             if key in self._tracers:
                 self._join(process)
-        if not self._tracers:
+        if not self._tracers and not self._config.wait:
             raise problems[0] if problems else TargetError("no process to instrument")
         for problem in problems:
-            self._log.warning("not instrumented", reason=str(problem))
+            (self._log.debug if self._config.wait else self._log.warning)("not instrumented", reason=str(problem))
         if self._command is not None:
             self._command.release()
 
@@ -241,19 +239,16 @@ class Session:
         return BuildInfo()
 
     def _announce(self, began: float) -> None:
-        targets = [
-            {
-                "executable": tracer.name,
-                "go": tracer.plan.info.go_version,
-                "plugins": list(tracer.plan.enabled),
-                "pids": sorted(tracer.traced),
-            }
-            for tracer in self._tracers.values()
-        ]
         self._log.info(
-            "ready", targets=targets, attach="uprobe_multi" if self._multi else "perf events",
-            seconds=round(time.monotonic() - began, 3),
+            "ready", targets=[tracer.members() for tracer in self._tracers.values()],
+            attach="uprobe_multi" if self._multi else "perf events", seconds=round(time.monotonic() - began, 3),
         )  # fmt: skip
+
+    def _reconfigure(self, new: RunConfig) -> None:
+        """What can change while probes are live; the rest stays as it was."""
+        self._selector = Selector(new.pids, new.exes, new.ports, strict=False)
+        self._config = replace(self._config, pids=new.pids, exes=new.exes, ports=new.ports)
+        self._delivery.keep = filters(new.where, new.sample)
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -273,6 +268,8 @@ class Session:
                 self._attach_on_demand()
                 if self._command is not None and self._command.poll() is not None:
                     self.end("the command ended")
+            if (new := self._reload.take()) is not None:
+                self._reconfigure(new)
             if now >= scan:
                 scan = now + _SCAN_EVERY
                 self._rescan()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import select
-from contextlib import suppress
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from types import FrameType
 
-__all__ = ["Stop"]
+__all__ = ["Stop", "catch_signals"]
 
 
 class Stop:
@@ -45,3 +49,19 @@ class Stop:
         self._read = self._write = -1  # the numbers may soon be somebody else's
         os.close(read)
         os.close(write)
+
+
+def catch_signals(stack: ExitStack, end: Callable[[str], None], reload: Callable[[], None] | None) -> None:
+    """SIGINT and SIGTERM call ``end`` with their name until the stack is unwound; so does SIGHUP, which calls
+    ``reload`` when there is one. Only the main thread can do that: elsewhere nothing happens."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if number == signal.SIGHUP and reload is not None:
+            reload()
+        else:
+            end(signal.Signals(number).name)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        stack.callback(signal.signal, number, signal.signal(number, handle))

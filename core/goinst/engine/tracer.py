@@ -180,6 +180,15 @@ class Tracer:
         names = {layout.type: (layout.plugin, layout.record.name, layout.record.active) for layout in self.plan.layouts}
         return Counter(names.get(HEAD.unpack_from(value)[0], ("core", "unknown", "")) for value in self.operations)
 
+    def members(self) -> dict[str, Any]:
+        """What is traced, as members of a log line."""
+        return {
+            "executable": self.name,
+            "go": self.plan.info.go_version,
+            "plugins": list(self.plan.enabled),
+            "pids": sorted(self.traced),
+        }
+
     def program_statistics(self) -> Iterator[tuple[str, int, int]]:
         """(program, ns in it, runs) of those that the kernel has counted: all, when kernel.bpf_stats_enabled is 1."""
         for name, descriptor in self._loaded.programs.items():

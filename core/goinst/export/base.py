@@ -11,7 +11,7 @@ from goinst.errors import GoinstError
 from goinst.events.span import Span
 from goinst.events.tap import Telemetry
 
-__all__ = ["Exporter", "Listener", "OutputClosed", "Sink"]
+__all__ = ["Exporter", "Listener", "Meter", "OutputClosed", "Sink"]
 
 
 class OutputClosed(Exception):  # noqa: N818 - not an error: the reader has had enough
@@ -41,6 +41,14 @@ class Exporter(Protocol):
 
     def close(self) -> None:
         """Flush and let go; safe to call twice."""
+
+
+@runtime_checkable
+class Meter(Protocol):
+    """An exporter that measures spans, also those that are filtered out of the outputs."""
+
+    def measure(self, spans: Sequence[Span]) -> None:
+        """Count these."""
 
 
 @runtime_checkable

@@ -72,10 +72,13 @@ class OtlpExporter:
         self._thread = threading.Thread(target=self._run, name="goinst-otlp", daemon=True)
         self._thread.start()
 
-    def export(self, spans: Sequence[Span]) -> None:
-        """Queue them."""
+    def measure(self, spans: Sequence[Span]) -> None:
+        """Count them for the metrics."""
         if self._metrics is not None and self._counts:
             self._store.add(spans)
+
+    def export(self, spans: Sequence[Span]) -> None:
+        """Queue them."""
         if not self._spans:
             return
         with self._change:

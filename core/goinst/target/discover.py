@@ -18,10 +18,19 @@ class Selector:
     """Chooses processes by number, by executable and by listening port.
 
     ``exes`` are shell patterns (``*``, ``?``, ``[a-z]``) that match the whole path of an executable or its
-    last part. A process that several of them choose comes once. goinst itself is never chosen.
+    last part. A process that several of them choose comes once. goinst itself is never chosen. Without ``strict``
+    nothing need be there: what is not may come later.
     """
 
-    def __init__(self, pids: Sequence[int] = (), exes: Sequence[str] = (), ports: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        pids: Sequence[int] = (),
+        exes: Sequence[str] = (),
+        ports: Sequence[int] = (),
+        *,
+        strict: bool = True,
+    ) -> None:
+        self._strict = strict
         self._pids = tuple(dict.fromkeys(pids))
         self._patterns: dict[str, Pattern[str]] = {glob: compile(translate(glob)) for glob in exes}
         self._ports = frozenset(ports)
@@ -38,16 +47,20 @@ class Selector:
         """
         first = self._named is None
         if first:
-            found = {pid: require_process(pid, f"--pid {pid}") for pid in self._pids}
+            found = {
+                pid: process
+                for pid in self._pids
+                if (process := (require_process if self._strict else read_process)(pid, f"--pid {pid}")) is not None
+            }
             self._named = {pid: process.start_time for pid, process in found.items()}
         else:
             found = self._still_there()
         if self._patterns or self._ports:
             others = [pid for pid in all_pids() if pid != os.getpid()]
             if self._patterns:
-                self._by_exe(others, found, strict=first)
+                self._by_exe(others, found, strict=first and self._strict)
             if self._ports:
-                self._by_port(others, found, strict=first)
+                self._by_port(others, found, strict=first and self._strict)
         return [found[pid] for pid in sorted(found)]
 
     def _still_there(self) -> dict[int, Process]:
