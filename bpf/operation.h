@@ -8,6 +8,11 @@
  */
 
 #define GOINST_LEVELS 4
+/* head.flags of an operation; events/record.py has the first two */
+#define GOINST_UNSAMPLED 1 /* the trace's sampled flag is off */
+#define GOINST_REMOTE 2    /* the caller's trace was taken over */
+#define GOINST_LEFT_OUT 4  /* by --sample: nothing of it is sent */
+#define GOINST_DECIDED 8
 #define GOINST_OPEN 1
 #define GOINST_ENDED 2
 
@@ -38,6 +43,63 @@ struct goinst_operation {
 BPF_TABLE("lru_hash", struct goinst_operation_key, struct goinst_operation, goinst_operations, 16384);
 /* an all-zero value to make new entries from: it is too large for the stack */
 BPF_ARRAY(goinst_blank, struct goinst_operation, 1);
+
+#ifdef GOINST_SAMPLE_RATE
+struct goinst_second {
+    u64 number;
+    u64 kept;
+};
+BPF_ARRAY(goinst_seconds, struct goinst_second, 1);
+#endif
+
+/* Whether anything of an operation is sent: decided once for each trace in a process, at the first time that it
+ * matters, so that a context that came in is known by then. What the caller decided is kept (W3C Trace Context, the
+ * sampled flag); else the trace's id decides, in the same way wherever it is looked at (the 56 random bits of Trace
+ * Context level 2, section 5.1.4), or how many traces were begun in this second. */
+static __always_inline int goinst_operation_left_out(struct goinst_operation *op)
+{
+#ifdef GOINST_SAMPLE
+    u32 zero = 0;
+
+    if (op->head.flags & GOINST_DECIDED)
+        return (op->head.flags & GOINST_LEFT_OUT) != 0;
+    op->head.flags |= GOINST_DECIDED;
+    if (op->head.flags & GOINST_REMOTE) {
+        if (!(op->head.flags & GOINST_UNSAMPLED))
+            return 0;
+    } else {
+#if defined(GOINST_SAMPLE_RATIO)
+        if ((op->trace_low & 0xffffffffffffffUL) >= GOINST_SAMPLE_RATIO)
+            return 0;
+#elif defined(GOINST_SAMPLE_RATE)
+        struct goinst_second *second = goinst_seconds.lookup(&zero);
+        u64 now = bpf_ktime_get_ns() / 1000000000;
+
+        if (second) {
+            if (second->number != now) {
+                second->number = now;
+                second->kept = 0;
+            }
+            if (__sync_fetch_and_add(&second->kept, 1) < GOINST_SAMPLE_RATE)
+                return 0;
+        }
+#else
+        return 0;
+#endif
+    }
+    op->head.flags |= GOINST_LEFT_OUT | GOINST_UNSAMPLED;
+    return 1;
+#else
+    return 0;
+#endif
+}
+
+/* What an operation has of the one that it is part of. */
+static __always_inline u16 goinst_operation_inherited(struct goinst_operation *parent)
+{
+    goinst_operation_left_out(parent);
+    return parent->head.flags & (GOINST_UNSAMPLED | GOINST_LEFT_OUT | GOINST_DECIDED);
+}
 
 /* Which operation a goroutine was started in: bpf/lineage.bpf.c writes it, when a goroutine is made. */
 #define GOINST_LINEAGE_DEPTH 4
@@ -145,6 +207,7 @@ static __always_inline struct goinst_operation *goinst_operation_begin(struct go
     slot->facts = 0;
     slot->end = 0;
     if (parent) {
+        slot->head.flags = goinst_operation_inherited(parent);
         parent->nested = 1; /* true for the levels of this goroutine; a spare look-up for those of another */
         slot->trace_high = parent->trace_high;
         slot->trace_low = parent->trace_low;
@@ -215,6 +278,7 @@ static __always_inline struct goinst_operation *goinst_operation_begin_keyed(str
     op->head.span_id = goinst_random_id();
     op->goid = hit->g ? goinst_goid(hit) : 0;
     if (parent) {
+        op->head.flags = goinst_operation_inherited(parent);
         op->trace_high = parent->trace_high;
         op->trace_low = parent->trace_low;
         op->parent_id = parent->head.span_id;
@@ -280,20 +344,37 @@ static __always_inline struct goinst_operation *goinst_operation_find(const stru
 }
 
 /* Makes an operation that has just begun part of its caller's trace: `text` is a W3C traceparent of 55 bytes, with the
- * trace's id from the 4th on and the parent's from the 37th. The operations inside it then are part of that trace, too.
- * Not for one inside another: that one's trace it is in. */
+ * trace's id from the 4th on, the parent's from the 37th and the flags behind. The operations inside it then are part
+ * of that trace, too. Not for one inside another: that one's trace it is in. Call it before anything is sent. */
 static __always_inline void goinst_operation_adopt(struct goinst_operation *op, const char *text)
 {
     u64 bad = 0;
     u64 high = goinst_hex64(text + 3, &bad), low = goinst_hex64(text + 19, &bad);
-    u64 parent = goinst_hex64(text + 36, &bad);
+    u64 parent = goinst_hex64(text + 36, &bad), flags;
 
+    goinst_hex(text[0], &bad);
+    goinst_hex(text[1], &bad);
+    goinst_hex(text[53], &bad);
+    flags = goinst_hex(text[54], &bad);
     if (bad || !(high | low) || !parent || op->parent_id || text[2] != '-' || text[35] != '-' || text[52] != '-' ||
-        (text[0] == 'f' && text[1] == 'f'))
+        (text[0] == 'f' && text[1] == 'f')) {
+        if (!op->parent_id)
+            NOTE(context_malformed);
         return;
+    }
     op->trace_high = high;
     op->trace_low = low;
     op->parent_id = parent;
+    op->head.flags = GOINST_REMOTE | (flags & 1 ? 0 : GOINST_UNSAMPLED);
+}
+
+/* The same for text that was read from a header and is `length` bytes long: later versions may say more behind it. */
+static __always_inline void goinst_operation_adopt_text(struct goinst_operation *op, const char *text, u64 length)
+{
+    if (length == 55 || (length > 55 && text[55] == '-' && !(text[0] == '0' && text[1] == '0')))
+        goinst_operation_adopt(op, text);
+    else if (length)
+        NOTE(context_malformed);
 }
 
 /* Makes an operation that has just begun part of `outer`, an operation of another goroutine; in its caller's trace, if
@@ -305,6 +386,7 @@ static __always_inline void goinst_operation_join(struct goinst_operation *op, s
         op->trace_low = outer->trace_low;
     }
     op->parent_id = outer->head.span_id;
+    op->head.flags = goinst_operation_inherited(outer);
     outer->nested = 1;
 }
 
@@ -334,6 +416,10 @@ static __always_inline void goinst_operation_end(struct goinst_operation *op, u6
 {
     op->end = bpf_ktime_get_ns();
     op->state = GOINST_ENDED;
+    if (goinst_operation_left_out(op)) {
+        NOTE(sampled_out);
+        return;
+    }
 #ifdef GOINST_COUNT_ONLY
     goinst_count(done);
 #else

@@ -5,6 +5,7 @@ from __future__ import annotations
 from goinst.errors import GoinstError, PluginError
 from goinst.events.memory import Memory
 from goinst.events.span import Clock, DecodeContext, Resource, Span
+from goinst.plugin.context import context_words
 from goinst.plugin.declare import (
     PIPED_STDIN,
     Column,
@@ -40,6 +41,7 @@ __all__ = [
     "Tail",
     "Type",
     "__version__",
+    "context_words",
     "hookimpl",
 ]
 __version__ = "0.1.0"

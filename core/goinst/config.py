@@ -6,7 +6,7 @@ import difflib
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from goinst.errors import UsageError
 
@@ -35,7 +35,6 @@ class RunConfig:
     prometheus: str = ""
     otlp: str | None = None
     where: str = ""
-    sample: float = 1.0
     wait: bool = False
     service_name: str = ""
     duration: float | None = None
@@ -49,6 +48,8 @@ class RunConfig:
     cache: bool = True
     lineage: bool = True
     partial_after: float | None = None
+    propagate: Literal["", "write", "dry-run"] = ""
+    sample: str = "all"
 
     @property
     def has_target(self) -> bool:
@@ -120,8 +121,8 @@ class _Reader:
         return tuple(items)
 
     def text(self, value: object) -> str:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)  # a port
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)  # a port, a share
         if not isinstance(value, str):
             raise self.fail("text", value)
         return value
@@ -130,6 +131,11 @@ class _Reader:
         if isinstance(value, bool):
             return "" if value else None
         return self.text(value)
+
+    def propagation(self, value: object) -> str:
+        if value == "dry-run":
+            return "dry-run"
+        return "write" if value == "write" or self.flag(value) else ""
 
     def names(self, value: object) -> tuple[str, ...]:
         parts = (part.strip() for text in self.texts(value) for part in text.split(","))
@@ -168,7 +174,6 @@ _KEYS: dict[str, tuple[str, Callable[[_Reader, Any], object]]] = {
     "command": ("command", _Reader.argv),
     "output": ("outputs", _Reader.texts),
     "where": ("where", _Reader.text),
-    "sample": ("sample", _Reader.seconds),
     "wait": ("wait", _Reader.flag),
     "otlp": ("otlp", _Reader.text_or_true),
     "service-name": ("service_name", _Reader.text),
@@ -185,6 +190,8 @@ _KEYS: dict[str, tuple[str, Callable[[_Reader, Any], object]]] = {
     "max-operations": ("max_operations", _Reader.integer),
     "cache": ("cache", _Reader.flag),
     "no-cache": ("cache", _Reader.inverse),
+    "propagate": ("propagate", _Reader.propagation),
+    "sample": ("sample", _Reader.text),
     "lineage": ("lineage", _Reader.flag),
     "no-lineage": ("lineage", _Reader.inverse),
 }

@@ -18,6 +18,7 @@ from typing import Any
 
 from goinst.errors import UsageError
 from goinst.events.span import Span
+from goinst.sampling import kept
 
 __all__ = ["compile_where", "filters", "sampler"]
 
@@ -65,12 +66,10 @@ def compile_where(text: str) -> Callable[[Span], bool]:
 
 
 def sampler(share: float) -> Callable[[Span], bool]:
-    """Keeps about this share of traces, each as a whole: the same on every machine (as OpenTelemetry's
-    TraceIdRatioBased does it, by the last 64 bits of the id)."""
+    """Keeps about this share of traces, each as a whole: the same on every machine, and as the kernel does it."""
     if not 0 <= share <= 1:
         raise UsageError(f"--sample {share:g}: a share from 0 to 1 expected")
-    limit = round(share * 2**64)
-    return lambda span: span.trace_id & (2**64 - 1) < limit
+    return lambda span: kept(span.trace_id, share)
 
 
 def filters(where: str, sample: float) -> dict[str, Callable[[Span], bool]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from goinst.plugins.grpc.decode import decode_client, decode_metadata, decode_server
 from goinst.plugins.grpc.messages import MESSAGE_COLUMNS, MESSAGE_PROBES
 
-from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Type
+from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
 
 __all__ = ["PROTOCOL"]
 
@@ -24,6 +24,12 @@ _RETRY = Site(f"{_GRPC}.(*csAttempt).shouldRetry", f"a *{_ATTEMPT}, err error ->
 _DESC = f"{_GRPC}.StreamDesc"
 _PROTO = "google.golang.org/genproto/googleapis/rpc/status.Status"
 _MAP = "internal/runtime/maps.Map"
+_WRITE_HEADER = Site(
+    f"{_TRANSPORT}.(*loopyWriter).writeHeader",
+    f"l *{_TRANSPORT}.loopyWriter, streamID uint32, endStream bool, hf []byte",
+    versions=((1, 17), (1, 99)),
+)
+_CONTEXT_LOST = "calls go out without a trace context"
 _UNSENT = "no spans of RPCs that found no connection"
 
 
@@ -64,7 +70,9 @@ PROTOCOL = Protocol(
     summary="RPCs of grpc-go servers and clients",
     hits="2 emulated hits an RPC on the server, 2 on the client, and 3 for each attempt that fails; messages: 1 each"
     " that is sent, 2 each that is received, 1 of them single-stepped",
-    fragments=tuple(Fragment(f"{name}.bpf.c", package="goinst.plugins.grpc") for name in ("grpc", "messages")),
+    fragments=tuple(
+        Fragment(f"{name}.bpf.c", package="goinst.plugins.grpc") for name in ("propagate", "grpc", "messages")
+    ),
     fields={
         # the stream: of its own type up to grpc 1.68, then behind a pointer, then (1.77) inside
         "STREAM_ID": Field(_STREAM, "id"),
@@ -102,6 +110,12 @@ PROTOCOL = Protocol(
         "CALL_BUFFER": Field(_CALL, "replayBuffer", optional=True, alternatives=((_CALL, "buffer"),)),
         "CALL_FIRST": Field(_CALL, "firstAttempt", optional=True),
         "CALL_FINISHED": Field(_CALL, "finished", optional=True),
+        "LOOPY_FRAMER": Field(f"{_TRANSPORT}.loopyWriter", "framer", optional=True),
+        "FRAMER_WRITER": Field(f"{_TRANSPORT}.framer", "writer", optional=True),
+        "BUFFER_DATA": Field(f"{_TRANSPORT}.bufWriter", "buf", optional=True),
+        "BUFFER_HANDLE": Field(f"{_TRANSPORT}.bufWriter", "bufHandle", optional=True),  # *[]byte, since 1.84
+        "BUFFER_OFFSET": Field(f"{_TRANSPORT}.bufWriter", "offset", optional=True),
+        "BUFFER_BATCH": Field(f"{_TRANSPORT}.bufWriter", "batchSize", optional=True),
         "HEADER_HOST": Field(f"{_TRANSPORT}.CallHdr", "Host", optional=True),
         "HEADER_METHOD": Field(f"{_TRANSPORT}.CallHdr", "Method", optional=True),
         "HEADER_ENCODING": Field(f"{_TRANSPORT}.CallHdr", "SendCompress", optional=True),
@@ -211,10 +225,27 @@ PROTOCOL = Protocol(
             lost="no spans of calls that ended while the server's name was resolved",
         ),
         # when an attempt fails; up to grpc 1.40, calls for which no stream could be made were finished, too
+        Probe(
+            "grpc_fields",
+            (
+                Site(
+                    f"{_TRANSPORT}.(*http2Client).createHeaderFields",
+                    f"t *{_CLIENT}, ctx interface{{}}, callHdr *{_TRANSPORT}.CallHdr -> fields []byte, err error",
+                    versions=((1, 17), (1, 99)),
+                ),
+            ),
+            place="return",
+            optional=True,
+            lost=_CONTEXT_LOST,
+            propagates=True,
+        ),
+        Probe("grpc_frame_begin", (_WRITE_HEADER,), optional=True, lost=_CONTEXT_LOST, propagates=True),
+        Probe("grpc_frame_done", (_WRITE_HEADER,), place="return", optional=True, lost=_CONTEXT_LOST, propagates=True),
         Probe("grpc_retry", (_RETRY,), optional=True, lost=_UNSENT),
         Probe("grpc_give_up", (_RETRY,), place="return", optional=True, closes=True, lost=_UNSENT),
         *MESSAGE_PROBES,
     ),
+    tails=(Tail("grpc_seek"),),
     records=(
         Record(
             "grpc_server",
@@ -223,6 +254,7 @@ PROTOCOL = Protocol(
             decode=decode_server,
             columns=(
                 Column("stream", "u64"),
+                Column("metadata", "u64"),
                 *MESSAGE_COLUMNS,
                 *_STATUS_COLUMNS,
                 Column("kind", "u8"),
@@ -244,6 +276,7 @@ PROTOCOL = Protocol(
             columns=(
                 *MESSAGE_COLUMNS,
                 Column("attempts", "u32"),
+                Column("context", "u8"),
                 Column("error", "u8"),
                 Column("kind", "u8"),
                 *_STATUS_COLUMNS,
@@ -286,5 +319,7 @@ PROTOCOL = Protocol(
         "metadata_cut": "an RPC with more metadata than is looked through, about fourteen keys: the rest is missing",
         "message_unseen": "a message of an RPC that is not known, or on a goroutine that is not its handler's",
         "began_unseen": "an RPC ended whose beginning was not seen (it began before goinst, or was evicted)",
+        "context_unsure": "a call with so many header fields that one may be a traceparent: none was written",
     },
+    notes={"context_present": "calls that had a traceparent already"},
 )

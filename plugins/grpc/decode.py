@@ -6,7 +6,7 @@ import ipaddress
 from functools import lru_cache
 from typing import Any
 
-from goinst import DecodeContext, Span
+from goinst import DecodeContext, Span, context_words
 
 __all__ = ["CODES", "decode_client", "decode_metadata", "decode_server"]
 
@@ -86,6 +86,8 @@ def decode_client(values: Any, span: Span, context: DecodeContext) -> None:
     attributes["goinst.grpc.kind"] = _KINDS[values.kind & 3]
     if values.attempts > 1:
         attributes["goinst.grpc.attempts"] = values.attempts
+    if values.context:
+        attributes["goinst.propagation"] = context_words(values.context)
     _common(values, span, context)
     _status(_client_code(values), values, span, failed=True)
 

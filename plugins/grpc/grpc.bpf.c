@@ -247,8 +247,7 @@ static __always_inline void grpc_read_metadata(struct goinst_hit *hit, struct gr
         grpc_string(r->agent, r->agent_length, found.agent);
     if (found.context)
         grpc_string(r->context, r->context_length, found.context);
-    if (r->context_length == 55)
-        goinst_operation_adopt(grpc_server_operation(r), r->context);
+    goinst_operation_adopt_text(grpc_server_operation(r), r->context, r->context_length);
 }
 #endif
 
@@ -319,6 +318,37 @@ PROBE(grpc_serve)
         r->flags |= GRPC_SERVED_BY_HTTP;
         r->peer_kind = GRPC_TEXT;
         grpc_string(r->peer, r->peer_length, go_word(transport + HANDLER_REQUEST) + REQUEST_REMOTE);
+    }
+#endif
+#ifdef GO_MAP
+    if ((r->flags & GRPC_METADATA_CUT) && !r->context_length) {
+        r->metadata = context.metadata;
+        TAIL_CALL(grpc_seek);
+    }
+#endif
+    return 0;
+}
+
+/* More metadata than grpc_serve looks through: the trace context alone is worth going through all of it. */
+PROBE(grpc_seek)
+{
+#ifdef GO_MAP
+    struct grpc_server *r = grpc_server_current(hit);
+    struct go_map walk = {};
+    u64 key;
+
+    if (!r)
+        return 0;
+    go_map_begin(&walk, r->metadata);
+    for (u32 i = 0; i < GO_MAP_SLOTS; i++) {
+        if ((i & 7) == 0 && !go_map_enter(&walk, i >> 3))
+            break;
+        key = go_map_key(&walk, i & 7);
+        if (!key || go_word(key + 8) != 11 || go_word(go_word(key)) != 0x7261706563617274ULL) /* "tracepar" */
+            continue;
+        grpc_string(r->context, r->context_length, go_word(go_map_element(&walk, i & 7, key)));
+        goinst_operation_adopt_text(grpc_server_operation(r), r->context, r->context_length);
+        break;
     }
 #endif
     return 0;
@@ -426,6 +456,9 @@ PROBE(grpc_attempt)
     u64 call = ARG(grpc_attempt, cs);
     struct grpc_client *r, *waiting;
 
+#ifdef GRPC_PROPAGATE
+    grpc_makes_fields(hit, call);
+#endif
     if (!go_byte(call + CALL_FIRST)) {
         r = grpc_client_find_keyed(hit, call, 0);
         if (r) {

@@ -6,6 +6,7 @@ from goinst.plugins.nethttp.client import decode_client, decode_error
 from goinst.plugins.nethttp.decode import decode_line, decode_request
 from goinst.plugins.nethttp.fields import FIELDS, TYPES
 from goinst.plugins.nethttp.headers import decode_headers
+from goinst.plugins.nethttp.propagate import CONTEXT_PROBES
 from goinst.plugins.nethttp.routes import decode_route
 from goinst.plugins.nethttp.secure import decode_tls
 from goinst.plugins.nethttp.stream import decode_stream
@@ -57,7 +58,7 @@ PROTOCOL = Protocol(
     name="nethttp",
     summary="HTTP/1 and HTTP/2 requests, served and sent by net/http",
     hits="server: HTTP/1 2 a request and 1 a connection, HTTP/2 2 or 3 a request; client: 3, 1 of them single-stepped",
-    fragments=tuple(map(_fragment, ("common", "headers", "stream", "nethttp", "client", "routes"))),
+    fragments=tuple(map(_fragment, ("common", "headers", "stream", "nethttp", "propagate", "client", "routes"))),
     fields=FIELDS,
     types=TYPES,
     probes=(
@@ -115,7 +116,7 @@ PROTOCOL = Protocol(
         Probe("nethttp_xnet_call_done", _XNET_CALLS, place="return", optional=True, closes=True, lost=_CALLS_LOST),
         Probe(
             "nethttp_call_conn",
-            (Site("net/http.(*persistConn).roundTrip", "pc *net/http.persistConn"),),
+            (Site("net/http.(*persistConn).roundTrip", "pc *net/http.persistConn, req *net/http.transportRequest"),),
             optional=True,
             lost=_CONNECTION_LOST,
         ),
@@ -154,6 +155,7 @@ PROTOCOL = Protocol(
             attach_on="pattern_elsewhere",
             lost="ServeMux's patterns of requests that middleware copies",
         ),
+        *CONTEXT_PROBES,
         _router("nethttp_gin", "github.com/gin-gonic/gin.(*Engine).ServeHTTP"),
         _router("nethttp_echo", "github.com/labstack/echo/v4.(*Echo).ServeHTTP"),
         _router("nethttp_chi", "github.com/go-chi/chi/v5.(*Mux).ServeHTTP", "github.com/go-chi/chi.(*Mux).ServeHTTP"),
@@ -248,17 +250,20 @@ PROTOCOL = Protocol(
             partial=True,
             decode=decode_client,
             columns=(
+                Column("header", "u64"),
                 Column("content_length", "i64"),
                 Column("response_length", "i64"),
                 Column("path_length", "u32"),
                 Column("path_copied", "u32"),
                 Column("query_length", "u32"),
+                Column("frame", "u32"),
                 Column("inner", "u32"),
                 Column("attempts", "u32"),
                 Column("status", "u16"),
                 Column("peer_port", "u16"),
                 Column("major", "u8"),
                 Column("minor", "u8"),
+                Column("context", "u8"),
                 Column("flags", "u8"),
                 Column("method_length", "u8"),
                 Column("scheme_length", "u8"),
@@ -355,5 +360,7 @@ PROTOCOL = Protocol(
         "foreign_server": "a request of a server that is not net/http's or golang.org/x/net/http2's: not traced",
         "header_unreadable": "the header block was not in memory: method, path and headers are missing",
         "began_unseen": "a request ended whose beginning was not seen (it began before goinst, or was evicted)",
+        "context_unsure": "a request with so many header fields that one may be a traceparent: none was written",
     },
+    notes={"context_present": "requests that had a traceparent already"},
 )

@@ -26,6 +26,8 @@ static __always_inline void nethttp_client_open(struct goinst_hit *hit, u64 requ
         return;
     r->inner = 0;
     r->attempts = 0;
+    r->context = 0;
+    r->header = go_word(request + REQUEST_HEADER);
     r->status = 0;
     r->major = 0;
     r->minor = 0;
@@ -67,6 +69,7 @@ static __always_inline void nethttp_client_connected(struct goinst_hit *hit, u64
     if (!r)
         return;
     r->attempts++;
+    r->context = 0;
     r->flags &= ~NETHTTP_REUSED;
     r->flags |= reused ? NETHTTP_CONNECTED | NETHTTP_REUSED : NETHTTP_CONNECTED;
 #ifdef TLS_CONN_CONN
@@ -263,6 +266,10 @@ PROBE(nethttp_call_conn)
 
     nethttp_client_connected(hit, go_word(conn + PCONN_CONN), go_word(conn + PCONN_CONN + 8),
                              go_byte(conn + PCONN_REUSED));
+#ifdef NETHTTP_PROPAGATE
+    /* the request is the first thing in a transportRequest */
+    nethttp_await_header(hit, go_word(conn + PCONN_WRITER), go_word(go_word(ARG(nethttp_call_conn, req)) + REQUEST_HEADER));
+#endif
 #endif
     return 0;
 }

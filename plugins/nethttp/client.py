@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from goinst.plugins.nethttp import semantics
 
-from goinst import DecodeContext, Span
+from goinst import DecodeContext, Span, context_words
 
 __all__ = ["decode_client", "decode_error"]
 
@@ -74,6 +74,8 @@ def decode_client(values: Any, span: Span, context: DecodeContext) -> None:
     if values.peer_length in (4, 16):
         attributes["network.peer.address"] = _peer(values.peer[: values.peer_length])
         attributes["network.peer.port"] = values.peer_port
+    if values.context:
+        attributes["goinst.propagation"] = context_words(values.context)
     if values.content_type_length:
         kind = values.content_type[: values.content_type_length]
         attributes["http.response.header.content-type"] = semantics.content_type_of(kind)

@@ -35,6 +35,7 @@ def _h2(prefix: str, *owners: tuple[str, str]) -> dict[str, Field]:
         f"{prefix}_NET_CONN": field("serverConn", "conn"),
         f"{prefix}_CLIENT_CONN": field("ClientConn", "tconn"),
         f"{prefix}_CLIENT_NEXT": field("ClientConn", "nextStreamID"),
+        f"{prefix}_CLIENT_WRITER": field("ClientConn", "bw"),
     }
 
 
@@ -81,6 +82,9 @@ FIELDS = {
     "RESPONSE_LENGTH": Field(_ANSWER, "ContentLength", optional=True),
     "RESPONSE_TLS": Field(_ANSWER, "TLS", optional=True),
     "PCONN_CONN": Field(_PCONN, "conn", optional=True),
+    "PCONN_WRITER": Field(_PCONN, "bw", optional=True),
+    "WRITER_BUF": Field("bufio.Writer", "buf", optional=True),
+    "WRITER_N": Field("bufio.Writer", "n", optional=True),
     "PCONN_REUSED": Field(_PCONN, "reused", optional=True),
     "OP_ERROR_OP": Field("net.OpError", "Op", optional=True),
     "OP_ERROR_ERR": Field("net.OpError", "Err", optional=True),

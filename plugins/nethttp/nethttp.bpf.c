@@ -59,6 +59,12 @@ PROBE(nethttp_serve)
     r->pattern_length = 0;
     r->content_type_length = 0;
 
+#if defined(GOINST_CONTEXT) && defined(GO_MAP)
+    /* user space finds it in the block: too late for what is called meanwhile, or for what is sent from here */
+    goinst_operation_adopt_text(nethttp_request_operation(r), r->pattern,
+                                nethttp_header(go_word(request + REQUEST_HEADER), 11, NETHTTP_TRACE_PARENT, r->pattern,
+                                               sizeof(r->pattern)));
+#endif
     /* buf[:r] ends with the header block; it starts there too, unless requests are pipelined */
     reader = go_word(conn + CONN_BUFR);
     used = go_word(reader + READER_R);

@@ -47,6 +47,9 @@ static __always_inline void nethttp_stream_open(struct goinst_hit *hit, u64 writ
     r->uri_copied = go_string_at(r->uri, sizeof(r->uri), request + shape.uri);
     r->agent_length = nethttp_header(headers, 10, NETHTTP_USER_AGENT, r->agent, sizeof(r->agent));
     r->parent_length = nethttp_header(headers, 11, NETHTTP_TRACE_PARENT, r->parent, sizeof(r->parent));
+#ifdef GOINST_CONTEXT
+    goinst_operation_adopt_text(nethttp_stream_operation(r), r->parent, r->parent_length);
+#endif
     if (tls)
         nethttp_secure(nethttp_stream_operation(r), hit, tls);
     nethttp_capture(nethttp_stream_operation(r), hit, headers, 0);

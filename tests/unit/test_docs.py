@@ -55,7 +55,7 @@ def test_the_daemonset_is_valid_and_its_configuration_is_understood(tmp_path: Pa
     (tmp_path / "goinst.yaml").write_text(config)
     read = merge(load_config(str(tmp_path / "goinst.yaml")), {})
     assert read.has_target
-    assert (read.otlp, read.wait, read.sample) == ("", True, 0.1)
+    assert (read.otlp, read.wait, read.sample) == ("", True, "0.1")
     pod = next(one for one in documents if one["kind"] == "DaemonSet")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["BPF", "PERFMON", "SYS_PTRACE"]}

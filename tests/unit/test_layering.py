@@ -21,7 +21,8 @@ LONGER: dict[str, tuple[int, str]] = {}
 # no part knows one that comes later; the longest matching name counts.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst": (
-        "goinst.errors", "goinst.events.memory", "goinst.events.span", "goinst.plugin.declare", "goinst.plugin.spec",
+        "goinst.errors", "goinst.events.memory", "goinst.events.span",
+        "goinst.plugin.context", "goinst.plugin.declare", "goinst.plugin.spec",
     ),
     "goinst.errors": (),
     "goinst.config": ("goinst.errors",),
@@ -39,13 +40,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "goinst.events.span", "goinst.events.tap", "goinst.metrics",
     ),
     "goinst.live": ("goinst.events.span", "goinst.events.tap", "goinst.export.console", "goinst.export.moment"),
-    "goinst.where": ("goinst.errors", "goinst.events.span"),
+    "goinst.sampling": ("goinst.errors",),
+    "goinst.where": ("goinst.errors", "goinst.events.span", "goinst.sampling"),
     "goinst.report": ("goinst.events.span",),
     "goinst.metrics": ("goinst.events.span", "goinst.events.tap"),
     "goinst.recording": ("goinst.errors", "goinst.extras", "goinst.events", "goinst.plugin.declare"),
     "goinst.engine": (
         "goinst.errors", "goinst.config", "goinst.golang", "goinst.plugin", "goinst.events", "goinst.target",
-        "goinst.export.base", "goinst.where",
+        "goinst.export.base", "goinst.sampling", "goinst.where",
     ),
     "goinst.demo": ("goinst.errors",),
     "goinst.cli": ("goinst",),

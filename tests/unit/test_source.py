@@ -226,7 +226,7 @@ def test_a_probe_on_demand_that_nothing_will_ask_for(wanted: str) -> None:
     """Misspelled, or declared and never counted: it must not be taken for one that is attached at once."""
     text = "PROBE(a) { LOSS(late); return 0; }\nPROBE(b) { return 0; }"
     shop = part("shop", text, [probe("a"), probe("b", attach_on=wanted)], losses=LOSSES)
-    with pytest.raises(PluginError, match=f"probe b waits for the loss '{wanted}'"):
+    with pytest.raises(PluginError, match=f"probe b waits for '{wanted}'"):
         write(shop)
 
 

@@ -186,6 +186,15 @@ def _compiler() -> _Finding:
     return "ok", "a small BPF program was compiled (no kernel headers needed)", ""
 
 
+def _propagation() -> _Finding:
+    from goinst.engine.allowed import why_not
+
+    reason = why_not(_features().get("write_user", "not tried"))
+    if not reason:
+        return "ok", "programs may write into a target's requests (goinst run --propagate)", ""
+    return "warn", reason, "nothing, unless you want --propagate: tracing itself does not need it"
+
+
 def _lockdown(path: Path = Path("/sys/kernel/security/lockdown")) -> _Finding:
     try:
         text = path.read_text().strip()
@@ -248,6 +257,7 @@ CHECKS: dict[str, Callable[[], _Finding]] = {
     "bcc": _bcc,
     "compiler": _compiler,
     "lockdown": _lockdown,
+    "trace context out": _propagation,
     "locked memory": _memory,
     "open files": _files,
     "cache": _cache,

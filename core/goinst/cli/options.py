@@ -13,6 +13,7 @@ from goinst.config import RunConfig, load_config, merge, parse_setting
 from goinst.diagnostics import Log, configure
 from goinst.errors import UsageError
 from goinst.export import FORMATS
+from goinst.sampling import parse_sampling
 from goinst.where import filters
 
 if TYPE_CHECKING:
@@ -62,7 +63,6 @@ _OPTIONS = (
     click.option(
         "--where", metavar="EXPR", help="Only these spans: 'http.response.status_code >= 500 or duration > 250ms'."
     ),
-    click.option("--sample", type=float, metavar="SHARE", help="Only this share of traces, 0 to 1, each as a whole."),
     click.option("--wait", is_flag=True, default=None, help="Wait for targets that are not there yet."),
     click.option("--service-name", metavar="NAME", help="Of processes that have no OTEL_SERVICE_NAME of their own."),
     click.option("--duration", type=float, metavar="S", help="End after so many seconds."),
@@ -93,6 +93,21 @@ _OPTIONS = (
         help="Follow the goroutines that a handler starts, so that their calls are its children.  [default: follow]",
     ),
     click.option(
+        "--propagate",
+        is_flag=False,
+        flag_value="write",
+        type=click.Choice(["write", "dry-run"]),
+        help="Write a traceparent header into the requests that the programs send, where they have none, so that traces"
+        " go on in what they call. This writes into their memory; dry-run writes nothing and says what it would."
+        "  [default: only read]",
+    ),
+    click.option(
+        "--sample",
+        metavar="HOW",
+        help="Which traces to keep: all, parent (what the caller sampled), 0.1 (a share of them), rate=100 (new ones a"
+        " second); the last two keep to what a caller decided.  [default: all]",
+    ),
+    click.option(
         "--cache/--no-cache", default=None, help="Keep analysed binaries and compiled programs.  [default: keep]"
     ),
     click.option("-v", "--verbose", is_flag=True, default=None, help="Say more on standard error."),
@@ -119,7 +134,9 @@ def understand(
         values["plugin_options"] = settings_of(settings)
     options = merge(load_config(config) if config else {}, values)
     log = configure(verbose=options.verbose)
-    filters(options.where, options.sample)  # what is wrong with it is said before anything is loaded
+    filters(
+        options.where, parse_sampling(options.sample).share
+    )  # what is wrong with it is said before anything is loaded
     if not options.has_target:
         raise UsageError(_NO_TARGET)
     chosen = load_plugins(options.plugins)

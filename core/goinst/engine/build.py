@@ -8,10 +8,11 @@ from typing import Any
 
 from goinst.engine.compiler import Compiler, blame
 from goinst.engine.loader import Loaded, Rejected, load
-from goinst.engine.plan import Plan, make_plan
+from goinst.engine.plan import Plan, Propagate, make_plan
 from goinst.errors import BuildError, PluginError
 from goinst.golang.facts import Facts
 from goinst.plugin.declare import Protocol
+from goinst.sampling import Sampling
 
 __all__ = ["Built", "build"]
 
@@ -34,6 +35,8 @@ def build(
     filter_pids: bool,
     lineage: bool,
     count_only: bool,
+    propagate: Propagate,
+    sample: Sampling,
     multi: bool,
     ring_bytes: int,
     operations: int,
@@ -53,6 +56,8 @@ def build(
                 filter_pids=filter_pids,
                 lineage=lineage,
                 count_only=count_only,
+                propagate=propagate,
+                sample=sample,
             )
         except PluginError as error:
             if error.plugin == "core" or error.plugin in disabled:

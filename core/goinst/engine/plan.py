@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from goinst.engine.lineage import LINEAGE
 from goinst.engine.source import Counter, Part, Program, write_source
@@ -13,8 +13,11 @@ from goinst.events.record import Layout, lay_out
 from goinst.golang.facts import Facts
 from goinst.golang.model import Argument, BinaryInfo, Fact, Location, Place, Site
 from goinst.plugin import declare
+from goinst.sampling import EVERYTHING, Sampling
 
-__all__ = ["Plan", "PluginPlan", "ResolvedField", "ResolvedProbe", "make_plan"]
+__all__ = ["Plan", "PluginPlan", "Propagate", "ResolvedField", "ResolvedProbe", "make_plan"]
+
+Propagate = Literal["", "write", "dry-run"]
 
 # What the core itself needs of every Go program: bpf/goroutine.h
 _GOROUTINE = {"GOINST_G_GOID": ("runtime.g", "goid"), "GOINST_G_STACK_HI": ("runtime.g", "stack.hi")}
@@ -143,12 +146,15 @@ def make_plan(
     filter_pids: bool = True,
     lineage: bool = True,
     count_only: bool = False,
+    propagate: Propagate = "",
+    sample: Sampling = EVERYTHING,
 ) -> Plan:
     """Plan the tracing of one binary by these plugins, base plugins first (PluginSet's order).
 
     ``disabled`` maps plugins that failed to compile or verify to the reason. A plugin that lacks what it requires in
     this binary is in the plan, switched off. ``lineage``: follow goroutines that are started inside an operation.
     ``count_only``: nobody wants more of spans than their number, so they are counted in the kernel.
+    ``propagate``: write trace contexts into outgoing requests, or only say where. ``sample``: which traces are kept.
     BinaryError when even the goroutine cannot be found.
     """
     macros: dict[str, int] = {}
@@ -164,21 +170,27 @@ def make_plan(
         fact = facts.field(type_name, path)
         if fact is not None:
             macros[macro] = fact.value
+    macros.update(sample.macros)
+    if propagate:
+        macros["GOINST_PROPAGATE"] = 1 if propagate == "write" else 2
     drafts: list[_Draft] = []
     off: dict[str, str] = dict(disabled or {})
     number = 1
     for protocol in protocols:
-        draft = _draft(facts, protocol, options or {}, off, number)
+        draft = _draft(facts, protocol, options or {}, off, number, propagate=bool(propagate))
         drafts.append(draft)
         number += len(protocol.records)
         if draft.reason:
             off[protocol.name] = draft.reason
+    clients = any(_has_clients(draft) for draft in drafts)
+    if clients or sample.macros:
+        macros["GOINST_CONTEXT"] = 1  # somebody asks for a server's trace before user space knows it
     if count_only:
         for draft in drafts:
             if all(record.role == "fact" for record in draft.protocol.records):
                 draft.off("it only adds to spans, and they are only counted")
-    elif lineage and any(_has_clients(draft) for draft in drafts):
-        drafts.append(_draft(facts, LINEAGE, {}, off, number))
+    elif clients and (lineage or propagate):
+        drafts.append(_draft(facts, LINEAGE, {}, off, number, propagate=False))
     parts = [_part(draft) for draft in drafts if not draft.reason]
     source, programs, counters = write_source(
         facts.info.arch, macros, parts, filter_pids=filter_pids, count_only=count_only
@@ -210,6 +222,8 @@ def _draft(
     options: Mapping[str, Mapping[str, Any]],
     off: Mapping[str, str],
     number: int,
+    *,
+    propagate: bool,
 ) -> _Draft:
     """Resolve one plugin; ``off`` are those that are off already, ``number`` the type of its first record."""
     draft = _Draft(protocol, _options(protocol, options.get(protocol.name, {})))
@@ -218,7 +232,7 @@ def _draft(
             draft.off(f"it builds on {base}, which is off: {off[base]}")
     if protocol.name in off:
         draft.off(off[protocol.name])
-    _resolve(facts, draft)
+    _resolve(facts, draft, propagate=propagate)
     for index, record in enumerate(protocol.records):
         try:
             draft.layouts.append(lay_out(protocol.name, record, number + index, draft.options))
@@ -240,9 +254,11 @@ def _options(protocol: declare.Protocol, given: Mapping[str, Any]) -> dict[str, 
     return {option.name: given.get(option.name, option.default) for option in protocol.options}
 
 
-def _resolve(facts: Facts, draft: _Draft) -> None:
+def _resolve(facts: Facts, draft: _Draft, *, propagate: bool) -> None:
     protocol = draft.protocol
     for probe in protocol.probes:
+        if probe.propagates and not propagate:
+            continue
         planned = not probe.option or bool(draft.options.get(probe.option))
         resolved = _resolve_probe(facts, probe) if planned else _not_asked_for(facts, probe)
         draft.probes.append(resolved)

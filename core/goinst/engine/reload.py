@@ -36,9 +36,9 @@ class Reload:
         self._wanted = False
         try:
             new = self._read()
-            filters(new.where, new.sample)
+            filters(new.where, 1)
         except UsageError as error:
             self._log.error("configuration not taken: all stays as it was", reason=str(error))
             return None
-        self._log.info("configuration taken", where=new.where, sample=new.sample)
+        self._log.info("configuration taken", where=new.where)
         return new

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 from goinst.config import RunConfig
-from goinst.engine import sys as kernel
+from goinst.engine.allowed import allowed_propagation, usable_features
 from goinst.engine.build import Built, build
 from goinst.engine.compiler import Compiler
 from goinst.engine.delivery import Delivery
-from goinst.engine.plan import Plan
+from goinst.engine.plan import Plan, Propagate
 from goinst.engine.processes import Built as BuildInfo
 from goinst.engine.processes import Processes
 from goinst.engine.reload import Reload
@@ -25,13 +25,14 @@ from goinst.engine.stop import Stop, catch_signals
 from goinst.engine.summary import Summary
 from goinst.engine.telemetry import gather
 from goinst.engine.tracer import Tracer
-from goinst.errors import BinaryError, GoinstError, MachineError, PluginError, TargetError
+from goinst.errors import BinaryError, GoinstError, PluginError, TargetError
 from goinst.events.tap import Observer, Telemetry
 from goinst.export.base import Exporter
 from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
 from goinst.plugin.manager import PluginSet
 from goinst.plugin.options import check_options
+from goinst.sampling import parse_sampling
 from goinst.target.command import Command
 from goinst.target.discover import Selector
 from goinst.target.process import Process
@@ -52,7 +53,7 @@ _File = tuple[int, int]
 class Session:
     """Runs once. ``log`` is a structlog logger for diagnostics; exporters get the spans, observers the records.
 
-    ``reload`` reads the configuration again at SIGHUP: what to trace, --where and --sample are taken from it; without
+    ``reload`` reads the configuration again at SIGHUP: what to trace and --where are taken from it; without
     it, SIGHUP ends the run."""
 
     def __init__(
@@ -65,12 +66,14 @@ class Session:
         reload: Callable[[], RunConfig] | None = None,
     ) -> None:
         self._reload = Reload(reload, log)
-        self._observers = tuple(observers)
+        self._observers = observers
         self._config = config
         self._plugins = plugins
         self._log = log
         self._options = check_options(plugins.protocols, config.plugin_options)
         self._cache = Cache.default() if config.cache else None
+        self._propagate: Propagate = ""
+        self._sample, self._share = parse_sampling(config.sample).divided(metrics=bool(observers))
         self._selector = Selector(config.pids, config.exes, config.ports, strict=not config.wait)
         self._processes = Processes(self._built_from, config.service_name or os.environ.get("OTEL_SERVICE_NAME", ""))
         self._tracers: dict[_File, Tracer] = {}
@@ -82,7 +85,7 @@ class Session:
         self._summary = Summary()
         self._delivery = Delivery(
             plugins, exporters, self._summary, config.max_spans, self.end, self._plugin_failed,
-            filters(config.where, config.sample),
+            filters(config.where, self._share),
         )  # fmt: skip
         self._still_open = StillOpen(config.partial_after, self._delivery.report)
         self._count_only = not self._delivery.decode and not self._observers
@@ -101,13 +104,9 @@ class Session:
                 self._plugin_failed(failure)
             if not self._plugins.protocols:
                 raise TargetError("none of the plugins can be used; `goinst plugins` says why")
-            features = kernel.probe_features()
-            if features["load"] is not True:
-                raise MachineError(
-                    f"the kernel does not let this process load BPF programs ({features['load']}): run as root, or with"
-                    " CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; `goinst doctor` says more"
-                )
+            features = usable_features()
             self._multi = features["uprobe_multi"] is True
+            self._propagate = allowed_propagation(self._config.propagate, features, self._log)
             self._pool = self._stack.enter_context(ThreadPoolExecutor(1, "goinst-prepare"))
             self._start_targets()
             gc.collect()
@@ -163,6 +162,8 @@ class Session:
                 filter_pids=not self._every(process),
                 lineage=self._config.lineage,
                 count_only=self._count_only,
+                propagate=self._propagate,
+                sample=self._sample,
                 multi=self._multi,
                 ring_bytes=self._config.ring_megabytes << 20,
                 operations=self._config.max_operations,
@@ -248,7 +249,7 @@ class Session:
         """What can change while probes are live; the rest stays as it was."""
         self._selector = Selector(new.pids, new.exes, new.ports, strict=False)
         self._config = replace(self._config, pids=new.pids, exes=new.exes, ports=new.ports)
-        self._delivery.keep = filters(new.where, new.sample)
+        self._delivery.keep = filters(new.where, self._share)
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -369,6 +370,7 @@ class Session:
         self._delivery.finish()
         state = self._telemetry()
         for tracer in self._tracers.values():
+            summary.notes += tracer.notes()
             summary.places += tracer.loss_places()
         summary.open += state.open.total()
         summary.losses, summary.hits, summary.ring_high_water = state.losses, state.hits, state.ring_high_water

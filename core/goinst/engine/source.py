@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Literal
 
+from goinst.engine.reasons import CORE_LOSSES, CORE_NOTES
 from goinst.errors import PluginError
 from goinst.events.record import OPERATION_SIZE, Layout
 from goinst.plugin.declare import PIPED_STDIN, Fragment, Protocol
@@ -25,26 +26,20 @@ if TYPE_CHECKING:
 __all__ = ["TAIL_SLOTS", "Counter", "Part", "Program", "write_source"]
 
 TAIL_SLOTS = 128
-_HEADERS = ("event.h", "go_types.h", "go_map.h", "go_abi.h", "goroutine.h", "trace.h", "operation.h")
-_LOSS = re.compile(r"\bLOSS\(\s*(\w+)\s*\)")
+_HEADERS = (
+    "event.h", "go_types.h", "go_map.h", "go_abi.h", "goroutine.h", "trace.h", "operation.h", "propagate.h",
+)  # fmt: skip
+_COUNTED = re.compile(r"\b(LOSS|NOTE)\(\s*(\w+)\s*\)")
 _TAIL_CALL = re.compile(r"\bTAIL_CALL\(\s*(\w+)\s*\)")
-# reasons that the core's own headers and generated code count
-CORE_LOSSES = {
-    "operation_map_full": "no room for another operation (--max-operations)",
-    "goroutine_unknown": "the probe site does not tell which goroutine runs",
-    "nesting_too_deep": "more than 4 operations one inside the other on a goroutine",
-    "ring_full": "the ring buffer was full (--ring-megabytes)",
-    "no_operation": "a fact had no operation to belong to",
-    "tail_call_failed": "a tail-called program is missing",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """An entry of the counters array. ``kind`` is ``hit``, ``loss`` or ``span`` (ended operations of a record, when
-    spans are only counted); ``where`` is a symbol, ``file:line`` or a record."""
+    """An entry of the counters array. ``kind`` is ``hit``, ``loss``, ``note`` (what is worth a number and no loss) or
+    ``span`` (ended operations of a record, when spans are only counted); ``where`` is a symbol, ``file:line`` or a
+    record."""
 
-    kind: Literal["hit", "loss", "span"]
+    kind: Literal["hit", "loss", "note", "span"]
     plugin: str
     name: str
     where: str
@@ -100,25 +95,30 @@ class _Writer:
     def line(self, text: str = "") -> None:
         self.text.append(text)
 
-    def fragment(self, plugin: str, name: str, text: str, reasons: Mapping[str, str]) -> None:
-        """Append C text with each LOSS(reason) turned into a counter of its own."""
+    def fragment(self, plugin: str, name: str, text: str, losses: Mapping[str, str], notes: Mapping[str, str]) -> None:
+        """Append C text with each LOSS(reason) and NOTE(reason) turned into a counter of its own."""
         self.line(f'#line 1 "{name}"')
         for number, line in enumerate(text.splitlines(), 1):
             if line.lstrip().startswith(("/*", "* ", "//")):
                 self.line(line)  # words about LOSS(...) are no loss
                 continue
 
-            def loss(match: re.Match[str], number: int = number) -> str:
-                return self._loss(plugin, match[1], name, number, reasons)
+            def counted(match: re.Match[str], number: int = number) -> str:
+                kind: Literal["loss", "note"] = "loss" if match[1] == "LOSS" else "note"
+                reasons = losses if kind == "loss" else notes
+                return self._counted(kind, plugin, match[2], f"{name}:{number}", reasons)
 
-            self.line(_LOSS.sub(loss, line))
+            self.line(_COUNTED.sub(counted, line))
 
-    def _loss(self, plugin: str, reason: str, name: str, number: int, reasons: Mapping[str, str]) -> str:
+    def _counted(
+        self, kind: Literal["loss", "note"], plugin: str, reason: str, where: str, reasons: Mapping[str, str]
+    ) -> str:
         if reason not in reasons:
+            declared = "losses" if kind == "loss" else "notes"
             raise PluginError(
-                plugin, f"{name}:{number}: LOSS({reason}) is not among its declared losses {sorted(reasons)}"
+                plugin, f"{where}: {kind.upper()}({reason}) is not among its declared {declared} {sorted(reasons)}"
             )
-        return f"goinst_count({self.counter(Counter('loss', plugin, reason, f'{name}:{number}', reasons[reason]))})"
+        return f"goinst_count({self.counter(Counter(kind, plugin, reason, where, reasons[reason]))})"
 
 
 def _text(plugin: str, fragment: Fragment) -> str:
@@ -153,7 +153,7 @@ def write_source(
         out.line("#define GOINST_COUNT_ONLY 1")
     for header in _HEADERS:
         text = resources.files("goinst.bpf").joinpath(header).read_text()
-        out.fragment("core", f"goinst/bpf/{header}", text, CORE_LOSSES)
+        out.fragment("core", f"goinst/bpf/{header}", text, CORE_LOSSES, CORE_NOTES)
     out.line('#line 1 "goinst/generated.h"')
     out.line(f"BPF_PROG_ARRAY(goinst_tails, {TAIL_SLOTS});")
     for part in parts:
@@ -251,6 +251,8 @@ static __always_inline struct {name} *{name}_reserve(struct goinst_operation *op
 {{
     struct {name} *record;
 {_NO_FACTS if kind == "fact" else ""}
+    if (op && goinst_operation_left_out(op))
+        return 0;
     record = goinst_events.ringbuf_reserve(sizeof(struct {name}));
     if (!record) /* twice: as in goinst_operation_end */
         record = goinst_events.ringbuf_reserve(sizeof(struct {name}));
@@ -300,7 +302,7 @@ def _part(out: _Writer, part: Part) -> None:
             return f"({{ goinst_tails.call(ctx, hit->tails[{tails[match[1]]}]); goinst_count({failed}); }})"
 
         text = _TAIL_CALL.sub(tail, _text(protocol.name, fragment))
-        out.fragment(protocol.name, f"{protocol.name}/{fragment.file}", text, protocol.losses)
+        out.fragment(protocol.name, f"{protocol.name}/{fragment.file}", text, protocol.losses, protocol.notes)
     for macro in part.defines:
         out.line(f"#undef {macro}")
 
@@ -323,7 +325,7 @@ def _chain(out: _Writer, index: int, chain: Sequence[tuple[Part, ResolvedProbe]]
         if probe.attach_on and not attach_on and not piped_stdin:
             raise PluginError(
                 part.protocol.name,
-                f"probe {probe.program} waits for the loss {probe.attach_on!r}, which its fragments never count",
+                f"probe {probe.program} waits for {probe.attach_on!r}, which its fragments never count",
             )
         out.programs.append(
             Program(

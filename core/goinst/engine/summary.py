@@ -13,9 +13,9 @@ __all__ = ["Summary"]
 class Summary:
     """The end of a run, for the last line on standard error.
 
-    ``spans`` went to the outputs; ``losses`` (``plugin.reason``) did not, or lack something; ``hits`` by probe;
-    ``open`` had begun and not ended when the run did. ``partial`` reports of what was still open went out beside the
-    spans.
+    ``spans`` went to the outputs; ``losses`` (``plugin.reason``) did not, or lack something; ``notes`` are worth a
+    number and no loss; ``hits`` by probe; ``open`` had begun and not ended when the run did. ``partial`` reports of
+    what was still open went out beside the spans.
     """
 
     spans: int = 0
@@ -26,6 +26,7 @@ class Summary:
     partial: int = 0
     spans_by_plugin: Counter[str] = field(default_factory=Counter)
     losses: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
     places: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
     ring_high_water: float = 0.0
@@ -44,6 +45,8 @@ class Summary:
         }
         if self.partial:
             fields["partial"] = self.partial
+        if self.notes:
+            fields["notes"] = dict(self.notes)
         if places:
             fields["losses_by_place"] = dict(self.places)
         return fields

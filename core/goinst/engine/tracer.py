@@ -157,6 +157,14 @@ class Tracer:
                 losses[counter.plugin, counter.name] += value
         return losses
 
+    def notes(self) -> Counter[str]:
+        """What was counted and is no loss, by ``plugin.reason``."""
+        notes: Counter[str] = Counter()
+        for counter, value in zip(self.plan.counters, self.counts(), strict=True):
+            if counter.kind == "note" and value:
+                notes[f"{counter.plugin}.{counter.name}"] += value
+        return notes
+
     def loss_places(self) -> Counter[str]:
         """The same by place in the BPF source: ``plugin.reason at file:line``."""
         return Counter(

@@ -87,13 +87,14 @@ class Probe:
     them), ``call`` (the calls of ``Site.callee`` in it; as cheap), or ``return`` (every RET; results are; rarely worth
     its cost). ``optional``: without it the plugin still works, and ``lost`` says in words what is missing then.
     ``closes``: this program ends an operation, so programs of other plugins at the same instruction run before it.
-    ``attach_on``: a loss reason of the plugin; the probe is attached only after that loss was first counted, so that
+    ``attach_on``: a loss or a note of the plugin; the probe is attached only after that was first counted, so that
     it costs nothing where it is not needed; or ``PIPED_STDIN``: only once a process is traced whose standard input is a
     pipe or a socket.
     ``without``: a function. In a binary that has it, the probe is not attached, or only on ``attach_on``; in one that
     does not, it is attached at once. ``mentions``: regular expressions for bytes that the file of the binary must hold
     somewhere, each; begin them with plain text, since all of the file is searched.
     ``option``: a bool option of the plugin; the probe is only planned where that is on.
+    ``propagates``: it is there to write a trace context into requests: planned with ``--propagate`` only.
     """
 
     program: str
@@ -106,6 +107,7 @@ class Probe:
     lost: str = ""
     without: str = ""
     mentions: tuple[str, ...] = ()
+    propagates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ class Protocol:
     tails: tuple[Tail, ...] = ()
     options: tuple[Option, ...] = ()
     losses: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
     builds_on: tuple[str, ...] = ()
     hits: str = ""
     on_request: bool = False

@@ -1,0 +1,25 @@
+"""What the core's own headers (bpf/) and generated code count, in words."""
+
+from __future__ import annotations
+
+__all__ = ["CORE_LOSSES", "CORE_NOTES"]
+
+CORE_LOSSES = {
+    "operation_map_full": "no room for another operation (--max-operations)",
+    "goroutine_unknown": "the probe site does not tell which goroutine runs",
+    "nesting_too_deep": "more than 4 operations one inside the other on a goroutine",
+    "ring_full": "the ring buffer was full (--ring-megabytes)",
+    "no_operation": "a fact had no operation to belong to",
+    "tail_call_failed": "a tail-called program is missing",
+    "context_no_room": "no room in the target's buffer for a traceparent: that request went without",
+    "context_unsure": "no traceparent was written, because it was not certain that none is there, or where it goes",
+    "context_not_written": "the kernel could not write into the target's buffer: that request went without traceparent",
+}
+# what they count that is no loss
+CORE_NOTES = {
+    "context_written": "a traceparent was written into a request (--propagate)",
+    "context_dry_run": "a traceparent would have been written into a request (--propagate=dry-run)",
+    "context_present": "a request had a traceparent already",
+    "context_malformed": "a traceparent that came in was malformed, and ignored",
+    "sampled_out": "operations that --sample left out",
+}
