@@ -51,6 +51,8 @@ def record_command(
     """
     if keep is not None and rotate_megabytes is None and rotate_seconds is None:
         raise UsageError("--keep is about files that were rotated: add --rotate-megabytes or --rotate-seconds")
+    if given["command"] and given["command"][0].startswith("-"):
+        raise UsageError(f"{given['command'][0]}: options go in front of FILE, and a command to trace behind `--`")
     options, chosen, log = understand(plugins, settings, config, given)
 
     from goinst.engine.session import Session

@@ -204,8 +204,8 @@ def _exemplar(exemplar: Any) -> Any:
         return None
     from prometheus_client.samples import Exemplar
 
-    ids = {"trace_id": f"{exemplar.trace_id:032x}", "span_id": f"{exemplar.span_id:016x}"}
-    return Exemplar(ids, exemplar.value, exemplar.time / 1e9)
+    trace_id, span_id, value, time = exemplar
+    return Exemplar({"trace_id": f"{trace_id:032x}", "span_id": f"{span_id:016x}"}, value, time / 1e9)
 
 
 def _label(name: str) -> str:

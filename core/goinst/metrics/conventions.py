@@ -29,6 +29,10 @@ class Instrument:
     bounds: tuple[float, ...]
     attributes: tuple[str, ...]
 
+    def read(self, attributes: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Its attributes, of a span's."""
+        return tuple(map(attributes.get, self.attributes))
+
 
 # the attributes of a span that a measurement takes, in this order, and its value
 Measurement = tuple[Instrument, tuple[Any, ...], float]
@@ -74,7 +78,7 @@ def measure(span: Span) -> Iterator[Measurement]:
     if "http.request.method" in attributes and (http := _HTTP_BY_KIND.get(span.kind)):
         known = True
         duration, request, response = http
-        values = tuple([attributes.get(name) for name in duration.attributes])
+        values = duration.read(attributes)
         yield duration, values, seconds
         if (size := attributes.get("http.request.body.size")) is not None:
             yield request, values, size

@@ -28,14 +28,9 @@ class Limits:
     values: int = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Exemplar:
-    """A span that stands for a bucket: its ids, its value, its end (Unix ns)."""
-
-    trace_id: int
-    span_id: int
-    value: float
-    time: int
+# a span that stands for a bucket: trace id, span id, its duration in seconds, its end (Unix ns). A plain tuple: one is
+# made for every span
+Exemplar = tuple[int, int, float, int]
 
 
 @dataclass(slots=True)
@@ -73,16 +68,21 @@ class MetricStore:
     def add(self, spans: Iterable[Span]) -> None:
         """Count spans."""
         with self._lock:
+            resource, service = None, ""
             for span in spans:
-                service = str(span.resource.attributes.get("service.name", "unknown"))
+                if span.resource is not resource:
+                    resource = span.resource
+                    service = str(resource.attributes.get("service.name", "unknown"))
                 for instrument, values, value in measure(span):
-                    point = self.point(instrument, service, values)
+                    family = self._families.get((instrument, service))
+                    point = family.known.get(values) if family is not None else None
+                    if point is None:
+                        point = self.point(instrument, service, values)
                     bucket = bisect_left(instrument.bounds, value)
                     point.counts[bucket] += 1
                     point.total += value
-                    point.exemplars[bucket] = Exemplar(
-                        span.trace_id, span.span_id, value, span.start_ns + span.duration_ns
-                    )
+                    if instrument.unit == "s":
+                        point.exemplars[bucket] = span.trace_id, span.span_id, value, span.start_ns + span.duration_ns
 
     def point(self, instrument: Instrument, service: str, values: tuple[Any, ...]) -> Point:
         """The series of these attributes, made if it is new and there is room."""
