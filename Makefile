@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-matrix test-grpc-matrix lint format bench clean
+.PHONY: help venv demo test test-matrix test-grpc-matrix test-vm lint format bench clean
 
 # Where scripts/setup.sh puts a Go toolchain when the system's is too old for the tests.
 export PATH := $(CURDIR)/build/go/bin:$(PATH)
@@ -21,7 +21,7 @@ demo: ## trace a bundled Go JSON-RPC server for a few seconds
 
 test: lint ## lint, then every test but the full matrix (needs root for the BPF ones)
 	@scripts/setup.sh test
-	$(PYTEST) -m "not matrix"
+	$(PYTEST) -m "not matrix and not vm"
 
 test-matrix: ## the tests on every supported Go version
 	@scripts/setup.sh test
@@ -30,6 +30,10 @@ test-matrix: ## the tests on every supported Go version
 test-grpc-matrix: ## grpc-go 1.40 to the newest, each with a Go of its time (modules from the Go module proxy)
 	@scripts/setup.sh test
 	$(PYTEST) tests/e2e/test_grpc_matrix.py
+
+test-vm: ## trace contexts written into requests, on Linux 5.10, 6.1 and 6.12 in qemu (GOINST_VM_KERNELS, GOINST_VM_STRESS)
+	@scripts/setup.sh test
+	$(PYTEST) -m vm tests/vm
 
 fuzz: ## damaged and random input for the JSON-RPC decoders, a minute each (FUZZ_SECONDS)
 	@scripts/setup.sh venv

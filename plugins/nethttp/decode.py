@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from goinst.plugins.nethttp.context import set_other_context, set_trace_parent
 from goinst.plugins.nethttp.semantics import (
     HIJACKED,
     TLS,
@@ -22,7 +23,6 @@ from goinst.plugins.nethttp.semantics import (
     route_of,
     set_status,
     set_target,
-    set_trace_parent,
     set_unfinished,
     so_far,
 )
@@ -239,3 +239,8 @@ def _headers(headers: bytes, authority: str, span: Span) -> None:
     start = lower.find(b"\ntraceparent:")
     if start >= 0 and (end := headers.find(b"\n", start + 12)) >= 0:
         set_trace_parent(headers[start + 12 : end].strip(), span)
+        start = lower.find(b"\ntracestate:")
+        if start >= 0 and (end := headers.find(b"\n", start + 11)) >= 0 and span.trace_id:
+            attributes["goinst.tracestate"] = headers[start + 11 : end].strip().decode("latin-1")
+    elif b"b3" in lower or b"uber-trace-id" in lower:
+        set_other_context(lower, span)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -26,7 +25,6 @@ __all__ = [
     "set_peer",
     "set_status",
     "set_target",
-    "set_trace_parent",
     "set_unfinished",
     "so_far",
 ]
@@ -39,7 +37,6 @@ _METHODS = {
     name.encode(): name
     for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY")
 }
-_TRACE_PARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.DOTALL)
 
 
 def so_far(values: Any, context: DecodeContext, response: int, status: str, written: str) -> Any:
@@ -183,13 +180,3 @@ def host_of(value: bytes) -> str:
 def content_type_of(value: bytes) -> list[str]:
     """A header's value as semantic conventions want it: a list. The list is shared: it is never changed."""
     return [value.decode("utf-8", "replace")]
-
-
-def set_trace_parent(value: bytes, span: Span) -> None:
-    """Take over the caller's trace (W3C Trace Context, section 3.2); a malformed value is as if it were not there."""
-    found = _TRACE_PARENT.fullmatch(value)
-    if found is None or (found[4] and found[1] == b"00"):
-        return
-    trace, parent = int(found[2], 16), int(found[3], 16)
-    if trace and parent:
-        span.trace_id, span.parent_span_id = trace, parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from goinst.plugins.nethttp import semantics
+from goinst.plugins.nethttp.context import set_trace_parent
 
 from goinst import DecodeContext, Span
 
@@ -45,7 +46,7 @@ def decode_stream(values: Any, span: Span, context: DecodeContext) -> None:
         if values.agent_length == len(values.agent):
             span.truncated.append("user_agent.original")
     if values.parent_length:
-        semantics.set_trace_parent(values.parent[: values.parent_length], span)
+        set_trace_parent(values.parent[: values.parent_length], span)
     if values.content_type_length:
         kind = values.content_type[: values.content_type_length]
         attributes["http.response.header.content-type"] = semantics.content_type_of(kind)

@@ -479,3 +479,47 @@ def test_a_template_with_regular_expressions(template: str, name: str, cut: bool
     assert span.attributes["http.route"] == template[:512]
     assert span.name.endswith(name.removeprefix("GET"))
     assert span.truncated == (["http.route"] if cut else [])
+
+
+@pytest.mark.parametrize(
+    ("header", "name", "trace"),
+    [
+        (f"b3: {TRACE}-{PARENT}-1", "b3", TRACE),
+        (f"B3: {TRACE}-{PARENT}", "b3", TRACE),
+        (f"b3: {TRACE[16:]}-{PARENT}-1-{PARENT}", "b3", TRACE[16:]),
+        (f"X-B3-TraceId: {TRACE}\r\nX-B3-SpanId: {PARENT}\r\nX-B3-Sampled: 1", "b3", TRACE),
+        (f"uber-trace-id: {TRACE}:{PARENT}:0:1", "jaeger", TRACE),
+        (f"Uber-Trace-Id: {TRACE.lstrip('0')}%3A{PARENT}%3A0%3A1", "jaeger", TRACE),
+    ],
+)
+def test_contexts_that_are_not_w3cs(header: str, name: str, trace: str) -> None:
+    span = decoded(BLOCK.replace(b"Accept: */*", header.encode()))
+    assert (span.trace_id, span.parent_span_id) == (int(trace, 16), int(PARENT, 16))
+    assert span.attributes["goinst.trace_context"] == name
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "b3: 0",
+        f"b3: {TRACE}",
+        f"b3: {TRACE}-{PARENT}x",
+        f"b3: {'0' * 32}-{PARENT}-1",
+        f"X-B3-TraceId: {TRACE}",
+        f"uber-trace-id: {TRACE}:0:0:1",
+        f"uber-trace-id: {TRACE}",
+        f"x-note: b3: {TRACE}-{PARENT}-1",
+    ],
+)
+def test_contexts_that_make_no_sense(header: str) -> None:
+    span = decoded(BLOCK.replace(b"Accept: */*", header.encode()))
+    assert (span.trace_id, span.parent_span_id) == (0xA1, 0)
+    assert "goinst.trace_context" not in span.attributes
+
+
+def test_w3cs_context_comes_first_and_its_state_is_kept() -> None:
+    fields = f"b3: {'1' * 32}-{'2' * 16}-1\r\ntraceparent: 00-{TRACE}-{PARENT}-01\r\nTraceState: vendor=a,other=b"
+    span = decoded(BLOCK.replace(b"Accept: */*", fields.encode()))
+    assert (span.trace_id, span.parent_span_id) == (int(TRACE, 16), int(PARENT, 16))
+    assert span.attributes["goinst.tracestate"] == "vendor=a,other=b"
+    assert "goinst.trace_context" not in span.attributes

@@ -21,6 +21,7 @@ PAGES = (
     "docs/HELLO-PLUGIN.md",
     "docs/OUTPUTS.md",
     "docs/FLEET.md",
+    "docs/PROPAGATION.md",
 )
 
 

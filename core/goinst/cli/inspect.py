@@ -16,6 +16,7 @@ __all__ = ["inspect_command"]
 @click.option("--pid", type=int, metavar="N", help="The executable of this process, instead of a file.")
 @click.option("--plugins", multiple=True, metavar="A,B", help="Only these.  [default: all that come with goinst]")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--propagate", is_flag=True, help="Also where `goinst run --propagate` would write, and whether it may.")
 @click.option("--cache/--no-cache", default=True, help="Keep what the analysis found.  [default: keep]")
 @click.option("-v", "--verbose", is_flag=True, help="Say more when something fails.")
 def inspect_command(
@@ -24,6 +25,7 @@ def inspect_command(
     pid: int | None,
     plugins: tuple[str, ...],
     as_json: bool,
+    propagate: bool,
     cache: bool,
     verbose: bool,
 ) -> None:
@@ -45,18 +47,24 @@ def inspect_command(
         log.error("plugin switched off", plugin=failure.plugin, reason=str(failure))
 
     from goinst.cli.planned import as_members, as_text
+    from goinst.engine.allowed import why_not
     from goinst.engine.plan import make_plan
+    from goinst.engine.sys import probe_features
     from goinst.golang.cache import Cache
     from goinst.golang.facts import Facts
     from goinst.target.process import require_process
 
     path = require_process(pid).binary if pid is not None else str(binary)
     facts = Facts.open(path, cache=Cache.default() if cache else None)
-    plan = make_plan(facts, chosen.protocols)
+    plan = make_plan(facts, chosen.protocols, propagate="dry-run" if propagate else "")
     facts.save()
+    refused = why_not(probe_features()["write_user"]) if propagate else ""
     if as_json:
         import json
 
-        click.echo(json.dumps(as_members(plan), indent=2))
+        allowed = {"propagation": {"allowed": not refused, "reason": refused}} if propagate else {}
+        click.echo(json.dumps(as_members(plan) | allowed, indent=2))
     else:
         click.echo(as_text(plan), nl=False)
+        if propagate:
+            click.echo(f"\nwriting trace contexts: {refused or 'this kernel allows it'}")

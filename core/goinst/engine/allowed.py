@@ -63,7 +63,8 @@ def why_not(tried: bool | str, path: Path = LOCKDOWN) -> str:
             " lockdown= (and, on most distributions, without Secure Boot) if traces must go on downstream"
         )
     hint = {
-        "absent": f"{path} is not there: mount securityfs to see whether it is locked down",
+        "absent": f"as one that is locked down does, and {path} cannot say (mount -t securityfs none"
+        " /sys/kernel/security shows it)",
         "unreadable": f"{path} cannot be read",
         "none": "it is not locked down: CAP_SYS_ADMIN is needed, or the kernel is built without the helper",
     }[mode]

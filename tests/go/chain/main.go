@@ -4,7 +4,10 @@
 //	chain rpc LEAF                gRPC server; calls leaf
 //	chain middle RPC              HTTP/2 server with TLS; calls rpc
 //	chain edge MIDDLE             HTTP/1 server; calls middle, on a goroutine of its own for every second request
+//	chain secure                  HTTP/2 server with TLS; answers
 //	chain drive URL N CONCURRENCY sends N requests, each with an id and a body of its own, and checks what comes back
+//	chain fringe EDGE LEAF SECURE the odd ones: header blocks that end near the end of a buffer, 0 to 100 header
+//	                              fields, a traceparent of the program's own
 //
 // Each server prints "listening ADDRESS" and then a line of JSON for each request: which id came, with which
 // traceparents, and what was wrong with the rest of its header or body, of which every byte is checked.
@@ -64,12 +67,16 @@ func body(id string) []byte {
 	return bytes.Repeat(sum[:], int(sum[0])%90+1)
 }
 
-// fillers are header fields that follow from the id, 0 to 12 of them.
+// fillers are header fields that follow from the id: 0 to 12 of them, or N when it is "fieldsN".
 func fillers(id string) map[string]string {
 	sum := sha256.Sum256([]byte("fill " + id))
+	count := int(sum[0]) % 13
+	if strings.HasPrefix(id, "fields") {
+		count, _ = strconv.Atoi(id[len("fields"):])
+	}
 	fields := map[string]string{}
-	for i := 0; i < int(sum[0])%13; i++ {
-		fields[fmt.Sprintf("x-fill-%d", i)] = hex.EncodeToString(sum[:1+int(sum[i+1])%32])
+	for i := 0; i < count; i++ {
+		fields[fmt.Sprintf("x-fill-%d", i)] = hex.EncodeToString(sum[:1+int(sum[i%31+1])%32])
 	}
 	return fields
 }
@@ -130,7 +137,7 @@ func churn() {
 	runtime.KeepAlive(kept)
 }
 
-func send(ctx context.Context, client *http.Client, url, id string) error {
+func send(ctx context.Context, client *http.Client, url, id string, own ...string) error {
 	request, err := http.NewRequestWithContext(ctx, "POST", url, bytes.NewReader(body(id)))
 	if err != nil {
 		return err
@@ -138,6 +145,9 @@ func send(ctx context.Context, client *http.Client, url, id string) error {
 	request.Header.Set("X-Id", id)
 	for name, value := range fillers(id) {
 		request.Header.Set(name, value)
+	}
+	for _, name := range own {
+		request.Header[name] = []string{ownContext} // as it is, not made canonical
 	}
 	response, err := client.Do(request)
 	if err != nil {
@@ -203,6 +213,33 @@ func certificate() tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
+const ownContext = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+
+// fringe sends what is hard to add a header field to.
+func fringe(edge, leaf, secure string) {
+	client := &http.Client{Transport: transport(), Timeout: 5 * time.Minute}
+	count, failed := 0, 0
+	try := func(url, id string, own ...string) {
+		count++
+		if err := send(context.Background(), client, url, id, own...); err != nil {
+			failed++
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	// the request line fills the connection's buffer of 4,096 bytes but for every number of bytes from 300 to 0, and more
+	for length := 3700; length < 4110; length++ {
+		try("http://"+leaf+"/"+strings.Repeat("a", length), fmt.Sprintf("path%d", length))
+	}
+	for fields := 0; fields <= 100; fields++ {
+		try("http://"+edge+"/go", fmt.Sprintf("fields%d", fields))
+	}
+	for i, name := range []string{"Traceparent", "traceparent", "TraceParent"} {
+		try("http://"+leaf+"/own", fmt.Sprintf("own%d", i), name)
+		try("https://"+secure+"/own", fmt.Sprintf("own-h2-%d", i), name)
+	}
+	fmt.Printf("drove %d failed %d\n", count, failed)
+}
+
 func transport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = 256
@@ -243,6 +280,10 @@ func main() {
 		drive(os.Args[2], count, concurrency)
 		return
 	}
+	if role == "fringe" {
+		fringe(os.Args[2], os.Args[3], os.Args[4])
+		return
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fail(err)
@@ -252,6 +293,9 @@ func main() {
 	switch role {
 	case "leaf":
 		err = http.Serve(listener, handler(nil))
+	case "secure":
+		server := &http.Server{Handler: handler(nil), TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate()}}}
+		err = server.ServeTLS(listener, "", "")
 	case "rpc":
 		server := grpc.NewServer()
 		pb.RegisterTestServiceServer(server, &service{next: func(ctx context.Context, id string) error {
