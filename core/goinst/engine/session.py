@@ -23,7 +23,7 @@ from goinst.engine.reload import Reload
 from goinst.engine.still_open import StillOpen
 from goinst.engine.stop import Stop, catch_signals
 from goinst.engine.summary import Summary
-from goinst.engine.telemetry import gather
+from goinst.engine.telemetry import Reporter, gather
 from goinst.engine.tracer import Tracer
 from goinst.errors import BinaryError, GoinstError, PluginError, TargetError
 from goinst.events.tap import Observer, Telemetry
@@ -88,6 +88,7 @@ class Session:
             filters(config.where, self._share),
         )  # fmt: skip
         self._still_open = StillOpen(config.partial_after, self._delivery.report)
+        self._reporter = Reporter(self._telemetry, [*self._observers, *self._delivery.listeners])
         self._count_only = not self._delivery.decode and not self._observers
         self._reported: set[str] = set()
         self._command: Command | None = None
@@ -254,7 +255,7 @@ class Session:
     # -- running -------------------------------------------------------------------------------------------------
 
     def _loop(self) -> None:
-        self._report_telemetry()
+        self._reporter.tell()
         config, start = self._config, time.monotonic()
         deadline = start + config.duration if config.duration is not None else float("inf")
         scan, demand, pause = start + _SCAN_EVERY, start + _DEMAND_EVERY, _SHORTEST
@@ -274,7 +275,7 @@ class Session:
             if now >= scan:
                 scan = now + _SCAN_EVERY
                 self._rescan()
-                self._report_telemetry()
+                self._reporter.tell()
                 self._still_open.report((one.operations, one.correlator) for one in self._tracers.values())
             pause = _SHORTEST if taken else min(pause * 2, _LONGEST)
             if not taken or all(tracer.ring.waiting < _FULL for tracer in self._tracers.values()):
@@ -366,7 +367,7 @@ class Session:
             kept = [span for tracer in self._tracers.values() for span in tracer.correlator.finish()]
             if kept:
                 self._delivery.deliver(kept, len(kept))
-        self._report_telemetry()
+        self._reporter.tell(last=True)
         self._delivery.finish()
         state = self._telemetry()
         for tracer in self._tracers.values():
@@ -377,14 +378,6 @@ class Session:
         summary.seconds = time.monotonic() - began
         summary.ended = self._ended
         self._log.info("summary", **summary.fields(places=self._config.stats or self._config.verbose))
-
-    def _report_telemetry(self) -> None:
-        """Say how it goes to those who listen."""
-        listeners = [*self._observers, *self._delivery.listeners]
-        if listeners:
-            state = self._telemetry()
-            for listener in listeners:
-                listener.telemetry(state)
 
     def _telemetry(self) -> Telemetry:
         return gather(self._tracers.values(), self._summary.spans_by_plugin, self._delivery.losses())
