@@ -5,6 +5,7 @@ from __future__ import annotations
 from goinst.plugins.jsonrpc.decode import decode_piece, decode_request, decode_response
 from goinst.plugins.jsonrpc.events import decode_event, finish
 from goinst.plugins.jsonrpc.options import MESSAGE_OPTIONS
+from goinst.plugins.jsonrpc.probes import FIELDS, PROBES, TYPES
 
 from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
 
@@ -18,8 +19,10 @@ PROTOCOL = Protocol(
     name="jsonrpc",
     summary="JSON-RPC 1.0 and 2.0 over HTTP",
     builds_on=("nethttp",),
-    hits="none of its own; 2 or more a request once a body came after its header (1 of them single-stepped)",
-    fragments=(Fragment("jsonrpc.bpf.c", package="goinst.plugins.jsonrpc"),),
+    hits="none of its own; 2 a read of a body in HTTP/2 or once one came late (1 of them single-stepped)",
+    fragments=tuple(
+        Fragment(f"{name}.bpf.c", package="goinst.plugins.jsonrpc") for name in ("jsonrpc", "http2", "client")
+    ),
     fields={
         "RESPONSE_CONN": Field(_RESPONSE, "conn"),
         "RESPONSE_REQ": Field(_RESPONSE, "req"),
@@ -36,8 +39,9 @@ PROTOCOL = Protocol(
         "READER_R": Field("bufio.Reader", "r"),
         "READER_W": Field("bufio.Reader", "w"),
         "WRITER_BUF": Field("bufio.Writer", "buf"),
+        **FIELDS,
     },
-    types={"T_RESPONSE": Type("*net/http.response")},
+    types={"T_RESPONSE": Type("*net/http.response"), **TYPES},
     probes=(
         Probe(
             "jsonrpc_serve",
@@ -70,6 +74,7 @@ PROTOCOL = Protocol(
             attach_on="response_streamed",
             lost="long responses, and those on event streams",
         ),
+        *PROBES,
     ),
     tails=(
         Tail("jsonrpc_body"),
@@ -154,6 +159,7 @@ PROTOCOL = Protocol(
         "response_streamed": "a response was long, or is on another stream (from then on caught where it is written)",
         "answer_ambiguous": "an answer on an event stream that calls of several clients with the same id may have",
         "unanswered": "a call whose answer did not come before 4096 others were waiting",
+        "answer_late": "a posted call's answer was not in the connection's buffer yet when its header was: not seen",
         "response_gone": "the head of a long response was no longer in memory: its error, if any, is missing",
     },
 )

@@ -12,8 +12,8 @@ from goinst import DecodeContext, Span
 
 __all__ = ["decode_piece", "decode_request", "decode_response"]
 
-_AT_START, _AT_END, _READ = 0, 1, 2
-_WRITER, _WIRE, _WRITTEN, _EVENT_STREAM = 0, 1, 2, 3
+_AT_START, _AT_END, _READ, _POSTED = 0, 1, 2, 3
+_WRITER, _WIRE, _WRITTEN, _EVENT_STREAM, _CHUNKED = 0, 1, 2, 3, 4
 _PIECES = 64  # bodies whose pieces may wait
 _ACCEPTED = 202
 _OF_CALL = ("rpc.", "jsonrpc.", "mcp.", "gen_ai.", "goinst.jsonrpc.", "goinst.mcp.", "network.transport")
@@ -114,6 +114,8 @@ def decode_response(values: Any, span: Span, context: DecodeContext) -> None:
         if not body:
             context.count("response_gone")
             return
+    elif values.source == _CHUNKED:
+        body = _chunks(body)
     elif not values.length:
         return
     start = body.lstrip()[:1]

@@ -12,11 +12,13 @@
 #define JSONRPC_AT_START 0 /* buf[r:w] when the handler started */
 #define JSONRPC_AT_END 1   /* buf[:w] when it ended: what is left of a body that came later */
 #define JSONRPC_READ 2     /* what (*body).Read returned first */
+#define JSONRPC_POSTED 3   /* what a client sends */
 /* and of a jsonrpc_response */
 #define JSONRPC_WRITER 0 /* the response's own buffer: the body */
 #define JSONRPC_WIRE 1   /* the connection's buffer: the header block, then the body as it goes over the wire */
 #define JSONRPC_WRITTEN 2 /* nothing: its pieces were caught when they were written */
 #define JSONRPC_EVENTS 3  /* nothing: it was an event stream, which was caught so */
+#define JSONRPC_CHUNKED 4 /* what a client got: the body as it came over the wire, in chunks */
 #define JSONRPC_ACCEPTED 202 /* HTTP's status */
 
 struct jsonrpc_pending {
@@ -25,6 +27,7 @@ struct jsonrpc_pending {
     u64 span_id;
     u64 read; /* bytes of the body that Read has returned */
     u64 sent; /* bytes of the body that were sent */
+    u64 state; /* HTTP/2's responseWriterState */
 };
 /* by goroutine: a request whose body had not come, or not whole, when its handler started */
 struct jsonrpc_goroutine {
@@ -45,6 +48,14 @@ struct jsonrpc_stream {
     u64 tgid;
 };
 BPF_TABLE("lru_hash", struct jsonrpc_stream, u8, jsonrpc_streams, 4096);
+/* by goroutine: from a program that sees a write to the one that takes it for an event */
+struct jsonrpc_written {
+    u64 response; /* net/http.response, or HTTP/2's responseWriterState */
+    u64 before;   /* bytes that were written before */
+    u64 data;
+    u64 length;
+};
+BPF_TABLE("lru_hash", struct jsonrpc_goroutine, struct jsonrpc_written, jsonrpc_writes, 4096);
 
 /* Whether 16 bytes look like the start of a JSON object or array, perhaps behind a chunk size line. */
 static __always_inline int jsonrpc_looks_like_json(const u8 *head, u64 length, int chunked)
@@ -128,19 +139,42 @@ static __always_inline void jsonrpc_send(struct goinst_operation *op, struct goi
     jsonrpc_request_submit(r);
 }
 
+/* JSON-RPC over HTTP is a POST: whether the string at an address is that. */
+static __always_inline int jsonrpc_is_post(u64 method)
+{
+    return go_word(method + 8) == 4 && go_u32(go_word(method)) == 0x54534f50 /* "POST", little endian */;
+}
+
+/* A request of HTTP/2: its body comes later, and is caught where it is read. `state`: its responseWriterState. */
+static __always_inline void jsonrpc_stream_begin(struct goinst_hit *hit, u64 state)
+{
+    struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct goinst_operation *op = goinst_operation_find(hit, 0);
+    struct jsonrpc_pending pending = {.state = state};
+
+    if (!op) {
+        LOSS(no_operation);
+        return;
+    }
+    pending.span_id = op->head.span_id;
+    jsonrpc_late.update(&key, &pending);
+}
+
 /* func (sh serverHandler) ServeHTTP(rw ResponseWriter, req *Request) */
 PROBE(jsonrpc_serve)
 {
-    u32 method;
     u64 request = ARG(jsonrpc_serve, req);
+    u32 type = go_type_hash(ARG(jsonrpc_serve, rw_type));
 
-    if (go_type_hash(ARG(jsonrpc_serve, rw_type)) != T_RESPONSE)
+    if (!jsonrpc_is_post(request + REQUEST_METHOD) || go_word(request + REQUEST_CONTENT_LENGTH) == 0)
         return 0;
-    /* JSON-RPC over HTTP is a POST with a body */
-    if (go_word(request + REQUEST_METHOD + 8) != 4)
+#ifdef H2_STATE
+    if (T_H2_WRITER && type == T_H2_WRITER) {
+        jsonrpc_stream_begin(hit, go_word(ARG(jsonrpc_serve, rw_data) + H2_STATE));
         return 0;
-    method = go_u32(go_word(request + REQUEST_METHOD));
-    if (method != 0x54534f50 /* "POST", little endian */ || go_word(request + REQUEST_CONTENT_LENGTH) == 0)
+    }
+#endif
+    if (type != T_RESPONSE)
         return 0;
     TAIL_CALL(jsonrpc_body);
     return 0;
@@ -313,25 +347,25 @@ static __always_inline int jsonrpc_is_event(const u8 *head)
            (head[0] == 'i' && head[1] == 'd' && head[2] == ':');
 }
 
-/* func (w *response) write(lenData int, dataB []byte, dataS string): attached once a response was long, or is on
- * another request's stream */
-PROBE(jsonrpc_write)
+/* A write to a response, of `offset` bytes before it; `writer` is the bufio.Writer that it goes to. Whether it is taken
+ * for an event, which jsonrpc_write_event sends then. */
+static __always_inline int jsonrpc_write_begin(struct goinst_hit *hit, u64 response, u64 offset, u64 writer, u64 data,
+                                               u64 length)
 {
-    u64 response = ARG(jsonrpc_write, w), length = ARG(jsonrpc_write, lenData), data = ARG(jsonrpc_write, dataB_ptr);
-    u64 offset = go_word(response + RESPONSE_WRITTEN), writer = go_word(response + RESPONSE_W), buffered;
     struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
     struct jsonrpc_stream stream = {.response = response, .tgid = hit->tgid};
     struct goinst_operation *op = goinst_operation_find(hit, 0);
     struct jsonrpc_writing writing = {.source = JSONRPC_WRITTEN}, *before;
     u8 head[16] = {}, *known = jsonrpc_streams.lookup(&stream);
+    u64 buffered;
 
-    if (!data)
-        data = ARG(jsonrpc_write, dataS_ptr);
     if (!go_copy(head, sizeof(head), data, length))
         return 0;
     if ((known && offset) || jsonrpc_is_event(head)) {
-        TAIL_CALL(jsonrpc_write_event);
-        return 0;
+        struct jsonrpc_written written = {.response = response, .before = offset, .data = data, .length = length};
+
+        jsonrpc_writes.update(&key, &written);
+        return 1;
     }
     if (!op || !jsonrpc_request_sent(op) || offset >= BODY_LIMIT)
         return 0;
@@ -350,22 +384,40 @@ PROBE(jsonrpc_write)
     return 0;
 }
 
+/* func (w *response) write(lenData int, dataB []byte, dataS string): attached once a response was long, or is on
+ * another request's stream */
+PROBE(jsonrpc_write)
+{
+    u64 response = ARG(jsonrpc_write, w), data = ARG(jsonrpc_write, dataB_ptr);
+
+    if (!data)
+        data = ARG(jsonrpc_write, dataS_ptr);
+    if (jsonrpc_write_begin(hit, response, go_word(response + RESPONSE_WRITTEN), go_word(response + RESPONSE_W), data,
+                            ARG(jsonrpc_write, lenData)))
+        TAIL_CALL(jsonrpc_write_event);
+    return 0;
+}
+
 #define JSONRPC_EVENT_WINDOW 128
 #define JSONRPC_EVENT_PIECES (JSONRPC_PIECES < 8 ? JSONRPC_PIECES : 8)
 PROBE(jsonrpc_write_event)
 {
-    u64 response = ARG(jsonrpc_write, w), length = ARG(jsonrpc_write, lenData), data = ARG(jsonrpc_write, dataB_ptr);
     struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
-    struct jsonrpc_stream stream = {.response = response, .tgid = hit->tgid};
+    struct jsonrpc_written *what = jsonrpc_writes.lookup(&key);
+    struct jsonrpc_stream stream = {.tgid = hit->tgid};
     struct goinst_operation *op = goinst_operation_find(hit, 0);
     struct jsonrpc_writing writing = {.source = JSONRPC_EVENTS};
     struct jsonrpc_event *r;
-    u64 limit = BODY_LIMIT, now = bpf_ktime_get_ns(), written = go_word(response + RESPONSE_WRITTEN);
+    u64 limit = BODY_LIMIT, now = bpf_ktime_get_ns(), response, length, data, written;
     u8 head[JSONRPC_EVENT_WINDOW] = {}, one = 1;
     u32 window = 0, found = 0;
 
-    if (!data)
-        data = ARG(jsonrpc_write, dataS_ptr);
+    if (!what)
+        return 0;
+    stream.response = response = what->response;
+    length = what->length;
+    data = what->data;
+    written = what->before;
     if (op && jsonrpc_request_sent(op))
         writing.span_id = op->head.span_id;
     if (!writing.span_id && !(jsonrpc_streams.lookup(&stream) && written)) {
@@ -409,23 +461,21 @@ PROBE(jsonrpc_write_event)
     return 0;
 }
 
-/* func (b *body) Read(p []byte) (n int, err error): attached once a body came late */
-PROBE(jsonrpc_read)
+static __always_inline void jsonrpc_read_begin(struct goinst_hit *hit, u64 buffer)
 {
     struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
     struct jsonrpc_pending *pending = jsonrpc_late.lookup(&key);
 
     if (pending)
-        pending->buffer = ARG(jsonrpc_read, p_ptr);
-    return 0;
+        pending->buffer = buffer;
 }
 
-PROBE(jsonrpc_read_done)
+/* What a Read of a late body returned. Whether it is the body's beginning, which jsonrpc_first_read looks at then. */
+static __always_inline int jsonrpc_read_end(struct goinst_hit *hit, s64 length)
 {
     struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
     struct jsonrpc_pending *pending = jsonrpc_late.lookup(&key);
     struct goinst_operation *op;
-    s64 length = RESULT(jsonrpc_read_done, n);
     u64 buffer, skip;
 
     if (!pending || !pending->buffer || length <= 0)
@@ -435,16 +485,28 @@ PROBE(jsonrpc_read_done)
     op = goinst_operation_find(hit, 0);
     if (!op || op->head.span_id != pending->span_id)
         return 0;
-    if (!jsonrpc_request_sent(op)) {
-        TAIL_CALL(jsonrpc_first_read);
-        return 0;
-    }
+    if (!jsonrpc_request_sent(op))
+        return 1;
     skip = pending->sent > pending->read ? pending->sent - pending->read : 0;
     pending->read += length;
     if (skip >= length)
         return 0;
     jsonrpc_pieces(op, hit, buffer + skip, length - skip, pending->sent, 0);
     pending->sent += length - skip;
+    return 0;
+}
+
+/* func (b *body) Read(p []byte) (n int, err error): attached once a body came late */
+PROBE(jsonrpc_read)
+{
+    jsonrpc_read_begin(hit, ARG(jsonrpc_read, p_ptr));
+    return 0;
+}
+
+PROBE(jsonrpc_read_done)
+{
+    if (jsonrpc_read_end(hit, RESULT(jsonrpc_read_done, n)))
+        TAIL_CALL(jsonrpc_first_read);
     return 0;
 }
 

@@ -1,10 +1,13 @@
-"""What is kept of a message, whatever carried it: options that two plugins share."""
+"""What two plugins share: how a program of JSON-RPC is known, and what is kept of a message."""
 
 from __future__ import annotations
 
 from goinst import Option
 
-__all__ = ["MESSAGE_OPTIONS"]
+__all__ = ["MENTIONS", "MESSAGE_OPTIONS"]
+
+MENTIONS = r"jsonrpc(?![/.:])(?<!/jsonrpc)"
+"""What a program of JSON-RPC 2.0 has in its file, and the path and the errors of net/rpc/jsonrpc are not."""
 
 MESSAGE_OPTIONS = (
     Option("error_messages", True, "keep the texts of errors"),

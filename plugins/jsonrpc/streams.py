@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from goinst.plugins.jsonrpc.options import MESSAGE_OPTIONS
+from goinst.plugins.jsonrpc.options import MENTIONS, MESSAGE_OPTIONS
 from goinst.plugins.jsonrpc.pairing import decode_piece, finish
 
 from goinst import PIPED_STDIN, Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail
@@ -56,8 +56,7 @@ def _library(name: str, packages: tuple[str, ...], connection: str, write: str, 
 
 
 _HTTP = "net/http.(*conn).serve"
-# what a program of JSON-RPC 2.0 has in it, and the path and the errors of net/rpc/jsonrpc are not
-_MENTIONS = (r"jsonrpc(?![/.:])(?<!/jsonrpc)", r"net\.\(\*netFD\)\.Read\x00")
+_MENTIONS = (MENTIONS, r"net\.\(\*netFD\)\.Read\x00")
 _INIT = ("internal/poll.(*FD).Init", "net.(*netFD).init")  # the second where it is not inlined
 _SOCKETS = "messages on raw sockets"
 

@@ -1,9 +1,11 @@
 // Command xnet serves and asks in HTTP/2 without TLS by golang.org/x/net/http2. It prints "listening ADDRESS" first.
-// GET /drive?n=N makes it its own client, with golang.org/x/net/http2.Transport.
+// GET /drive?n=N makes it its own client, with golang.org/x/net/http2.Transport; GET /calls?n=N one of JSON-RPC, which
+// /rpc answers: even numbers well, odd ones with an error.
 package main
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -64,6 +66,33 @@ func main() {
 		request, _ := http.NewRequest(http.MethodGet, base+"/panic", nil)
 		if _, err := transport.RoundTrip(request); err == nil {
 			log.Fatal("an aborted stream was answered")
+		}
+	})
+	mux.HandleFunc("/rpc", func(w http.ResponseWriter, r *http.Request) {
+		var call struct {
+			Version string `json:"jsonrpc"`
+			Method  string `json:"method"`
+			ID      int    `json:"id"`
+		}
+		if json.NewDecoder(r.Body).Decode(&call) == nil {
+			outcome := `"result":1`
+			if call.ID%2 == 1 {
+				outcome = `"error":{"code":-32000,"message":"odd"}`
+			}
+			_, _ = fmt.Fprintf(w, `{"jsonrpc":%q,"id":%d,%s}`, call.Version, call.ID, outcome)
+		}
+	})
+	mux.HandleFunc("/calls", func(_ http.ResponseWriter, r *http.Request) {
+		count, _ := strconv.Atoi(r.URL.Query().Get("n"))
+		for n := 0; n < count; n++ {
+			call := fmt.Sprintf(`{"jsonrpc":"2.0","method":"call.%d","params":[],"id":%d}`, n, n)
+			request, _ := http.NewRequest(http.MethodPost, base+"/rpc", strings.NewReader(call))
+			response, err := transport.RoundTrip(request)
+			if err != nil {
+				log.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, response.Body)
+			_ = response.Body.Close()
 		}
 	})
 	fmt.Println("listening", listener.Addr())

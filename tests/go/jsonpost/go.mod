@@ -1,0 +1,3 @@
+module goinst.test/jsonpost
+
+go 1.16
