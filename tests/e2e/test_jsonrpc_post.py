@@ -81,10 +81,10 @@ def test_every_post_is_seen_at_both_ends(go: str, over: str) -> None:
     inside = [span for span in whole if span["resource"]["process.pid"] == server]
     assert len(inside) == len(served) == CALLS
     long = missed = 0
-    for span, entry in zip(inside, served, strict=True):
+    for number, (span, entry) in enumerate(zip(inside, served, strict=True)):
         assert span["kind"] == "server"
         assert span["attributes"]["network.protocol.version"] == ("2" if over == "http2" else "1.1")
-        if over == "http1" and not calls_of(span, items):
+        if over == "http1" and number < CALLS // 3 and not calls_of(span, items):
             missed += 1  # its body came late, before the probes for that
             continue
         assert calls_of(span, items) == logged(entry)
@@ -92,10 +92,11 @@ def test_every_post_is_seen_at_both_ends(go: str, over: str) -> None:
         long += entry["answer"] > 4096
         if codes_of(span, items) != answered(entry):
             # the first long answers bring the probe on writes
+            assert number < CALLS // 3
             assert entry["answer"] > 2048
             assert ended.summary["losses"]["jsonrpc.response_streamed"] > 0
     assert long > 10
-    assert missed == ended.summary["losses"].get("jsonrpc.body_gone", 0) <= 2
+    assert missed == ended.summary["losses"].get("jsonrpc.body_gone", 0)
 
     outside = [span for span in whole if span["resource"]["process.pid"] == client]
     assert len(outside) == len(made) == CALLS

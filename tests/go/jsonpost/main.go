@@ -235,6 +235,9 @@ func main() {
 	}
 	chosen := rand.New(rand.NewSource(5))
 	for number := 0; number < *calls; number++ {
+		if number == *calls/3 {
+			time.Sleep(time.Second) // probes that the first requests have called for come
+		}
 		if err := ask(client, base, number, chosen); err != nil {
 			log.Fatal(err)
 		}
