@@ -27,7 +27,7 @@ def decode_rpc(values: Any, span: Span, context: DecodeContext) -> None:  # noqa
     """Name the span after the RPC and set what came of it. Nothing in ``values`` is trusted."""
     attributes = span.attributes
     connect = values.protocol == _CONNECT
-    attributes["rpc.system"] = "connect_rpc" if connect else "grpc"
+    attributes["rpc.system.name"] = "connectrpc" if connect else "grpc"
     attributes["goinst.connectrpc.protocol"] = _PROTOCOLS[min(values.protocol, 2)]
     attributes["goinst.connectrpc.kind"] = _KINDS[values.kind & 3]
     full = values.procedure[: values.procedure_length].decode("utf-8", "replace")

@@ -132,7 +132,7 @@ def _client_code(values: Any) -> int:
 def _method(values: Any, span: Span) -> None:
     """rpc.service and rpc.method from ``/package.Service/Method``."""
     attributes = span.attributes
-    attributes["rpc.system"] = "grpc"
+    attributes["rpc.system.name"] = "grpc"
     full = _text(values.method, values.method_length)
     if values.method_length > len(values.method):
         span.truncated.append("rpc.method")

@@ -40,7 +40,7 @@ def call(served: tuple[Server, Tracer], protocol: str, *calls: str) -> tuple[lis
 
 def code(span: Span) -> int:
     a = span["attributes"]
-    if a["rpc.system"] == "grpc":
+    if a["rpc.system.name"] == "grpc":
         return int(a["rpc.grpc.status_code"])
     return CODES[a["rpc.connect_rpc.error_code"]] if "rpc.connect_rpc.error_code" in a else 0
 
@@ -62,7 +62,7 @@ def test_the_request_is_the_rpc(served: tuple[Server, Tracer], protocol: str) ->
         a = span["attributes"]
         assert span["name"] == f"{SERVICE}/{method}"
         assert (a["rpc.service"], a["rpc.method"]) == (SERVICE, method)
-        assert a["rpc.system"] == ("grpc" if "grpc" in protocol else "connect_rpc")
+        assert a["rpc.system.name"] == ("grpc" if "grpc" in protocol else "connectrpc")
         assert a["goinst.connectrpc.protocol"] == {"json": "connect", "get": "connect"}.get(protocol, protocol)
         assert a["goinst.connectrpc.kind"] == KINDS[method]
         assert (span["status"] == "error") == (code(span) in (2, 4, 13))
@@ -81,14 +81,14 @@ def test_what_is_no_rpc_keeps_its_http_name(served: tuple[Server, Tracer]) -> No
     assert server.request("GET", "/nothing")[0] == 404
     spans = tracer.wait_spans(before + 3)[before:]
     assert [span["name"] for span in spans] == [f"PUT /{SERVICE}/Unary", f"POST /{SERVICE}/Unary", "GET /nothing"]
-    assert not any("rpc.system" in span["attributes"] for span in spans)
+    assert not any("rpc.system.name" in span["attributes"] for span in spans)
 
 
 def test_nothing_is_lost_and_one_hit_is_added(served: tuple[Server, Tracer]) -> None:
     _, tracer = served
     ended = tracer.stop()
     assert ended.summary["losses"] == {}
-    rpcs = sum("rpc.system" in span["attributes"] for span in ended.spans)
+    rpcs = sum("rpc.system.name" in span["attributes"] for span in ended.spans)
     hits = ended.summary["hits"]
     assert sum(count for place, count in hits.items() if "connectrpc" in place) == rpcs
     starts = [span["timestamp"] for span in ended.spans]

@@ -52,7 +52,7 @@ def test_a_unary_call(served: Traced) -> None:
     assert span["name"] == f"{SERVICE}/EmptyCall"
     assert span["kind"] == "server"
     assert span["status"] == "unset"
-    assert a["rpc.system"] == "grpc"
+    assert a["rpc.system.name"] == "grpc"
     assert a["rpc.service"] == SERVICE
     assert a["rpc.method"] == "EmptyCall"
     assert status(span) == (0, "OK", None)

@@ -28,12 +28,12 @@ def rpc(procedure: bytes = PROCEDURE, message: bytes = b"", **more: Any) -> Span
     return span
 
 
-@pytest.mark.parametrize(("protocol", "system"), [(0, "connect_rpc"), (1, "grpc"), (2, "grpc"), (99, "grpc")])
+@pytest.mark.parametrize(("protocol", "system"), [(0, "connectrpc"), (1, "grpc"), (2, "grpc"), (99, "grpc")])
 def test_name_and_system(protocol: int, system: str) -> None:
     span = rpc(protocol=protocol, kind=3)
     a = span.attributes
     assert (span.name, a["rpc.service"], a["rpc.method"]) == ("acme.v1.Shop/Order", "acme.v1.Shop", "Order")
-    assert a["rpc.system"] == system
+    assert a["rpc.system.name"] == system
     assert a["goinst.connectrpc.kind"] == "bidi_stream"
     assert a.get("rpc.grpc.status_code") == (0 if protocol else None)
 

@@ -52,7 +52,7 @@ def test_method(method: bytes, name: str, service: str | None) -> None:
     span = served(method=method)
     assert span.name == name
     assert span.attributes.get("rpc.service") == service
-    assert span.attributes["rpc.system"] == "grpc"
+    assert span.attributes["rpc.system.name"] == "grpc"
 
 
 def test_a_long_method_says_that_it_is_cut() -> None:

@@ -53,7 +53,7 @@ def test_a_call_over_http_is_an_rpc_too() -> None:
 
 def test_older_names_of_attributes_count_as_the_new_ones() -> None:
     ((instrument, values, _),) = measure(
-        span(rpc__system="grpc", rpc__service="p.S", rpc__method="M", rpc__grpc__status_code=0)
+        span(rpc__system__name="grpc", rpc__service="p.S", rpc__method="M", rpc__grpc__status_code=0)
     )
     found = dict(zip(instrument.attributes, values, strict=True))
     assert (found["rpc.system.name"], found["rpc.response.status_code"]) == ("grpc", 0)

@@ -37,7 +37,6 @@ _SAID = frozenset(
         "http.request.method",
         "url.path",
         "url.scheme",
-        "rpc.system",
         "rpc.system.name",
         "rpc.method",
     )

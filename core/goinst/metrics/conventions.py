@@ -67,7 +67,7 @@ BY_NAME: Mapping[str, Instrument] = {
     one.name: one for one in (*_HTTP_BY_KIND["server"], *_HTTP_BY_KIND["client"], *_RPC_BY_KIND.values(), _OTHER)
 }
 # what older conventions call the attribute
-_ALSO = {"rpc.system.name": "rpc.system", "rpc.response.status_code": "rpc.grpc.status_code"}
+_ALSO = {"rpc.response.status_code": "rpc.grpc.status_code"}
 
 
 def measure(span: Span) -> Iterator[Measurement]:
