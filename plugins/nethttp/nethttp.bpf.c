@@ -22,8 +22,10 @@ static __always_inline int nethttp_has_line(const struct nethttp_request *r)
 {
     u64 at = (u64)r->method_length + r->uri_length + 2;
 
-    if (at > sizeof(r->block) - 4) /* cut: what is there of it is at the front */
-        return (r->flags & NETHTTP_BLOCK_CUT) != 0;
+    if (at > sizeof(r->block) - 4) { /* cut: what is there of it is at the front */
+        at = r->method_length & 31;
+        return (r->flags & NETHTTP_BLOCK_CUT) && r->block[at] == ' ';
+    }
     asm volatile("" : "+r"(at));
     if (at > sizeof(r->block) - 4 || at < 2)
         return 0;

@@ -113,8 +113,12 @@ static __always_inline void nethttp_frame_written(struct goinst_hit *hit, u64 wr
     struct nethttp_client *r = nethttp_writing(hit);
     struct goinst_buffer buffer = {};
 
-    if (!r || r->context)
-        return; /* not a call's; or its trailers */
+    if (!r) {
+        LOSS(context_unclaimed);
+        return;
+    }
+    if (r->context)
+        return; /* one is there; or these are its trailers */
     nethttp_buffer_of(&buffer, writer);
     r->context = goinst_context_field(nethttp_client_operation(r), &buffer, r->frame);
 }

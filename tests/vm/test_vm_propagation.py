@@ -86,8 +86,16 @@ def test_one_trace_through_all_services(kernel: str, site: Path) -> None:
     for span in result["spans"]:
         children[span["parent_span_id"]].append(span)
     by_parent = {context.split("-")[2]: number for number, (context,) in ((n, c) for n, c in came["leaf"].items() if c)}
+    numbers = [f"r{n}" for n in range(1, COUNT + 1)]
+    broken = [number for number in numbers if not all(came[role][number] for role in ("middle", "rpc", "leaf"))]
+    if kernel == "5.10":
+        # before Linux 6.0 a probe is passed over while the same processor is inside a map (trace_call_bpf,
+        # bpf_prog_active): a goroutine whose start was missed is nobody's, and its request is counted
+        assert len(broken) <= summary["losses"].get("nethttp.context_unclaimed", 0)
+    else:
+        assert broken == []
     whole = 0
-    for number in (f"r{n}" for n in range(1, COUNT + 1)):
+    for number in (number for number in numbers if number not in broken):
         (first,), (second,), (third,) = (came[role][number] for role in ("middle", "rpc", "leaf"))
         path = []
         for context in (first, second, third):
@@ -103,7 +111,7 @@ def test_one_trace_through_all_services(kernel: str, site: Path) -> None:
         (last,) = children[path[4]["span_id"]]
         assert (last["kind"], last["name"]) == ("server", "POST /leaf")
         whole += 1
-    assert whole == COUNT
+    assert whole == COUNT - len(broken) >= 0.99 * COUNT
 
     # an instrumented client's requests stay in its trace
     for made in result["sdk"]:
