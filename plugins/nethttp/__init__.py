@@ -158,6 +158,8 @@ PROTOCOL = Protocol(
         *CONTEXT_PROBES,
         _router("nethttp_gin", "github.com/gin-gonic/gin.(*Engine).ServeHTTP"),
         _router("nethttp_echo", "github.com/labstack/echo/v4.(*Echo).ServeHTTP"),
+        # v5 defers it: a function of its own, and the only deferred one
+        _router("nethttp_echo5", "github.com/labstack/echo/v5.(*Echo).serveHTTP.deferwrap1"),
         _router("nethttp_chi", "github.com/go-chi/chi/v5.(*Mux).ServeHTTP", "github.com/go-chi/chi.(*Mux).ServeHTTP"),
         Probe(
             "nethttp_gorilla",

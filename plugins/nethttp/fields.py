@@ -92,6 +92,7 @@ FIELDS = {
     "DNS_ERROR_ERR": Field("net.DNSError", "Err", optional=True),
     "GIN_PATH": Field("github.com/gin-gonic/gin.Context", "fullPath", optional=True),
     "ECHO_PATH": Field("github.com/labstack/echo/v4.context", "path", optional=True),
+    "ECHO5_PATH": Field("github.com/labstack/echo/v5.Context", "path", optional=True),
     "CHI_PATTERNS": Field(
         "github.com/go-chi/chi/v5.Context",
         "RoutePatterns",

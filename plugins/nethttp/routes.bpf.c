@@ -74,6 +74,14 @@ PROBE(nethttp_echo)
     return 0;
 }
 
+PROBE(nethttp_echo5)
+{
+#if defined(ECHO5_PATH) && defined(nethttp_echo5__x_data)
+    nethttp_routed(hit, 0, ARG(nethttp_echo5, x_data) + ECHO5_PATH, 1);
+#endif
+    return 0;
+}
+
 PROBE(nethttp_chi)
 {
 #if defined(CHI_PATTERNS) && defined(nethttp_chi__x_data)

@@ -11,6 +11,7 @@ from gobuild import PROGRAMS, build
 
 pytestmark = [pytest.mark.bpf, needs_root]
 
+_FIFTH = {"/echo5/users/7/a/b": "/echo5/users/:id/*"}
 _TEMPLATES = {
     "/gin/users/7/a/b": "/gin/users/:id/*rest",
     "/echo/users/7/a/b": "/echo/users/:id/*",
@@ -20,39 +21,57 @@ _TEMPLATES = {
 
 
 _ROUTERS = [
-    pytest.param(None, "", id="1.26"),
+    pytest.param("1.23.12", "", id="1.23", marks=pytest.mark.matrix),
     # gin 1.7, echo 4.6, chi 5.0.7, gorilla/mux 1.8.0
     pytest.param("1.17.13", "-modfile=old.mod", id="1.17 old", marks=pytest.mark.matrix),
     pytest.param("1.21.13", "", id="1.21", marks=pytest.mark.matrix),
-    # gin 1.12, echo 4.16, chi 5.5
-    pytest.param("1.27.3", "-modfile=latest.mod", id="1.27 latest", marks=pytest.mark.matrix),
+    # gin 1.12, echo 4.16 and 5.3, chi 5.5
+    pytest.param(None, "-modfile=latest.mod -tags=echo5", id="1.26 latest"),
+    pytest.param("1.25.5", "-modfile=latest.mod -tags=echo5", id="1.25 latest", marks=pytest.mark.matrix),
+    pytest.param("1.27.3", "-modfile=latest.mod -tags=echo5", id="1.27 latest", marks=pytest.mark.matrix),
 ]
 
 
 @pytest.mark.parametrize(("go", "flags"), _ROUTERS)
-def test_templates_of_four_routers(go: str | None, flags: str) -> None:
+def test_templates_of_routers(go: str | None, flags: str) -> None:
+    templates = _TEMPLATES | (_FIFTH if "echo5" in flags else {})
     with (
         serving(build(PROGRAMS / "routers", go=go, extra_env={"GOFLAGS": flags})) as running,
         tracing("--pid", str(running.pid), "--plugins", "nethttp", "--no-lineage") as tracer,
     ):
-        for path in _TEMPLATES:
+        for path in templates:
             status, body = running.request("GET", path)
             assert (status, body) == (200, b"7")
         running.request("GET", "/nowhere/12345/0af7651916cd43dd/plain")
-        spans = tracer.wait_spans(5)
+        spans = tracer.wait_spans(len(templates) + 1)
         ended = tracer.stop()
-    for span in spans[:4]:
-        route = _TEMPLATES[span["attributes"]["url.path"]]
+    for span in spans[:-1]:
+        route = templates[span["attributes"]["url.path"]]
         assert span["attributes"]["http.route"] == route
         assert span["name"] == f"GET {route.replace(':[0-9]+', '').replace(':.*', '')}"
         assert "goinst.http.route.guess" not in span["attributes"]
-    guessed = spans[4]
+    guessed = spans[-1]
     assert "http.route" not in guessed["attributes"]
     assert guessed["attributes"]["goinst.http.route.guess"] == "/nowhere/{id}/{id}/plain"
     assert guessed["name"] == "GET /nowhere/{id}/{id}/plain"
     assert ended.summary["losses"] == {}
     hits = ended.summary["hits"]
-    assert sum(count for name, count in hits.items() if "github.com" in name) == 4, hits
+    assert sum(count for name, count in hits.items() if "github.com" in name) == len(templates), hits
+
+
+def test_a_panic_in_echo_v5_keeps_its_template() -> None:
+    """v5 gives its context back however the handler ends."""
+    with (
+        serving(build(PROGRAMS / "routers", extra_env={"GOFLAGS": "-modfile=latest.mod -tags=echo5"})) as running,
+        tracing("--pid", str(running.pid), "--plugins", "nethttp", "--no-lineage") as tracer,
+    ):
+        with pytest.raises(ConnectionError):
+            running.request("GET", "/echo5/panics/7")
+        (span,) = tracer.wait_spans(1)
+        ended = tracer.stop()
+    assert span["name"] == "GET /echo5/panics/:id"
+    assert span["status"] == "error"
+    assert ended.summary["losses"] == {}
 
 
 _MUX = [pytest.param(go, marks=[] if go == "1.27.3" else pytest.mark.matrix) for go in ("1.23.12", "1.24.13", "1.27.3")]
