@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goinst.plugins.nethttp.client import decode_client, decode_error
 from goinst.plugins.nethttp.decode import decode_line, decode_request
-from goinst.plugins.nethttp.fields import FIELDS, TYPES
+from goinst.plugins.nethttp.fields import FIELDS, SERVER, TYPES
 from goinst.plugins.nethttp.headers import decode_headers
 from goinst.plugins.nethttp.propagate import CONTEXT_PROBES
 from goinst.plugins.nethttp.routes import decode_route
@@ -62,11 +62,12 @@ PROTOCOL = Protocol(
     fields=FIELDS,
     types=TYPES,
     probes=(
-        Probe("nethttp_serve", (Site("net/http.serverHandler.ServeHTTP", _SERVE),)),
+        Probe("nethttp_serve", (Site("net/http.serverHandler.ServeHTTP", _SERVE),), side=SERVER),
         Probe(
             "nethttp_finish",
             (Site("net/http.(*response).finishRequest", "w *net/http.response"),),
             closes=True,
+            side=SERVER,
         ),
         Probe(
             "nethttp_hijack",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from goinst import Field, Type
 
-__all__ = ["FIELDS", "TYPES"]
+__all__ = ["FIELDS", "SERVER", "TYPES"]
+
+SERVER = "server"  # a program that only sends requests has none of it
 
 _RESPONSE = "net/http.response"
 _REQUEST = "net/http.Request"
@@ -40,10 +42,10 @@ def _h2(prefix: str, *owners: tuple[str, str]) -> dict[str, Field]:
 
 
 FIELDS = {
-    "RESPONSE_CONN": Field(_RESPONSE, "conn"),
-    "RESPONSE_STATUS": Field(_RESPONSE, "status"),
-    "RESPONSE_WRITTEN": Field(_RESPONSE, "written"),
-    "RESPONSE_HEADER": Field(_RESPONSE, "handlerHeader"),
+    "RESPONSE_CONN": Field(_RESPONSE, "conn", side=SERVER),
+    "RESPONSE_STATUS": Field(_RESPONSE, "status", side=SERVER),
+    "RESPONSE_WRITTEN": Field(_RESPONSE, "written", side=SERVER),
+    "RESPONSE_HEADER": Field(_RESPONSE, "handlerHeader", side=SERVER),
     "REQUEST_METHOD": Field(_REQUEST, "Method"),
     "REQUEST_URI": Field(_REQUEST, "RequestURI"),
     "REQUEST_HOST": Field(_REQUEST, "Host"),
@@ -55,12 +57,12 @@ FIELDS = {
     "REQUEST_URL": Field(_REQUEST, "URL"),
     "REQUEST_BODY": Field(_REQUEST, "Body"),
     "REQUEST_PATTERN": Field(_REQUEST, "Pattern", optional=True),  # Go 1.23
-    "CONN_RWC": Field(_CONN, "rwc"),
-    "CONN_REMOTE_ADDR": Field(_CONN, "remoteAddr"),
-    "CONN_TLS_STATE": Field(_CONN, "tlsState"),
-    "CONN_BUFR": Field(_CONN, "bufr"),
-    "READER_BUF": Field("bufio.Reader", "buf"),
-    "READER_R": Field("bufio.Reader", "r"),
+    "CONN_RWC": Field(_CONN, "rwc", side=SERVER),
+    "CONN_REMOTE_ADDR": Field(_CONN, "remoteAddr", side=SERVER),
+    "CONN_TLS_STATE": Field(_CONN, "tlsState", side=SERVER),
+    "CONN_BUFR": Field(_CONN, "bufr", side=SERVER),
+    "READER_BUF": Field("bufio.Reader", "buf", side=SERVER),
+    "READER_R": Field("bufio.Reader", "r", side=SERVER),
     "NETFD_LADDR": Field("net.netFD", "laddr", optional=True),
     "NETFD_RADDR": Field("net.netFD", "raddr", optional=True),
     "TCPADDR_IP": Field("net.TCPAddr", "IP", optional=True),

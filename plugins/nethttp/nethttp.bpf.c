@@ -7,6 +7,7 @@
  * operation's entry keeps it from one request of a goroutine to the next.
  */
 
+#ifdef RESPONSE_CONN /* none in a program that has no server */
 static __always_inline void nethttp_connection(struct nethttp_request *r, u64 conn)
 {
     r->conn = conn;
@@ -83,6 +84,8 @@ PROBE(nethttp_serve)
     return 0;
 }
 
+#endif
+
 /* The rare case: what a span needs of the header, from net/http.Request itself. */
 PROBE(nethttp_read_line)
 {
@@ -131,6 +134,7 @@ PROBE(nethttp_serve_stream)
     return 0;
 }
 
+#ifdef RESPONSE_CONN
 /* func (w *response) finishRequest() */
 PROBE(nethttp_finish)
 {
@@ -175,3 +179,4 @@ PROBE(nethttp_leave)
     nethttp_request_end(r, r->block_length);
     return 0;
 }
+#endif

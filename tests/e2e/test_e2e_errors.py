@@ -116,6 +116,13 @@ def test_inspect_of_a_bad_file(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.bpf
 @needs_root
+def test_run_of_a_program_with_nothing_to_see() -> None:
+    idle = str(build(PROGRAMS / "idle"))
+    complaint(goinst("run", "--", idle), NOTHING, "nothing to instrument", idle, "jsonstream: none of the functions")
+
+
+@pytest.mark.bpf
+@needs_root
 @pytest.mark.parametrize("name", ["empty", "32-bit", "text", "truncated"])
 def test_run_of_a_bad_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from goinst.engine.lineage import LINEAGE
@@ -256,24 +256,36 @@ def _options(protocol: declare.Protocol, given: Mapping[str, Any]) -> dict[str, 
 
 def _resolve(facts: Facts, draft: _Draft, *, propagate: bool) -> None:
     protocol = draft.protocol
+    without: dict[str, str] = {}  # sides that the binary does not have, and why
     for probe in protocol.probes:
         if probe.propagates and not propagate:
             continue
         planned = not probe.option or bool(draft.options.get(probe.option))
         resolved = _resolve_probe(facts, probe) if planned else _not_asked_for(facts, probe)
-        draft.probes.append(resolved)
         if planned and not resolved.sites and not probe.optional:
-            draft.off(resolved.reason)
+            if probe.side and not resolved.linked:
+                without.setdefault(probe.side, resolved.reason)
+                resolved = replace(resolved, optional=True)
+            else:
+                draft.off(resolved.reason)
+        draft.probes.append(resolved)
+    present = {probe.program for probe in draft.probes if probe.sites}
+    if without and present.isdisjoint(name for record in protocol.records for name in record.begun_by):
+        draft.off(next(iter(without.values())))
+    if not present:
+        draft.off("none of the functions that it looks for is in the binary")
     absent: list[str] = []
     for macro, wanted in protocol.fields.items():
         places = ((wanted.type, wanted.path), *wanted.alternatives)
         found = ((place, facts.field(*place)) for place in places)
         (type_name, path), fact = next((pair for pair in found if pair[1] is not None), (places[0], None))
-        draft.fields.append(ResolvedField(macro, type_name, path, fact, wanted.optional))
-        if fact is None and not wanted.optional:
+        optional = wanted.optional or wanted.side in without
+        draft.fields.append(ResolvedField(macro, type_name, path, fact, optional))
+        if fact is None and not optional:
             absent.append(f"{wanted.type}.{wanted.path}")
     if absent:
-        draft.off(f"the binary has no field {', '.join(absent)}")
+        more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
+        draft.off(f"the binary has no field {', '.join(absent[:3])}{more}")
     for macro, kind in protocol.types.items():
         draft.types.append((macro, kind.name, facts.type_hash(kind.name)))
 

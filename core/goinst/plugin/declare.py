@@ -43,12 +43,14 @@ class Field:
     the fragment says ``#ifdef``. A missing required field switches the plugin off for that binary.
     ``alternatives`` are (type, path) pairs to try, in order, when the binary does not have the field: what it was
     called, or where it was, in other versions of the library.
+    ``side``: as ``Probe.side``; the field may be absent where its side is.
     """
 
     type: str
     path: str
     optional: bool = False
     alternatives: tuple[tuple[str, str], ...] = ()
+    side: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,9 @@ class Probe:
     somewhere, each; begin them with plain text, since all of the file is searched.
     ``option``: a bool option of the plugin; the probe is only planned where that is on.
     ``propagates``: it is there to write a trace context into requests: planned with ``--propagate`` only.
+    ``side``: one of a protocol's two, such as "server". A binary that has no function for a required probe of a side
+    does not have that side: neither it nor the side's fields are required there, as long as a probe that a record is
+    ``begun_by`` has a site.
     """
 
     program: str
@@ -108,6 +113,7 @@ class Probe:
     without: str = ""
     mentions: tuple[str, ...] = ()
     propagates: bool = False
+    side: str = ""
 
 
 @dataclass(frozen=True, slots=True)
