@@ -14,6 +14,7 @@ __all__ = ["decode_piece", "decode_request", "decode_response"]
 
 _AT_START, _AT_END, _READ, _POSTED = 0, 1, 2, 3
 _WRITER, _WIRE, _WRITTEN, _EVENT_STREAM, _CHUNKED = 0, 1, 2, 3, 4
+_TOLD = 128  # added to the source
 _PIECES = 64  # bodies whose pieces may wait
 _ACCEPTED = 202
 _OF_CALL = ("rpc.", "jsonrpc.", "mcp.", "gen_ai.", "goinst.jsonrpc.", "goinst.mcp.", "network.transport")
@@ -102,19 +103,20 @@ def decode_response(values: Any, span: Span, context: DecodeContext) -> None:
     of, waiting, name = context.state.pop("asked", (0, {}, ""))
     if of != span.span_id:
         return
+    source, told = values.source & ~_TOLD, bool(values.source & _TOLD)
     if values.status == _ACCEPTED:
         query = values.query[: values.query_length].decode("latin-1")
         _elsewhere(span, {identifier: one for identifier, one in waiting.items() if identifier}, name, query, context)
         return
-    if values.source == _EVENT_STREAM:
-        _events(own_events(span.span_id, context), span, waiting, context)
+    if source == _EVENT_STREAM:
+        _events(own_events(span.span_id, context), span, waiting, context, told=told)
         return
-    if values.source == _WIRE:
+    if source == _WIRE:
         body = _off_the_wire(body, values.length)
         if not body:
             context.count("response_gone")
             return
-    elif values.source == _CHUNKED:
+    elif source == _CHUNKED:
         body = _chunks(body)
     elif not values.length:
         return
@@ -123,7 +125,7 @@ def decode_response(values: Any, span: Span, context: DecodeContext) -> None:
         _answer(*parse(body), waiting, context)
     elif start:
         lines = [parse(line[5:]) for line in body.splitlines() if line.startswith(b"data:")]
-        _events(lines, span, waiting, context)
+        _events(lines, span, waiting, context, told=told)
 
 
 def _elsewhere(span: Span, waiting: dict[str, Span], name: str, query: str, context: DecodeContext) -> None:
@@ -152,8 +154,16 @@ def _answer(message: Any, cut: bool, waiting: dict[str, Span], context: DecodeCo
             answer(reply, asked, context, cut=cut and number == len(found) - 1)
 
 
-def _events(messages: Sequence[tuple[Any, bool]], span: Span, waiting: dict[str, Span], context: DecodeContext) -> None:
-    """Responses, and what the server asks or tells its client, in a stream of server-sent events (WHATWG HTML 9.2)."""
+def _events(
+    messages: Sequence[tuple[Any, bool]],
+    span: Span,
+    waiting: dict[str, Span],
+    context: DecodeContext,
+    *,
+    told: bool,
+) -> None:
+    """Responses, and what the server asks or tells its client, in a stream of server-sent events (WHATWG HTML 9.2);
+    not the latter when it is ``told`` by another plugin."""
     children: list[Span] = []
     for message, cut in messages:
         for one in message if isinstance(message, list) else [message]:
@@ -161,7 +171,7 @@ def _events(messages: Sequence[tuple[Any, bool]], span: Span, waiting: dict[str,
                 asked = waiting.get(identity(one))
                 if asked is not None:
                     answer(one, asked, context, cut=cut)
-            elif called(one, cut=cut) and len(children) < _EVENTS:
+            elif not told and called(one, cut=cut) and len(children) < _EVENTS:
                 child = span.child("", context.clock.new_id())
                 child.kind, child.start_ns, child.duration_ns = "client", span.start_ns + span.duration_ns, 0
                 describe(one, child, context, cut=cut, mcp="mcp.method.name" in span.attributes)

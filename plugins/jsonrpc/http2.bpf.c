@@ -50,7 +50,7 @@ static __always_inline void jsonrpc_stream_end(struct goinst_hit *hit, const str
         return;
     r->status = go_word(state + shape.status);
     r->length = length;
-    r->source = source;
+    r->source = source | JSONRPC_TOLD;
     r->query_length = 0;
     r->body_length = buffer ? go_copy(r->body, sizeof(r->body), buffer, jsonrpc_first(length)) : 0;
     jsonrpc_response_submit(r);

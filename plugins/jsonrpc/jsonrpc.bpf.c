@@ -19,6 +19,8 @@
 #define JSONRPC_WRITTEN 2 /* nothing: its pieces were caught when they were written */
 #define JSONRPC_EVENTS 3  /* nothing: it was an event stream, which was caught so */
 #define JSONRPC_CHUNKED 4 /* what a client got: the body as it came over the wire, in chunks */
+/* Added to the source: what the server asks or tells its client is shown by its library, to jsonstream */
+#define JSONRPC_TOLD (T_SDK_REQUEST ? 128 : 0)
 #define JSONRPC_ACCEPTED 202 /* HTTP's status */
 
 struct jsonrpc_pending {
@@ -309,7 +311,7 @@ PROBE(jsonrpc_reply)
             return 0;
         r->status = go_word(response + RESPONSE_STATUS);
         r->length = length;
-        r->source = writing->source;
+        r->source = writing->source | JSONRPC_TOLD;
         r->query_length = 0;
         r->body_length = 0;
         jsonrpc_response_submit(r);
@@ -332,7 +334,7 @@ PROBE(jsonrpc_reply)
         return 0;
     r->status = go_word(response + RESPONSE_STATUS);
     r->length = length;
-    r->source = source;
+    r->source = source | JSONRPC_TOLD;
     r->query_length = 0;
     r->body_length = go_copy(r->body, sizeof(r->body), buffer, jsonrpc_first(size));
     jsonrpc_response_submit(r);
@@ -420,6 +422,8 @@ PROBE(jsonrpc_write_event)
     written = what->before;
     if (op && jsonrpc_request_sent(op))
         writing.span_id = op->head.span_id;
+    if (!writing.span_id && T_SDK_REQUEST)
+        return 0;
     if (!writing.span_id && !(jsonrpc_streams.lookup(&stream) && written)) {
         /* a stream of a GET, of which nothing is known: "json", "meth" or "endp" (endpoint) in an event's beginning */
         go_copy(head, sizeof(head), data, length);

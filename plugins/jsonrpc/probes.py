@@ -121,4 +121,6 @@ TYPES = {
     "T_EOF_SIGNAL": Type("*net/http.bodyEOFSignal"),
     "T_HTTP_BODY": Type("*net/http.body"),
     "T_LIMITED_READER": Type("*io.LimitedReader"),
+    # what jsonstream sees in the library
+    "T_SDK_REQUEST": Type("*github.com/modelcontextprotocol/go-sdk/internal/jsonrpc2.Request"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,28 @@ def test_the_sdk_over_http() -> None:
             assert span["attributes"]["mcp.protocol.version"] == "2025-11-25"
             assert span["attributes"]["network.transport"] == "tcp"
     assert ended.summary["losses"] == {}
+
+
+def test_what_the_sdk_tells_is_seen_once() -> None:
+    """On the stream of a GET and on the response's own: also when the probe on writes is there, which sees both."""
+    binary = build(PROGRAMS / "mcpsdk")
+    with serving(binary) as server, tracing("--pid", str(server.pid), *ALL) as tracer:
+        arguments = [binary, "-client", f"http://127.0.0.1:{server.port}/", "-long"]
+        subprocess.run(arguments, capture_output=True, timeout=30, check=True)
+        tracer.wait_spans(13)
+        time.sleep(0.5)
+        subprocess.run(arguments, capture_output=True, timeout=30, check=True)
+        tracer.wait_spans(26)
+        time.sleep(0.5)
+        ended = tracer.stop()
+    told = [span for span in ended.spans if span["name"] == "notifications/progress"]
+    assert {(span["plugin"], span["kind"]) for span in told} == {("jsonstream", "client")}
+    tokens = sorted(span["attributes"]["goinst.mcp.progress.token"] for span in told)
+    assert tokens == ["own", "own", "token-1", "token-1"]
+    assert ended.summary["losses"]["jsonrpc.response_streamed"] > 0
+    assert ended.summary["hits"]["net/http.(*response).write entry"] > 0
+    long = [span for span in ended.spans if span["name"] == "tools/call long"]
+    assert [span["status"] for span in long] == ["unset", "unset"]
 
 
 def over_stdio(binary: Path, count: int, *more: str) -> Ended:

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -39,10 +40,18 @@ func fail(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult,
 	return nil, nil, errors.New("a tool's own error")
 }
 
+// long answers with more than net/http buffers, and tells of its progress on the response's own stream.
+func long(ctx context.Context, request *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
+	_ = request.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{ProgressToken: "own", Progress: 1})
+	text := strings.Repeat("long ", 2000)
+	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil
+}
+
 func newServer() *mcp.Server {
 	server := mcp.NewServer(&mcp.Implementation{Name: "calculator", Version: "1.0.0"}, nil)
 	mcp.AddTool(server, &mcp.Tool{Name: "multiply", Description: "a times b"}, multiply)
 	mcp.AddTool(server, &mcp.Tool{Name: "fail", Description: "fails"}, fail)
+	mcp.AddTool(server, &mcp.Tool{Name: "long", Description: "answers long"}, long)
 	server.AddPrompt(&mcp.Prompt{Name: "greet"}, func(context.Context, *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 		return &mcp.GetPromptResult{}, nil
 	})
@@ -53,7 +62,7 @@ func newServer() *mcp.Server {
 	return server
 }
 
-func converse(ctx context.Context, transport mcp.Transport, wait bool) error {
+func converse(ctx context.Context, transport mcp.Transport, wait, more bool) error {
 	client := mcp.NewClient(&mcp.Implementation{Name: "goinst-test", Version: "1.0.0"}, nil)
 	session, err := client.Connect(ctx, transport, nil)
 	if err != nil {
@@ -63,6 +72,11 @@ func converse(ctx context.Context, transport mcp.Transport, wait bool) error {
 	if wait {
 		fmt.Println("connected")
 		if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+			return err
+		}
+	}
+	if more {
+		if _, err := session.CallTool(ctx, &mcp.CallToolParams{Name: "long"}); err != nil {
 			return err
 		}
 	}
@@ -86,6 +100,7 @@ func main() {
 	stdio := flag.Bool("stdio", false, "serve on standard input and output")
 	endpoint := flag.String("client", "", "be a client of this URL")
 	command := flag.String("command", "", "be a client of this program")
+	more := flag.Bool("long", false, "as a client, call a tool first that answers long")
 	flag.Parse()
 	ctx := context.Background()
 	var err error
@@ -93,9 +108,9 @@ func main() {
 	case *stdio:
 		err = newServer().Run(ctx, &mcp.StdioTransport{})
 	case *endpoint != "":
-		err = converse(ctx, &mcp.StreamableClientTransport{Endpoint: *endpoint}, false)
+		err = converse(ctx, &mcp.StreamableClientTransport{Endpoint: *endpoint}, false, *more)
 	case *command != "":
-		err = converse(ctx, &mcp.CommandTransport{Command: exec.Command(*command, "-stdio")}, true)
+		err = converse(ctx, &mcp.CommandTransport{Command: exec.Command(*command, "-stdio")}, true, *more)
 	default:
 		var listener net.Listener
 		if listener, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
