@@ -15,8 +15,8 @@ from goinst import DecodeContext, Span
 
 __all__ = ["decode_piece", "finish"]
 
-_STDIO, _WEBSOCKET, _LIBRARY, _SOCKET = 0, 1, 2, 3
-_BYTES = (_STDIO, _SOCKET)  # no frames
+_STDIO, _WEBSOCKET, _LIBRARY, _SOCKET, _PIPE = 0, 1, 2, 3, 4
+_BYTES = (_STDIO, _SOCKET, _PIPE)  # no frames
 _IN, _OUT = 0, 1
 _STREAMS = 4096
 _ASKED = 16384
@@ -36,6 +36,7 @@ class _State:
     asked: OrderedDict[_Question, list[tuple[int, Span, int]]] = field(default_factory=OrderedDict)
     mcp: OrderedDict[tuple[int, int, int], str] = field(default_factory=OrderedDict)
     libraries: set[int] = field(default_factory=set)
+    pipes: OrderedDict[tuple[int, int], int] = field(default_factory=OrderedDict)  # the one of the other direction
 
 
 def decode_piece(values: Any, span: Span, context: DecodeContext) -> None:
@@ -131,7 +132,7 @@ def _ask(
                 state.mcp.popitem(last=False)
         if known:
             made.attributes.setdefault("mcp.protocol.version", known)
-        if values.source == _STDIO:
+        if values.source in (_STDIO, _PIPE):
             made.attributes["network.transport"] = "pipe"
     if values.source == _WEBSOCKET:
         made.attributes["network.protocol.name"] = "websocket"
@@ -161,23 +162,46 @@ def _reply(
     process = template.resource.attributes["process.pid"]
     question = process, values.source, _OUT if values.direction == _IN else _IN, identity(reply)
     waiting = state.asked.get(question, [])
-    # the same connection; or one that is not known, when it began before goinst did
-    for sure in (True, False):
-        for entry in waiting:
-            stream, span, began = entry
-            if stream == values.stream if sure else not (stream and values.stream):
-                waiting.remove(entry)
-                if not waiting:
-                    del state.asked[question]
-                span.duration_ns = max(message.ended - began, 0)
-                answer(reply, span, context, cut=cut)
-                if version := span.attributes.get("mcp.protocol.version"):
-                    state.mcp[process, values.source, values.stream] = version
-                done.append(span)
-                return
+    entry = _asked(waiting, values, process, state, context)
+    if entry is not None:
+        waiting.remove(entry)
+        if not waiting:
+            del state.asked[question]
+        _, span, began = entry
+        span.duration_ns = max(message.ended - began, 0)
+        answer(reply, span, context, cut=cut)
+        if version := span.attributes.get("mcp.protocol.version"):
+            state.mcp[process, values.source, values.stream] = version
+        done.append(span)
+        return
     # a library shows the responses to requests that came over HTTP, too
-    if values.source != _LIBRARY and identity(reply):
+    if values.source != _LIBRARY and identity(reply) and not waiting:
         context.count("request_unseen")
+
+
+_Asked = tuple[int, Span, int]
+
+
+def _asked(waiting: list[_Asked], values: Any, process: int, state: _State, context: DecodeContext) -> _Asked | None:
+    """The request that a response is to: on the same connection; or on one that is not known, when it began before
+    goinst did; or, of pipes, on the one that is known to belong to this one, or can be the only one to."""
+    if values.source != _PIPE:
+        same = (entry for entry in waiting if entry[0] == values.stream)
+        return next(same, None) or next((entry for entry in waiting if not (entry[0] and values.stream)), None)
+    other = state.pipes.get((process, values.stream))
+    found = [entry for entry in waiting if entry[0] == other]
+    if not found:  # not known yet, or the descriptor is another pipe's by now
+        found = [entry for entry in waiting if (process, entry[0]) not in state.pipes]
+        found = found or waiting
+    if len({stream for stream, _, _ in found}) > 1:
+        context.count("answer_ambiguous")
+        return None
+    for entry in found[:1]:
+        state.pipes[process, values.stream], state.pipes[process, entry[0]] = entry[0], values.stream
+        while len(state.pipes) > _STREAMS:
+            state.pipes.popitem(last=False)
+        return entry
+    return None
 
 
 def _trace_parent(call: dict[str, Any], span: Span) -> None:

@@ -10,6 +10,7 @@
 #define JSONSTREAM_WEBSOCKET 1
 #define JSONSTREAM_LIBRARY 2
 #define JSONSTREAM_SOCKET 3
+#define JSONSTREAM_PIPE 4
 
 #define JSONSTREAM_IN 0
 #define JSONSTREAM_OUT 1
@@ -254,6 +255,80 @@ PROBE(jsonstream_file_write)
     return 0;
 }
 #endif
+
+/* -- standard input and output of children ------------------------------------------------------------------------
+ *
+ * A client of servers on stdio writes to one pipe and reads from another. Files that net/poll cannot wait for are none.
+ */
+
+#if defined(FILE_FILE) && defined(FILE_SYSFD) && defined(FILE_POLL)
+#define JSONSTREAM_PIPES 1
+/* by goroutine: a Read of a pipe that has not returned */
+BPF_TABLE("lru_hash", struct jsonstream_goroutine, struct jsonstream_read, jsonstream_pipe_reads, 4096);
+
+/* What a pipe is known by, apart from sockets; 0 when it is none, or this process's own standard stream. */
+static __always_inline u64 jsonstream_pipe(u64 file)
+{
+    u64 inner = go_word(file + FILE_FILE);
+    u32 descriptor = go_u32(inner + FILE_SYSFD);
+
+    return descriptor > 2 && go_word(inner + FILE_POLL) ? 1ULL << 32 | descriptor : 0;
+}
+#endif
+
+/* func (f *File) Read(b []byte) (n int, err error) */
+PROBE(jsonstream_pipe_read)
+{
+#ifdef JSONSTREAM_PIPES
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonstream_read read = {.buffer = ARG(jsonstream_pipe_read, b_ptr),
+                                   .stream = jsonstream_pipe(ARG(jsonstream_pipe_read, f))};
+
+    if (!read.stream || jsonstream_libraries.lookup(&hit->tgid))
+        return 0;
+    jsonstream_pipe_reads.update(&key, &read);
+#endif
+    return 0;
+}
+
+PROBE(jsonstream_pipe_read_done)
+{
+#ifdef JSONSTREAM_PIPES
+    struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonstream_read *read = jsonstream_pipe_reads.lookup(&key);
+    struct jsonstream_what what = {.source = JSONSTREAM_PIPE, .direction = JSONSTREAM_IN};
+    s64 length = RESULT(jsonstream_pipe_read_done, n);
+
+    if (!read || !read->buffer)
+        return 0;
+    what.data = read->buffer;
+    what.stream = read->stream;
+    what.length = length;
+    read->buffer = 0;
+    if (length <= 0)
+        return 0;
+    jsonstream_put(hit, &what);
+    TAIL_CALL(jsonstream_look);
+#endif
+    return 0;
+}
+
+/* func (f *File) Write(b []byte) (n int, err error) */
+PROBE(jsonstream_pipe_write)
+{
+#ifdef JSONSTREAM_PIPES
+    struct jsonstream_what what = {.source = JSONSTREAM_PIPE, .direction = JSONSTREAM_OUT};
+
+    what.stream = jsonstream_pipe(ARG(jsonstream_pipe_write, f));
+    what.data = ARG(jsonstream_pipe_write, b_ptr);
+    what.length = ARG(jsonstream_pipe_write, b_len);
+    if (!what.stream || !what.length || jsonstream_libraries.lookup(&hit->tgid))
+        return 0;
+    jsonstream_put(hit, &what);
+    TAIL_CALL(jsonstream_look);
+#endif
+    return 0;
+}
 
 /* -- sockets ------------------------------------------------------------------------------------------------------
  *

@@ -17,12 +17,22 @@ _EXP = ("golang.org/x/exp/jsonrpc2", "golang.org/x/tools/internal/jsonrpc2_v2")
 _SDK = ("github.com/modelcontextprotocol/go-sdk/internal/jsonrpc2",)
 _SOURCE = ("github.com/sourcegraph/jsonrpc2",)
 _REGISTERS = ((1, 17), (1, 99))  # before, a RET does not tell the goroutine
+_FILE_WRITE = Site("os.(*File).Write", "f *os.File, b []byte -> n int, err error")
 _FILE_READ = Site("os.(*File).Read", "f *os.File, b []byte -> n int, err error", _REGISTERS)
 _GORILLA_READ = Site(f"{_GORILLA}.(*messageReader).Read", f"r *{_GORILLA}.messageReader, b []byte -> n int, err error")
 
 
 def _file(program: str, site: Site, place: str = "entry") -> Probe:
     return _optional(program, (site,), place, "messages on standard input and output", attach_on=PIPED_STDIN)
+
+
+# a program that starts others whose standard input it writes
+_PARENT = (MENTIONS, r"os/exec\.\(\*Cmd\)\.StdinPipe\x00")
+
+
+def _pipe(program: str, site: Site, place: Literal["entry", "return"] = "entry") -> Probe:
+    lost = "messages to and from children on their standard input and output"
+    return Probe(program, (site,), place=place, optional=True, lost=lost, mentions=_PARENT)
 
 
 def _optional(program: str, sites: tuple[Site, ...], place: str, lost: str, attach_on: str = "") -> Probe:
@@ -81,6 +91,7 @@ PROTOCOL = Protocol(
         "FILE_FILE": Field("os.File", "file", optional=True),
         "NETFD_SYSFD": Field("net.netFD", "pfd.Sysfd", optional=True),
         "POLL_SYSFD": Field("internal/poll.FD", "Sysfd", optional=True),
+        "FILE_POLL": Field("os.file", "pfd.pd.runtimeCtx", optional=True),
         "FILE_SYSFD": Field("os.file", "pfd.Sysfd", optional=True),
         "GORILLA_WRITER_C": Field(f"{_GORILLA}.messageWriter", "c", optional=True),
         "GORILLA_WRITER_POS": Field(f"{_GORILLA}.messageWriter", "pos", optional=True),
@@ -107,7 +118,10 @@ PROTOCOL = Protocol(
     probes=(
         _file("jsonstream_file_read", _FILE_READ),
         _file("jsonstream_file_read_done", _FILE_READ, "return"),
-        _file("jsonstream_file_write", Site("os.(*File).Write", "f *os.File, b []byte -> n int, err error")),
+        _file("jsonstream_file_write", _FILE_WRITE),
+        _pipe("jsonstream_pipe_read", _FILE_READ),
+        _pipe("jsonstream_pipe_read_done", _FILE_READ, "return"),
+        _pipe("jsonstream_pipe_write", _FILE_WRITE),
         _listener("jsonstream_accept", Site("net.(*netFD).accept")),
         _listener("jsonstream_accepted", *(Site("net.(*netFD).accept", callee=init) for init in _INIT), place="call"),
         _listener("jsonstream_http_conn", Site("net/http.(*Server).trackConn")),
@@ -190,6 +204,7 @@ PROTOCOL = Protocol(
     losses={
         "raw_listener": "a connection of no HTTP server was accepted: its first messages may be missing",
         "unanswered": "a request whose response did not come before 16384 others were waiting",
+        "answer_ambiguous": "an answer on a pipe that calls to several children with the same id may have",
         "request_unseen": "a response to a request that was not seen: what a process waited for when goinst came to it",
     },
 )

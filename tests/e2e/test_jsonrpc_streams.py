@@ -34,7 +34,7 @@ def converse(over: str) -> tuple[Ended, int, int]:
             with tracing(*pids, "--plugins", "jsonstream") as tracer:
                 said, _ = client.communicate("go\n", timeout=30)
                 assert said.splitlines()[-1] == "done"
-                count = 3 + MORE + 2 * (over in LIBRARIES)
+                count = 5 + MORE + 3 * (over in WEBSOCKETS)
                 tracer.wait_spans(2 * count)
                 return tracer.stop(), server.pid, client.pid
         finally:
@@ -70,19 +70,69 @@ def test_calls_notifications_and_errors_in_both_directions(over: str) -> None:
     served, made = kinds.pop((server, "server")), kinds.pop((client, "client"))
     # one side's requests are the other's
     assert facts(served) == facts(made)
-    names = [span["name"] for span in served]
-    assert names.count("add") == 1 + MORE
-    (missing,) = [span for span in served if span["name"] == "missing"]
-    assert missing["status"] == "error"
-    assert missing["attributes"]["rpc.response.status_code"] == missing["attributes"]["error.type"] == "-32601"
-    assert missing["status_message"]
-    assert [one[4] for one in facts(served) if one[0] == "note"] == [True]
-    if over in LIBRARIES:
-        # the server asks its client while it answers
-        asked, answered = kinds.pop((server, "client")), kinds.pop((client, "server"))
-        assert [span["name"] for span in (*asked, *answered)] == ["whoami", "whoami"]
-        assert facts(asked) == facts(answered)
+    asked, answered = kinds.pop((server, "client")), kinds.pop((client, "server"))
+    check(served, asked, batch=over in WEBSOCKETS)
+    assert facts(asked) == facts(answered)
     assert kinds == {}
+
+
+def check(served: list[Span], asked: list[Span], *, batch: bool) -> None:
+    """What one client did: calls, a notification, an error, a call that asked it back; a batch, and one in vain."""
+    names = [span["name"] for span in served]
+    assert names.count("add") == 1 + MORE + batch
+    for missing in (span for span in served if span["name"] == "missing"):
+        assert missing["status"] == "error"
+        assert missing["attributes"]["rpc.response.status_code"] == missing["attributes"]["error.type"] == "-32601"
+        assert missing["status_message"]
+    assert names.count("missing") == names.count("note") == 1 + batch
+    assert {one[4] for one in facts(served) if one[0] == "note"} == {True}
+    # the server asks its client while it answers
+    (question,) = asked
+    assert question["name"] == "whoami"
+    (around,) = [span for span in served if span["name"] == "ask"]
+    assert around["timestamp"] < question["timestamp"]
+    assert around["duration_ns"] > question["duration_ns"]
+    vain = [span for span in served if "goinst.jsonrpc.unanswered" in span["attributes"]]
+    assert [span["name"] for span in vain] == ["never"] * batch
+
+
+@pytest.mark.parametrize("how", ["lines", "headers"])
+def test_both_ends_of_standard_input_and_output(how: str) -> None:
+    """A client of three servers that it has started, all of which see the same ids; all four are traced."""
+    binary = build(PROGRAMS / "rpcstreams")
+    arguments = [binary, "-over", how, "-spawn", "3", "-calls", str(MORE)]
+    client = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "listening client:0\n"
+        found = subprocess.run(["pgrep", "-P", str(client.pid)], capture_output=True, text=True, check=True)
+        servers = [int(pid) for pid in found.stdout.split()]
+        assert len(servers) == 3
+        pids = [word for pid in (client.pid, *servers) for word in ("--pid", str(pid))]
+        with tracing(*pids, "--plugins", "jsonstream") as tracer:
+            said, _ = client.communicate("go\n", timeout=30)
+            assert said.splitlines()[-1] == "done"
+            tracer.wait_spans(3 * 2 * (8 + MORE) - 3)
+            ended = tracer.stop()
+    finally:
+        client.kill()
+        client.wait()
+    kinds: dict[tuple[int, str], list[Span]] = {}
+    for span in ended.spans:
+        kinds.setdefault((span["resource"]["process.pid"], span["kind"]), []).append(span)
+    made, answered = kinds.pop((client.pid, "client")), kinds.pop((client.pid, "server"))
+    assert [span["name"] for span in answered] == ["whoami"] * 3
+    everything: list[Span] = []
+    for pid in servers:
+        served, asked = kinds.pop((pid, "server")), kinds.pop((pid, "client"))
+        # it waited for the first call when the tracer came
+        if [span["name"] for span in served].count("add") < 2 + MORE:
+            served.append(next(span for span in made if span["attributes"].get("jsonrpc.request.id") == "1"))
+        check(served, asked, batch=True)
+        everything += served
+    assert kinds == {}
+    assert facts(made) == facts(everything)
+    assert set(ended.summary["losses"]) <= {"jsonstream.request_unseen"}
 
 
 def traced_stdio(binary: Path, arguments: list[str], sent: bytes, count: int, *settings: str) -> tuple[Ended, bytes]:

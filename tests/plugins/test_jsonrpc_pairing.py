@@ -13,17 +13,17 @@ from goinst import Span
 from wire import context, decode, new_span
 
 IN, OUT = 0, 1
-SOURCES = {"stdio": 0, "websocket": 1, "library": 2, "socket": 3}
+SOURCES = {"stdio": 0, "websocket": 1, "library": 2, "socket": 3, "pipe": 4}
 every_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 RECORD = PROTOCOL.records[0]
 
 
-def piece(state: dict[str, Any], source: int, direction: int, message: Any) -> tuple[Span, ...]:
+def piece(state: dict[str, Any], source: int, direction: int, message: Any, *, stream: int = 77) -> tuple[Span, ...]:
     """What becomes complete when a message is read or written at once; 1 KiB of it is captured."""
     data = json.dumps(message).encode()
     kept = data[:1024]
     values = {
-        "time": 5, "stream": 0 if source == 0 else 77, "length": len(data), "copied": len(kept), "source": source,
+        "time": 5, "stream": 0 if source == 0 else stream, "length": len(data), "copied": len(kept), "source": source,
         "direction": direction, "final": 1, "last": data[-1], "data": kept,
     }  # fmt: skip
     options = {"message_bytes": 1024}
@@ -83,3 +83,19 @@ def test_a_cut_message_is_what_is_there(source: int) -> None:
     assert piece(state, source, IN, long) == ()
     (done,) = piece(state, source, OUT, failure(1))
     assert (done.name, done.status) == ("tools/call tool", "error")
+
+
+def test_pipes_that_belong_together_are_learned() -> None:
+    """Two children with the same ids, each with a pipe to it and one from it."""
+    state: dict[str, Any] = {}
+    for number in (1, 2):
+        piece(state, 4, OUT, call(1, f"of-{number}"), stream=number)
+    # whose answer this is cannot be told
+    assert piece(state, 4, IN, failure(1), stream=12) == ()
+    for number in (1, 2):
+        piece(state, 4, OUT, call(number + 1, f"learn-{number}"), stream=number)
+        (learned,) = piece(state, 4, IN, failure(number + 1), stream=10 + number)
+        assert learned.name == f"learn-{number}"
+    for number in (2, 1):
+        (told,) = piece(state, 4, IN, failure(1), stream=10 + number)
+        assert told.name == f"of-{number}"

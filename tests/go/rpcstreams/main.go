@@ -3,8 +3,10 @@
 //	rpcstreams -over sourcegraph|exp|gorilla|coder              serves on TCP; prints "listening ADDRESS" first
 //	rpcstreams -over ... -client ADDRESS [-calls N]             waits for a line on stdin, makes its calls, prints "done"
 //	rpcstreams -over lines|headers                              serves on standard input and output
+//	rpcstreams -over lines|headers -spawn N [-calls N]          as a client, starts N of those, to which it talks in turn
 //
-// Methods: add (params [a, b]), fail, ask (the server calls "whoami" of its client first), note (a notification).
+// Methods: add (params [a, b]), ask (the server calls "whoami" of its client first), note (a notification), never (is
+// not answered). Where messages are bare (not a library's), a client also sends a batch.
 package main
 
 import (
@@ -20,6 +22,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"os"
+	"os/exec"
 	"strconv"
 	"sync"
 
@@ -70,41 +73,172 @@ func answer(request *message) *message {
 	return reply
 }
 
-// overStdio answers what comes on standard input, in lines or behind headers.
-func overStdio(headers bool) error {
-	in := bufio.NewReader(os.Stdin)
-	for {
-		var text []byte
-		var err error
-		if headers {
-			var head textproto.MIMEHeader
-			if head, err = textproto.NewReader(in).ReadMIMEHeader(); err == nil {
-				length, _ := strconv.Atoi(head.Get("Content-Length"))
-				text = make([]byte, length)
-				_, err = io.ReadFull(in, text)
+// wire carries bare messages.
+type wire struct {
+	send    func([]byte) error
+	receive func() ([]byte, error)
+}
+
+// framed is a wire of lines, or of messages behind headers.
+func framed(from io.Reader, to io.Writer, headers bool) wire {
+	in := bufio.NewReader(from)
+	receive := func() ([]byte, error) { return in.ReadBytes('\n') }
+	send := func(text []byte) error { _, err := to.Write(append(text, '\n')); return err }
+	if headers {
+		receive = func() ([]byte, error) {
+			head, err := textproto.NewReader(in).ReadMIMEHeader()
+			if err != nil {
+				return nil, err
 			}
-		} else {
-			text, err = in.ReadBytes('\n')
+			length, _ := strconv.Atoi(head.Get("Content-Length"))
+			text := make([]byte, length)
+			_, err = io.ReadFull(in, text)
+			return text, err
 		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
+		send = func(text []byte) error {
+			_, err := fmt.Fprintf(to, "Content-Length: %d\r\n\r\n%s", len(text), text)
 			return err
+		}
+	}
+	return wire{send, receive}
+}
+
+// say sends one message, or several as a batch.
+func (w wire) say(value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return w.send(text)
+}
+
+// serve answers what comes until there is no more.
+func (w wire) serve() error {
+	var asked *json.RawMessage
+	for {
+		text, err := w.receive()
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+		var batch []*message
+		if json.Unmarshal(text, &batch) == nil {
+			replies := []*message{}
+			for _, request := range batch {
+				if reply := answer(request); reply != nil {
+					replies = append(replies, reply)
+				}
+			}
+			if err := w.say(replies); err != nil {
+				return err
+			}
+			continue
 		}
 		var request message
 		if json.Unmarshal(text, &request) != nil {
 			continue
 		}
-		if reply := answer(&request); reply != nil {
-			text, _ := json.Marshal(reply)
-			if headers {
-				fmt.Fprintf(os.Stdout, "Content-Length: %d\r\n\r\n%s", len(text), text)
-			} else {
-				_, _ = os.Stdout.Write(append(text, '\n'))
-			}
+		var reply *message
+		switch request.Method {
+		case "never":
+			continue
+		case "ask":
+			asked = request.ID
+			id := json.RawMessage(`"s-1"`)
+			reply = &message{JSONRPC: "2.0", ID: &id, Method: "whoami"}
+		case "":
+			reply = &message{JSONRPC: "2.0", ID: asked, Result: request.Result}
+		default:
+			reply = answer(&request)
+		}
+		if reply == nil {
+			continue
+		}
+		if err := w.say(reply); err != nil {
+			return err
 		}
 	}
+}
+
+// caller makes calls one after the other, and answers what it is asked meanwhile.
+func (w wire) caller() caller {
+	var lock sync.Mutex
+	number := 0
+	return func(method string, params any, notify bool) error {
+		lock.Lock()
+		defer lock.Unlock()
+		made := func(method string, notify bool) *message {
+			request := &message{JSONRPC: "2.0", Method: method}
+			request.Params, _ = json.Marshal(params)
+			if !notify {
+				number++
+				id := json.RawMessage(strconv.Itoa(number))
+				request.ID = &id
+			}
+			return request
+		}
+		if method == "batch" {
+			err := w.say([]*message{made("add", false), made("note", true), made("missing", false)})
+			if err == nil {
+				_, err = w.receive()
+			}
+			return err
+		}
+		if err := w.say(made(method, notify)); err != nil || notify || method == "never" {
+			return err
+		}
+		for {
+			text, err := w.receive()
+			if err != nil {
+				return err
+			}
+			var reply message
+			if err := json.Unmarshal(text, &reply); err != nil {
+				return err
+			}
+			if reply.Method != "" {
+				if err := w.say(&message{JSONRPC: "2.0", ID: reply.ID, Result: "a client"}); err != nil {
+					return err
+				}
+				continue
+			}
+			if reply.Error != nil {
+				return errors.New(reply.Error.Message)
+			}
+			return nil
+		}
+	}
+}
+
+// spawn starts servers on standard input and output and talks to them in turn: they all see the same ids.
+func spawn(over string, count, calls int) error {
+	callers := []caller{}
+	for ; count > 0; count-- {
+		child := exec.Command(os.Args[0], "-over", over)
+		in, err := child.StdinPipe()
+		if err != nil {
+			return err
+		}
+		out, err := child.StdoutPipe()
+		if err != nil {
+			return err
+		}
+		if err := child.Start(); err != nil {
+			return err
+		}
+		callers = append(callers, framed(out, in, over == "headers").caller())
+	}
+	return converse(func(method string, params any, notify bool) error {
+		var last error
+		for _, call := range callers {
+			if err := call(method, params, notify); err != nil {
+				last = err
+			}
+		}
+		return last
+	}, true, calls)
 }
 
 // -- sourcegraph ---------------------------------------------------------------------------------------------------
@@ -196,30 +330,30 @@ func serve(over string) error {
 	return http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if over == "gorilla" {
 			upgrader := websocket.Upgrader{}
-			conn, err := upgrader.Upgrade(w, r, nil)
-			for err == nil {
-				var request message
-				if err = conn.ReadJSON(&request); err == nil {
-					if reply := answer(&request); reply != nil {
-						err = conn.WriteJSON(reply)
-					}
-				}
+			if conn, err := upgrader.Upgrade(w, r, nil); err == nil {
+				_ = gorillaWire(conn).serve()
 			}
 			return
 		}
-		conn, err := coder.Accept(w, r, nil)
-		for err == nil {
-			var text []byte
-			if _, text, err = conn.Read(r.Context()); err == nil {
-				var request message
-				_ = json.Unmarshal(text, &request)
-				if reply := answer(&request); reply != nil {
-					text, _ := json.Marshal(reply)
-					err = conn.Write(r.Context(), coder.MessageText, text)
-				}
-			}
+		if conn, err := coder.Accept(w, r, nil); err == nil {
+			_ = coderWire(conn).serve()
 		}
 	}))
+}
+
+func gorillaWire(conn *websocket.Conn) wire {
+	return wire{
+		func(text []byte) error { return conn.WriteMessage(websocket.TextMessage, text) },
+		func() ([]byte, error) { _, text, err := conn.ReadMessage(); return text, err },
+	}
+}
+
+func coderWire(conn *coder.Conn) wire {
+	ctx := context.Background()
+	return wire{
+		func(text []byte) error { return conn.Write(ctx, coder.MessageText, text) },
+		func() ([]byte, error) { _, text, err := conn.Read(ctx); return text, err },
+	}
 }
 
 // -- a client ------------------------------------------------------------------------------------------------------
@@ -255,59 +389,21 @@ func dial(over, address string) (caller, error) {
 			return client.Call(ctx, method, params).Await(ctx, &result)
 		}, nil
 	}
-	var send func([]byte) error
-	var receive func() ([]byte, error)
 	if over == "gorilla" {
 		conn, _, err := websocket.DefaultDialer.Dial("ws://"+address, nil)
 		if err != nil {
 			return nil, err
 		}
-		send = func(text []byte) error { return conn.WriteMessage(websocket.TextMessage, text) }
-		receive = func() ([]byte, error) { _, text, err := conn.ReadMessage(); return text, err }
-	} else {
-		conn, _, err := coder.Dial(ctx, "ws://"+address, nil)
-		if err != nil {
-			return nil, err
-		}
-		send = func(text []byte) error { return conn.Write(ctx, coder.MessageText, text) }
-		receive = func() ([]byte, error) { _, text, err := conn.Read(ctx); return text, err }
+		return gorillaWire(conn).caller(), nil
 	}
-	var lock sync.Mutex
-	number := 0
-	return func(method string, params any, notify bool) error {
-		lock.Lock()
-		defer lock.Unlock()
-		request := message{JSONRPC: "2.0", Method: method}
-		request.Params, _ = json.Marshal(params)
-		if !notify {
-			number++
-			id := json.RawMessage(strconv.Itoa(number))
-			request.ID = &id
-		}
-		text, _ := json.Marshal(&request)
-		if err := send(text); err != nil || notify {
-			return err
-		}
-		text, err := receive()
-		if err != nil {
-			return err
-		}
-		var reply message
-		if err := json.Unmarshal(text, &reply); err != nil {
-			return err
-		}
-		if reply.Error != nil {
-			return errors.New(reply.Error.Message)
-		}
-		return nil
-	}, nil
+	conn, _, err := coder.Dial(ctx, "ws://"+address, nil)
+	if err != nil {
+		return nil, err
+	}
+	return coderWire(conn).caller(), nil
 }
 
-func converse(over, address string, calls int) error {
-	call, err := dial(over, address)
-	if err != nil {
-		return err
-	}
+func converse(call caller, bare bool, calls int) error {
 	fmt.Println("listening client:0")
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
 		return err
@@ -315,8 +411,10 @@ func converse(over, address string, calls int) error {
 	fmt.Println("add", call("add", []int{6, 7}, false))
 	fmt.Println("note", call("note", map[string]string{"text": "x"}, true))
 	fmt.Println("missing", call("missing", []int{}, false))
-	if over == "sourcegraph" || over == "exp" {
-		fmt.Println("ask", call("ask", []int{}, false))
+	fmt.Println("ask", call("ask", []int{}, false))
+	if bare {
+		fmt.Println("batch", call("batch", []int{1, 2}, false))
+		fmt.Println("never", call("never", []int{}, false))
 	}
 	for number := 0; number < calls; number++ {
 		if err := call("add", []int{number, number}, false); err != nil {
@@ -330,14 +428,20 @@ func converse(over, address string, calls int) error {
 func main() {
 	over := flag.String("over", "", "sourcegraph, exp, gorilla, coder, lines or headers")
 	server := flag.String("client", "", "be a client of this address")
+	children := flag.Int("spawn", 0, "be a client of so many, on their standard input and output")
 	calls := flag.Int("calls", 0, "more calls of add")
 	flag.Parse()
 	var err error
 	switch {
+	case *children > 0:
+		err = spawn(*over, *children, *calls)
 	case *over == "lines" || *over == "headers":
-		err = overStdio(*over == "headers")
+		err = framed(os.Stdin, os.Stdout, *over == "headers").serve()
 	case *server != "":
-		err = converse(*over, *server, *calls)
+		var call caller
+		if call, err = dial(*over, *server); err == nil {
+			err = converse(call, *over == "gorilla" || *over == "coder", *calls)
+		}
 	default:
 		err = serve(*over)
 	}
