@@ -102,8 +102,9 @@ def run_in_vm(
         began = time.monotonic()
         done = subprocess.run(
             [
-                "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-machine", "pc", "-cpu", "Nehalem", "-smp", "2",
-                "-m", str(memory), "-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
+                # without cmpxchg16b: its emulation (qemu 7.2) spoils the flags in Linux 6.12's allocator
+                "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-machine", "pc", "-cpu", "Nehalem,-cx16",
+                "-smp", "2", "-m", str(memory), "-nodefaults", "-display", "none", "-no-reboot", "-monitor", "none",
                 "-serial", f"file:{console}", "-chardev", "stdio,id=o,signal=off", "-serial", "chardev:o",
                 "-kernel", str(image), "-initrd", str(initrd), "-append",
                 "console=ttyS0 panic=-1 reboot=t mitigations=off tsc=reliable no_timer_check random.trust_cpu=on"
