@@ -124,8 +124,11 @@ def _unusual(values: Any, span: Span) -> None:
     """Status of what did not end as a handler should."""
     flags = values.flags
     if flags & HIJACKED:
-        del span.attributes["http.response.status_code"]
         span.attributes["goinst.http.hijacked"] = True
+        if values.status:  # written before the connection was taken over, which sends it
+            set_status(values.status, span)
+        else:
+            del span.attributes["http.response.status_code"]
     elif flags & UNFINISHED:
         del span.attributes["http.response.status_code"]
         set_unfinished(values.status, span)

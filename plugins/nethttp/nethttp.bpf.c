@@ -175,6 +175,7 @@ PROBE(nethttp_leave)
         return 0;
     r->status = go_word(r->response + RESPONSE_STATUS);
     r->written = go_word(r->response + RESPONSE_WRITTEN);
+    nethttp_route_pattern(r);
     r->flags |= NETHTTP_UNFINISHED;
     nethttp_request_end(r, r->block_length);
     return 0;

@@ -138,11 +138,20 @@ def test_hijacked_connections(go: str) -> None:
         serving(build(PROGRAMS / "odd", go=go)) as running,
         tracing("--pid", str(running.pid), "--plugins", "nethttp") as tracer,
     ):
-        for _ in range(3):
-            running.raw(b"GET /hijack HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n")
-        spans = tracer.wait_spans(3)
+        answers = [
+            running.raw(b"GET %s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: odd\r\n\r\n" % path)
+            for path in (b"/hijack", b"/hijack", b"/answered/101", b"/answered/200", b"/answered/503")
+        ]
+        spans = tracer.wait_spans(len(answers))
         ended = tracer.stop()
-    for span in spans:
+    # what the handler wrote to the connection itself is known to nobody
+    assert [span["attributes"].get("http.response.status_code") for span in spans] == [None, None, 101, 200, 503]
+    assert [int(answer.split()[1]) for answer in answers] == [101, 101, 101, 200, 503]
+    routes = ["/hijack", "/hijack", "/answered/", "/answered/", "/answered/"]
+    for span, route in zip(spans, routes, strict=True):
         assert span["attributes"]["goinst.http.hijacked"] is True
-        assert span["status"] == "unset"
+        assert "http.response.body.size" not in span["attributes"]
+        assert span["status"] == ("error" if span["attributes"].get("http.response.status_code") == 503 else "unset")
+        if go in ("1.23.12", "1.24.13", "1.25.5", "1.26.8", "1.27.3"):
+            assert span["attributes"]["http.route"] == route
     assert ended.summary["losses"] == {}

@@ -39,6 +39,17 @@ func main() {
 		_, _ = io.Copy(conn, buffered)
 		_ = conn.Close()
 	})
+	// Answers by net/http, then takes the connection over.
+	mux.HandleFunc("/answered/", func(w http.ResponseWriter, r *http.Request) {
+		status, _ := strconv.Atoi(r.URL.Path[len("/answered/"):])
+		w.WriteHeader(status)
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			log.Print(err)
+			return
+		}
+		_ = conn.Close()
+	})
 	// The handler takes the connection over and speaks for itself.
 	mux.HandleFunc("/hijack", func(w http.ResponseWriter, _ *http.Request) {
 		conn, buffered, err := w.(http.Hijacker).Hijack()
