@@ -1,3 +1,3 @@
-module fetch
+module goinst.test/fetch
 
 go 1.16

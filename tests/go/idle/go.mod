@@ -1,3 +1,3 @@
-module idle
+module goinst.test/idle
 
 go 1.16
