@@ -61,6 +61,7 @@ PROTOCOL = Protocol(
     fragments=tuple(map(_fragment, ("common", "headers", "stream", "nethttp", "propagate", "client", "routes"))),
     fields=FIELDS,
     types=TYPES,
+    unseen={"github.com/valyala/fasthttp.(*Server).serveConn": "requests that fasthttp (fiber) serves are not seen"},
     probes=(
         Probe("nethttp_serve", (Site("net/http.serverHandler.ServeHTTP", _SERVE),), side=SERVER),
         Probe(

@@ -20,8 +20,8 @@ def missing(plugin: PluginPlan) -> list[str]:
     """What this plugin will not see in this binary although the program may do it, in sentences. A function that was
     not linked in is never called, and a type that the program does not have holds nothing: neither is in the list."""
     if not plugin.enabled:
-        return [f"everything: {plugin.reason}"]
-    said = []
+        return [f"everything: {plugin.reason}", *plugin.unseen]
+    said = list(plugin.unseen)
     for probe in plugin.probes:
         if not probe.sites and (probe.linked or not probe.optional):
             said.append(f"{probe.lost or probe.program}: {probe.reason}")

@@ -74,6 +74,7 @@ class PluginPlan:
     probes: tuple[ResolvedProbe, ...]
     types: tuple[tuple[str, str, Fact | None], ...]
     layouts: tuple[Layout, ...] = ()
+    unseen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +211,7 @@ def make_plan(
                 tuple(draft.probes),
                 tuple(draft.types),
                 tuple(draft.layouts),
+                tuple(words for name, words in draft.protocol.unseen.items() if facts.function(name) is not None),
             )
             for draft in drafts
         ),

@@ -189,7 +189,7 @@ class Session:
 
     def _trace(self, process: Process, built: Built | Plan) -> None:
         if isinstance(built, Plan):
-            reasons = "; ".join(f"{plugin.name}: {plugin.reason}" for plugin in built.plugins)
+            reasons = "; ".join(", ".join((f"{p.name}: {p.reason}", *p.unseen)) for p in built.plugins)
             raise TargetError(f"nothing to instrument in {process.exe}: {reasons}")
         for rejected in built.loaded.rejected:
             self._log.warning(
@@ -214,6 +214,8 @@ class Session:
         self._stack.callback(tracer.close)
         probed = tracer.attach()
         for plugin in built.plan.plugins:
+            for what in plugin.unseen:
+                self._log.warning("not seen", plugin=plugin.name, executable=process.exe, reason=what)
             if not plugin.enabled:
                 self._log.debug(
                     "plugin not used here", plugin=plugin.name, executable=process.exe, reason=plugin.reason

@@ -190,6 +190,8 @@ class Fragment:
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """A plugin. ``builds_on`` names plugins that must be on too and whose programs and decoders run first.
+    ``unseen``: functions that do what users may expect of this plugin, but that it has no probe for, and what users
+    are told is not seen in a binary that has one.
     ``on_request``: on only where it is named, not by default. ``losses``: reasons, and words for the user; a reason
     without words only calls for the probes that wait for it, and is not shown."""
 
@@ -205,5 +207,6 @@ class Protocol:
     losses: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     builds_on: tuple[str, ...] = ()
+    unseen: Mapping[str, str] = field(default_factory=dict)
     hits: str = ""
     on_request: bool = False
