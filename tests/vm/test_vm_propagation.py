@@ -58,7 +58,11 @@ def guest(kernel: str, site: Path, count: int, concurrency: int, stress: float) 
 
 @pytest.mark.parametrize("kernel", CHOSEN)
 def test_one_trace_through_all_services(kernel: str, site: Path) -> None:
-    result = guest(kernel, site, COUNT, 50, 0)
+    examine(kernel, guest(kernel, site, COUNT, 50, 0))
+
+
+def examine(kernel: str, result: dict[str, Any]) -> None:
+    """What a guest brought back from the chain, the instrumented client and the odd requests."""
     summary = result["events"][-1]
     assert result["exit"] == 0
     assert result["died"] == []
