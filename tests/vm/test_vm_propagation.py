@@ -92,12 +92,12 @@ def examine(kernel: str, result: dict[str, Any]) -> None:
     by_parent = {context.split("-")[2]: number for number, (context,) in ((n, c) for n, c in came["leaf"].items() if c)}
     numbers = [f"r{n}" for n in range(1, COUNT + 1)]
     broken = [number for number in numbers if not all(came[role][number] for role in ("middle", "rpc", "leaf"))]
-    if kernel == "5.10":
-        # before Linux 6.0 a probe is passed over while the same processor is inside a map (trace_call_bpf,
-        # bpf_prog_active): a goroutine whose start was missed is nobody's, and its request is counted
-        assert len(broken) <= summary["losses"].get("nethttp.context_unclaimed", 0)
-    else:
-        assert broken == []
+    # declined and counted: a frame that a full batch was sent in the middle of; before Linux 6.0 also a request of a
+    # goroutine whose start was not seen, because a probe is passed over while its processor is inside a map
+    # (trace_call_bpf, bpf_prog_active)
+    unclaimed = summary["losses"].get("nethttp.context_unclaimed", 0)
+    assert kernel == "5.10" or not unclaimed
+    assert len(broken) <= unclaimed + summary["losses"].get("core.context_unsure", 0)
     whole = 0
     for number in (number for number in numbers if number not in broken):
         (first,), (second,), (third,) = (came[role][number] for role in ("middle", "rpc", "leaf"))
