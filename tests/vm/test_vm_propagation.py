@@ -145,7 +145,11 @@ def examine(kernel: str, result: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kernel", CHOSEN[-1:])
 def test_collections_and_growing_stacks(kernel: str, site: Path) -> None:
     """Each byte of headers and bodies is checked by whoever receives it."""
-    result = guest(kernel, site, 300, 20, STRESS)
+    unharmed(guest(kernel, site, 300, 20, STRESS))
+
+
+def unharmed(result: dict[str, Any]) -> None:
+    """What a guest brought back from services that collect garbage all the time."""
     assert result["exit"] == 0
     assert result["died"] == []
     assert [run for run in result["drove"] if run["status"] or not run["said"].endswith("failed 0")] == []
@@ -154,4 +158,7 @@ def test_collections_and_growing_stacks(kernel: str, site: Path) -> None:
     assert result["twice"] == 0
     served = result["served"]
     assert served["edge"] == served["leaf"] == 300 * len(result["drove"])
-    assert result["without"] == result["events"][-1]["losses"].get("core.context_unsure", 0)
+    losses = result["events"][-1]["losses"]
+    declined = sum(losses.get(f"core.context_{why}", 0) for why in ("unsure", "not_written", "no_room"))
+    assert result["without"] <= declined + losses.get("nethttp.context_unclaimed", 0)
+    assert result["without"] < 0.01 * served["leaf"]
