@@ -18,8 +18,8 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from goinst import Column, PluginError, Record
+from goinst.engine import still_open
 from goinst.engine import sys as kernel
-from goinst.engine import tracer
 from goinst.engine.attach import attach
 from goinst.events.record import HEAD, OPERATION, OPERATION_SIZE, lay_out
 from goinst.events.ring import Ring
@@ -172,8 +172,8 @@ def test_operation_head_is_that_of_c(tmp_path: Path) -> None:
         size = {"head.type": 2, "head.flags": 2, "head.tgid": 4}.get(name, 8)
         assert int.from_bytes(wire[offset : offset + size], "little") == value, name
     assert HEAD.unpack_from(wire) == values[:4]
-    # engine/tracer.py looks at the state of operations that are still open at the end
-    assert state == tracer._STATE_AT
+    # engine/still_open.py looks at the state of operations that are still open at the end
+    assert state == still_open._STATE_AT
 
 
 def instruction(opcode: int, destination: int = 0, source: int = 0, offset: int = 0, immediate: int = 0) -> bytes:

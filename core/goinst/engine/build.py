@@ -12,7 +12,7 @@ from goinst.engine.plan import Plan, Propagate, make_plan
 from goinst.errors import BuildError, PluginError
 from goinst.golang.facts import Facts
 from goinst.plugin.declare import Protocol
-from goinst.sampling import Sampling
+from goinst.sampling import EVERYTHING, Sampling
 
 __all__ = ["Built", "build"]
 
@@ -35,11 +35,11 @@ def build(
     filter_pids: bool,
     lineage: bool,
     count_only: bool,
-    propagate: Propagate,
-    sample: Sampling,
     multi: bool,
     ring_bytes: int,
     operations: int,
+    propagate: Propagate = "",
+    sample: Sampling = EVERYTHING,
 ) -> Built | Plan:
     """Plan, compile and load; again without the plugin that is to blame when one of the last two fails.
 
