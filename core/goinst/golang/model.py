@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Argument", "BinaryInfo", "Fact", "Function", "Location", "Place", "Site"]
+__all__ = [
+    "Argument",
+    "BinaryInfo",
+    "Fact",
+    "Function",
+    "Location",
+    "Member",
+    "Piece",
+    "Place",
+    "Shape",
+    "Site",
+    "Variable",
+]
 
 Place = Literal["entry", "return", "call"]
 
@@ -87,6 +99,71 @@ class Site:
     g: str | None
     stack_adjust: int
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A field of a struct: ``type`` is a reference that the same binary's ``shape`` takes."""
+
+    name: str
+    offset: int
+    type: str
+    embedded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A type, one level of it, as capturing a value needs it; of Go, C, C++ or Rust.
+
+    ``kind``: bool int uint float complex string slice array struct union pointer map chan func interface void.
+    ``elem`` (pointer, slice, array, chan, map) and ``key`` (map) are references that ``shape`` takes, ``""`` when
+    unknown. ``size`` in bytes; ``length`` is an array's. ``values`` names the numbers of an enumeration.
+    ``hash`` is a Go type's runtime hash, 0 when the binary has no descriptor of it.
+    """
+
+    name: str
+    kind: str
+    size: int
+    fields: tuple[Member, ...] = ()
+    elem: str = ""
+    key: str = ""
+    length: int = 0
+    values: dict[int, str] = field(default_factory=dict)
+    hash: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Where ``size`` bytes at ``offset`` of a variable are at an instruction: exactly one of
+
+    ``register``: the kernel's pt_regs name, or ``xmm0``/``f0``.., which BPF cannot read; ``stack``: bytes from SP as
+    it was at the function's first instruction; ``address``: static, as linked (no load bias); ``based``: (pt_regs name,
+    displacement) of memory; ``constant``.
+    """
+
+    offset: int
+    size: int
+    register: str | None = None
+    stack: int | None = None
+    address: int | None = None
+    based: tuple[str, int] | None = None
+    constant: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable at one instruction. ``type`` is a reference that ``shape`` takes.
+
+    ``pieces`` is empty when it cannot be read there, and ``why`` says why. ``indirect``: the pieces hold the address
+    of the variable instead of its value (it escaped to the heap, or a closure captured it by reference).
+    """
+
+    name: str
+    type: str
+    role: Literal["parameter", "result", "local", "captured"]
+    pieces: tuple[Piece, ...] = ()
+    why: str = ""
+    indirect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
