@@ -8,7 +8,7 @@
  */
 
 #define GOINST_LEVELS 4
-/* head.flags of an operation; events/record.py has the first two */
+/* head.flags of an operation; engine/still_open.py has LEFT_OUT */
 #define GOINST_UNSAMPLED 1 /* the trace's sampled flag is off */
 #define GOINST_REMOTE 2    /* the caller's trace was taken over */
 #define GOINST_LEFT_OUT 4  /* by --sample: nothing of it is sent */
@@ -219,6 +219,8 @@ static __always_inline struct goinst_operation *goinst_operation_begin(struct go
     }
     slot->state = GOINST_OPEN;
     slot->start = bpf_ktime_get_ns();
+    if (inherit) /* no caller's context can come in any more */
+        goinst_operation_left_out(slot);
     return slot;
 }
 
@@ -288,6 +290,8 @@ static __always_inline struct goinst_operation *goinst_operation_begin_keyed(str
     }
     op->state = GOINST_OPEN;
     op->start = bpf_ktime_get_ns();
+    if (inherit)
+        goinst_operation_left_out(op);
     return op;
 }
 
@@ -375,6 +379,7 @@ static __always_inline void goinst_operation_adopt_text(struct goinst_operation 
         goinst_operation_adopt(op, text);
     else if (length)
         NOTE(context_malformed);
+    goinst_operation_left_out(op); /* it may be looked at before anything else asks */
 }
 
 /* Makes an operation that has just begun part of `outer`, an operation of another goroutine; in its caller's trace, if

@@ -27,7 +27,7 @@ from goinst.engine.telemetry import Reporter, gather
 from goinst.engine.tracer import Tracer
 from goinst.errors import BinaryError, GoinstError, PluginError, TargetError
 from goinst.events.tap import Observer, Telemetry
-from goinst.export.base import Exporter
+from goinst.export.base import Exporter, Meter
 from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
 from goinst.plugin.manager import PluginSet
@@ -73,7 +73,8 @@ class Session:
         self._options = check_options(plugins.protocols, config.plugin_options)
         self._cache = Cache.default() if config.cache else None
         self._propagate: Propagate = ""
-        self._sample, self._share = parse_sampling(config.sample).divided(metrics=bool(observers))
+        metrics = any(isinstance(one, Meter) for one in exporters)
+        self._sample, self._share = parse_sampling(config.sample).divided(metrics=metrics)
         self._selector = Selector(config.pids, config.exes, config.ports, strict=not config.wait)
         self._processes = Processes(self._built_from, config.service_name or os.environ.get("OTEL_SERVICE_NAME", ""))
         self._tracers: dict[_File, Tracer] = {}

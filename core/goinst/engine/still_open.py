@@ -15,6 +15,7 @@ __all__ = ["OpenOperations", "StillOpen"]
 _OPEN = 1
 # struct goinst_operation: state comes behind the 64 bytes of head, trace, parent, times and goid, and depth
 _STATE_AT = 68
+_LEFT_OUT = 4  # head.flags: --sample keeps nothing of it
 _MOST = 1 << 16
 _SECOND = 1_000_000_000
 
@@ -48,7 +49,7 @@ class OpenOperations:
             if key is None:
                 break
             value = kernel.lookup(self._descriptor, key, self._value_size)
-            if value is not None and value[_STATE_AT] == _OPEN:
+            if value is not None and value[_STATE_AT] == _OPEN and not HEAD.unpack_from(value)[1] & _LEFT_OUT:
                 yield key, value
 
 
