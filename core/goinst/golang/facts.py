@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from goinst.errors import BinaryError
 from goinst.golang.buildid import Identity, read_identity
 from goinst.golang.cache import Cache
-from goinst.golang.model import Argument, BinaryInfo, Fact, Function, Location, Place, Site
+from goinst.golang.model import Argument, BinaryInfo, Fact, Function, Location, Parameter, Place, Site
 
 if TYPE_CHECKING:
     from goinst.golang.binary import GoBinary
@@ -119,6 +119,25 @@ class Facts:
             return parameters, results
 
         return self._ask(f"arguments {signature}", find, make)
+
+    def parameters(self, symbol: str) -> tuple[Parameter, ...] | None:
+        """Return a function's parameters, the receiver first, and its results, as DWARF names them.
+
+        None when there is no DWARF for it. Before Go 1.22 unnamed and ``_`` parameters are left out, so that places
+        cannot be counted; Go 1.17 for amd64 names no results.
+        """
+
+        def find(binary: GoBinary) -> Any:
+            from goinst.golang.variables import parameters
+
+            found = parameters(binary, symbol)
+            return None if found is None else [asdict(each) for each in found]
+
+        return self._ask(
+            f"parameters {symbol}",
+            find,
+            lambda answer: None if answer is None else tuple(Parameter(**each) for each in answer),
+        )
 
     def sites(self, symbol: str, place: Place, callee: str = "") -> tuple[Site, ...]:
         """Return instructions to probe: one for ``entry``, each RET for ``return``, each call of ``callee``

@@ -12,6 +12,7 @@ __all__ = [
     "Function",
     "Location",
     "Member",
+    "Parameter",
     "Piece",
     "Place",
     "Shape",
@@ -99,6 +100,19 @@ class Site:
     g: str | None
     stack_adjust: int
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter or result of a function, as debugging information names it.
+
+    ``type_name`` has full package paths. What has no name in the source is called ``~p0``, ``~r1`` by its place; the
+    dictionary that the body of a generic function is given is ``.dict``.
+    """
+
+    name: str
+    type_name: str
+    result: bool
 
 
 @dataclass(frozen=True, slots=True)
