@@ -39,21 +39,25 @@ static __always_inline void go_map_begin(struct go_map *walk, u64 map)
     }
 }
 
-static __always_inline int go_map_enter(struct go_map *walk, u32 index)
+/* Goes to a group, or bucket, of `size` bytes; 0 when there is none any more. */
+static __always_inline int go_map_enter_sized(struct go_map *walk, u32 index, u64 size)
 {
     if (index >= walk->count)
         return 0;
-    walk->here = walk->base + index * GO_MAP_GROUP;
+    walk->here = walk->base + index * size;
     walk->live = go_word(walk->here);
     return 1;
+}
+
+static __always_inline int go_map_empty(const struct go_map *walk, u32 slot)
+{
+    return walk->live >> (8 * slot + 7) & 1;
 }
 
 /* Address of the slot's key, a string; 0 when the slot is empty. */
 static __always_inline u64 go_map_key(const struct go_map *walk, u32 slot)
 {
-    if (walk->live >> (8 * slot + 7) & 1)
-        return 0;
-    return walk->here + 8 + slot * 40;
+    return go_map_empty(walk, slot) ? 0 : walk->here + 8 + slot * 40;
 }
 
 static __always_inline u64 go_map_element(const struct go_map *walk, u32 slot, u64 key)
@@ -73,32 +77,46 @@ static __always_inline void go_map_begin(struct go_map *walk, u64 map)
     walk->here = 0;
 }
 
-static __always_inline int go_map_enter(struct go_map *walk, u32 index)
+static __always_inline int go_map_enter_sized(struct go_map *walk, u32 index, u64 size)
 {
-    u64 overflow = walk->here ? go_word(walk->here + GO_MAP_BUCKET - 8) : 0;
+    u64 overflow = walk->here ? go_word(walk->here + size - 8) : 0;
 
     if (overflow) {
         walk->here = overflow;
     } else {
         if (walk->at >= walk->count)
             return 0;
-        walk->here = walk->base + walk->at * GO_MAP_BUCKET;
+        walk->here = walk->base + walk->at * size;
         walk->at++;
     }
     walk->live = go_word(walk->here);
     return 1;
 }
 
+/* runtime/map.go: minTopHash is 5, what is below says that the slot is empty or was moved */
+static __always_inline int go_map_empty(const struct go_map *walk, u32 slot)
+{
+    return (walk->live >> (8 * slot) & 0xff) < 5;
+}
+
 static __always_inline u64 go_map_key(const struct go_map *walk, u32 slot)
 {
-    /* runtime/map.go: minTopHash is 5, what is below says that the slot is empty or was moved */
-    if ((walk->live >> (8 * slot) & 0xff) < 5)
-        return 0;
-    return walk->here + 8 + slot * 16;
+    return go_map_empty(walk, slot) ? 0 : walk->here + 8 + slot * 16;
 }
 
 static __always_inline u64 go_map_element(const struct go_map *walk, u32 slot, u64 key)
 {
     return walk->here + 136 + slot * 24;
+}
+#endif
+
+#if defined(GO_MAP)
+static __always_inline int go_map_enter(struct go_map *walk, u32 index)
+{
+#if defined(GO_MAP_GROUP)
+    return go_map_enter_sized(walk, index, GO_MAP_GROUP);
+#else
+    return go_map_enter_sized(walk, index, GO_MAP_BUCKET);
+#endif
 }
 #endif

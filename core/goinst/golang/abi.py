@@ -98,7 +98,11 @@ class _Place:
             start = _aligned(self.stack, layout.align)
             self.stack = start + layout.size
             base = _FIRST_ON_STACK + start
-            return {word.path: Location(None, base + word.offset, word.size) for word in layout.words if not word.blank}
+            return {
+                word.path: Location(None, base + word.offset, word.size, word.offset)
+                for word in layout.words
+                if not word.blank
+            }
         found: dict[str, Location] = {}
         for word in layout.words:
             if word.floating:
@@ -108,7 +112,7 @@ class _Place:
                 register = _INTEGERS[self.arch][-self.integers]
                 self.integers -= 1
             if not word.blank:
-                found[word.path] = Location(register, None, word.size)
+                found[word.path] = Location(register, None, word.size, word.offset)
         return found
 
 

@@ -17,7 +17,9 @@ from goinst.golang.typemeta import KINDS, GoField, GoType
 
 __all__ = ["DebugInfo", "UnusableError", "attribute", "children", "name_of"]
 
-_GO_KIND, _GO_EMBEDDED = 0x2900, 0x2903  # cmd/internal/dwarf/dwarf.go: DW_AT_go_kind, DW_AT_go_embedded_field
+# cmd/internal/dwarf/dwarf.go: DW_AT_go_kind, key, elem, embedded_field
+_GO_KIND, _GO_KEY, _GO_ELEM, _GO_EMBEDDED = 0x2900, 0x2901, 0x2902, 0x2903
+_LONGEST_NAME = 512
 _GO_DICTIONARY_INDEX = 0x2906  # DW_AT_go_dict_index
 _SHAPE = re.compile(r"(^|[\]*() ])go\.shape\.([^\s(),\[]*?)(_\d+)?(?=[\s()\[,\]]|$)")  # Go 1.18 numbers them
 _KINDS: dict[str, frozenset[int]] = {
@@ -113,6 +115,41 @@ class DebugInfo:
         if attribute(kind, _GO_DICTIONARY_INDEX, -1) >= 0:  # a stand-in for what the dictionary says
             kind = self._referred(kind)
         return _SHAPE.sub(r"\1\2", name_of(kind))
+
+    def parts(self, name: str) -> tuple[str, str, int] | None:
+        """Return the names of what a slice, array, map, channel or pointer type is made of, (elem, key), and an
+        array's length."""
+        for entry in self._entries(name, tuple(_KINDS)):
+            try:
+                elem = attribute(entry, _GO_ELEM, 0) or attribute(entry, "DW_AT_type", 0)
+                key = attribute(entry, _GO_KEY, 0)
+                names = [name_of(self.entry(at)) if at else "" for at in (elem, key)]
+                counts = [attribute(child, "DW_AT_count", 0) for child in children(entry) if "range" in child.tag]
+                return names[0], names[1], int(counts[0]) if counts else 0
+            except Exception:  # noqa: S112 # pyelftools raises what it likes on broken entries
+                continue
+        return None
+
+    def spelled(self, text: str) -> tuple[str, ...]:
+        """Return the full names of the types whose last path element and name are ``text``, as ``http.Request``."""
+        if not text or "\0" in text:
+            return ()
+        data, base, end = self.sections.info
+        found, at = set(), base
+        for _ in range(_MOST_HITS):
+            at = data.find(b"/" + text.encode() + b"\0", at, end)
+            if at < 0:
+                break
+            start = at
+            while start > base and at - start < _LONGEST_NAME and data[start - 1] > 32:
+                start -= 1
+            for first in range(start, min(start + 3, at)):  # an abbreviation code can look like a letter
+                name = bytes(data[first : at + 1 + len(text.encode())]).decode("utf-8", "replace")
+                if name not in found and self.type(name) is not None:
+                    found.add(name)
+                    break
+            at += 1
+        return tuple(sorted(found))
 
     # Entries
 

@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from goinst.errors import BinaryError
 from goinst.golang.buildid import Identity, read_identity
 from goinst.golang.cache import Cache
-from goinst.golang.model import Argument, BinaryInfo, Fact, Function, Location, Parameter, Place, Site
+from goinst.golang.model import (
+    Argument,
+    BinaryInfo,
+    Fact,
+    Function,
+    Location,
+    Member,
+    Parameter,
+    Place,
+    Shape,
+    Site,
+)
 
 if TYPE_CHECKING:
     from goinst.golang.binary import GoBinary
@@ -177,6 +188,38 @@ class Facts:
                 return re.search(pattern.encode(), data) is not None
 
         return self._ask(f"mentions {pattern}", find, bool)
+
+    def shape(self, reference: str) -> Shape | None:
+        """Return one level of a type: by full name, or by what another shape says its parts are."""
+
+        def find(binary: GoBinary) -> Any:
+            from goinst.golang.shapes import shape_of
+
+            found = shape_of(binary, reference)
+            return asdict(found) if found is not None else None
+
+        def make(answer: Any) -> Shape | None:
+            if answer is None:
+                return None
+            fields = tuple(Member(**field) for field in answer["fields"])
+            return Shape(**{**answer, "fields": fields, "values": dict(answer["values"])})
+
+        return self._ask(f"shape {reference}", find, make)
+
+    def full_name(self, written: str) -> str:
+        """Return a type as people write it, ``*http.Request``, with its full package path. BinaryError when the
+        binary has none of that name, or several."""
+
+        def find(binary: GoBinary) -> Any:
+            from goinst.golang.shapes import full_name
+
+            return full_name(binary, written)
+
+        return self._ask(f"full name {written}", find, str)
+
+    def type_names(self) -> dict[int, str]:
+        """Return the names of all types by runtime hash."""
+        return self._ask("type names", lambda binary: binary.types.hashes(), dict)
 
     def save(self) -> None:
         """Keep new answers, beside those that others have kept meanwhile; let go of the binary and its

@@ -53,12 +53,13 @@ class Location:
     arm64; ``xmm0``/``f0``.. for floats, which BPF cannot read) or ``stack``: the byte offset from SP as it is
     at the function's first instruction. ``size``: how many bytes count (the rest of the register is
     undefined: Go does not extend small integers); more than 8 only for an array on the stack, which is one
-    word of its whole size.
+    word of its whole size. ``offset``: of the word within the value, in bytes.
     """
 
     register: str | None
     stack: int | None
     size: int = 8
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
