@@ -182,7 +182,7 @@ static __always_inline struct goinst_operation *goinst_operation_begin(struct go
                 return 0;
             break;
         }
-        if (op->state != GOINST_OPEN || op->goid != goid || op->depth >= depth ||
+        if (op->state != GOINST_OPEN || op->goid != goid || GOINST_AS_DEEP(op->depth, depth) ||
             (parent && op->parent_id != parent->head.span_id)) {
             slot = op;
             break;
@@ -254,7 +254,7 @@ static __always_inline struct goinst_operation *goinst_operation_around(const st
     for (u32 level = 0; level < GOINST_LEVELS; level++) {
         key.level = level;
         op = goinst_operations.lookup(&key);
-        if (!op || op->state != GOINST_OPEN || op->goid != goid || op->depth >= depth ||
+        if (!op || op->state != GOINST_OPEN || op->goid != goid || GOINST_AS_DEEP(op->depth, depth) ||
             (around && op->parent_id != around->head.span_id))
             break;
         around = op;

@@ -23,6 +23,7 @@ __all__ = [
     "SOME_VERSIONS",
     "VERSIONS",
     "build",
+    "cached",
     "derived",
     "installed",
     "stripped",
@@ -97,7 +98,7 @@ def build(
             raise RuntimeError(f"{' '.join(command)} in {source_dir} failed:\n{done.stderr[-4000:]}")
 
     key = [release, *arguments, package, *(f"{name}={value}" for name, value in sorted(settings.items()))]
-    return _cached(source_dir.name, [*key, _sources(source_dir)], run)
+    return cached(source_dir.name, [*key, _sources(source_dir)], run)
 
 
 def installed(package: str, version: str, *, go: str | None = None) -> Path:
@@ -120,7 +121,7 @@ def installed(package: str, version: str, *, go: str | None = None) -> Path:
         made.rename(output)
         folder.rmdir()
 
-    return _cached(package.rpartition("/")[2], [package, version, go or ""], run)
+    return cached(package.rpartition("/")[2], [package, version, go or ""], run)
 
 
 def stripped(binary: Path) -> Path:
@@ -129,7 +130,7 @@ def stripped(binary: Path) -> Path:
     def run(output: Path) -> None:
         subprocess.run(["strip", "-o", str(output), str(binary)], check=True, capture_output=True, timeout=_TIMEOUT)
 
-    return _cached(binary.name, ["strip", str(binary)], run)
+    return cached(binary.name, ["strip", str(binary)], run)
 
 
 def without_sections(binary: Path) -> Path:
@@ -151,7 +152,7 @@ def derived(binary: Path, what: str, edit: Callable[[bytearray], None]) -> Path:
         output.write_bytes(data)
         output.chmod(0o755)
 
-    return _cached(binary.name, [what, str(binary)], run)
+    return cached(binary.name, [what, str(binary)], run)
 
 
 @functools.cache
@@ -171,7 +172,7 @@ def _sources(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _cached(name: str, key: list[str], make: Callable[[Path], None]) -> Path:
+def cached(name: str, key: list[str], make: Callable[[Path], None]) -> Path:
     """Return the file for ``key``, made on first use; other processes that want it wait."""
     folder = CACHE / hashlib.sha256("\0".join(key).encode()).hexdigest()[:16]
     final = folder / name

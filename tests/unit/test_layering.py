@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.diagnostics": (),
     "goinst.extras": ("goinst.errors",),
     "goinst.golang": ("goinst.errors",),
+    "goinst.native": ("goinst.errors", "goinst.golang"),
     "goinst.target": ("goinst.errors",),
     "goinst.plugin": ("goinst.errors", "goinst.events.span"),
     "goinst.plugin.declare": ("goinst.events.span",),
@@ -46,8 +47,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.metrics": ("goinst.events.span", "goinst.events.tap"),
     "goinst.recording": ("goinst.errors", "goinst.extras", "goinst.events", "goinst.plugin.declare"),
     "goinst.engine": (
-        "goinst.errors", "goinst.config", "goinst.golang", "goinst.plugin", "goinst.events", "goinst.target",
-        "goinst.export.base", "goinst.sampling", "goinst.where",
+        "goinst.errors", "goinst.config", "goinst.golang", "goinst.native", "goinst.plugin", "goinst.events",
+        "goinst.target", "goinst.export.base", "goinst.sampling", "goinst.where",
     ),
     "goinst.demo": ("goinst.errors",),
     "goinst.cli": ("goinst",),

@@ -96,7 +96,7 @@ class Plan:
 
     def describe(self) -> str:
         """The decisions as text, for golden tests and for people."""
-        lines = [f"{self.info.go_version} {self.info.arch} {self.info.abi} ABI"]
+        lines = [f"{self.info.go_version or 'native'} {self.info.arch} {self.info.abi} ABI"]
         for plugin in self.plugins:
             lines.append(f"plugin {plugin.name}: {'on' if plugin.enabled else 'off: ' + plugin.reason}")
             for found in plugin.fields:
@@ -158,19 +158,8 @@ def make_plan(
     ``propagate``: write trace contexts into outgoing requests, or only say where. ``sample``: which traces are kept.
     BinaryError when even the goroutine cannot be found.
     """
-    macros: dict[str, int] = {}
-    for macro, (type_name, path) in _GOROUTINE.items():
-        fact = facts.field(type_name, path)
-        if fact is None:
-            raise BinaryError(
-                f"{facts.info.path}: no {type_name}.{path} in its type metadata or DWARF, so goroutines cannot"
-                " be told apart; is it built by the standard Go toolchain (not gccgo, TinyGo or garble)?"
-            )
-        macros[macro] = fact.value
-    for macro, (type_name, path) in _MAPS.items():
-        fact = facts.field(type_name, path)
-        if fact is not None:
-            macros[macro] = fact.value
+    native = facts.info.abi == "c"
+    macros = {"GOINST_NATIVE": 1} if native else _runtime(facts)
     macros.update(sample.macros)
     if propagate:
         macros["GOINST_PROPAGATE"] = 1 if propagate == "write" else 2
@@ -190,7 +179,7 @@ def make_plan(
         for draft in drafts:
             if all(record.role == "fact" for record in draft.protocol.records):
                 draft.off("it only adds to spans, and they are only counted")
-    elif clients and (lineage or propagate):
+    elif clients and (lineage or propagate) and not native:
         drafts.append(_draft(facts, LINEAGE, {}, off, number, propagate=False))
     parts = [_part(draft) for draft in drafts if not draft.reason]
     source, programs, counters = write_source(
@@ -216,6 +205,24 @@ def make_plan(
             for draft in drafts
         ),
     )
+
+
+def _runtime(facts: Facts) -> dict[str, int]:
+    """Where Go's runtime keeps what the core's headers read."""
+    macros: dict[str, int] = {}
+    for macro, (type_name, path) in _GOROUTINE.items():
+        fact = facts.field(type_name, path)
+        if fact is None:
+            raise BinaryError(
+                f"{facts.info.path}: no {type_name}.{path} in its type metadata or DWARF, so goroutines cannot"
+                " be told apart; is it built by the standard Go toolchain (not gccgo, TinyGo or garble)?"
+            )
+        macros[macro] = fact.value
+    for macro, (type_name, path) in _MAPS.items():
+        fact = facts.field(type_name, path)
+        if fact is not None:
+            macros[macro] = fact.value
+    return macros
 
 
 def _draft(
@@ -304,7 +311,8 @@ def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
     names = tuple(site.symbol for site in candidates)
     inlined: list[str] = []
     linked = False
-    reason = f"no function {' or '.join(names) or 'for ' + facts.info.go_version} in the binary"
+    reason = facts.why_not(names[0]) if len(names) == 1 else ""
+    reason = reason or f"no function {' or '.join(names) or 'for ' + facts.info.go_version} in the binary"
     for candidate in candidates:
         inlined.extend(facts.inlined(candidate.symbol))
         if facts.function(candidate.symbol) is None:

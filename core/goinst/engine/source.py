@@ -83,6 +83,7 @@ class _Writer:
         self.counters: list[Counter] = []
         self.programs: list[Program] = []
         self.slots = 0
+        self.nobody = "0"  # what stands for the goroutine where the site does not tell
 
     def counter(self, counter: Counter) -> int:
         self.counters.append(counter)
@@ -137,6 +138,8 @@ def write_source(
 ) -> tuple[str, tuple[Program, ...], tuple[Counter, ...]]:
     """The C text, the programs in it and what its counters count."""
     out = _Writer()
+    if "GOINST_NATIVE" in macros:
+        out.nobody = "(u32)bpf_get_current_pid_tgid()"  # the thread's id, as the first pid namespace has it
     chains = list(_chains(parts))
     for chain in chains:
         part, probe = chain[0]
@@ -380,7 +383,7 @@ def _wrapper(
     out.line("    hit->tgid = bpf_get_current_pid_tgid() >> 32;")
     if hit is not None:
         out.line(f"    if (!goinst_traced(hit->tgid))\n        return 0;\n    goinst_count({hit});")
-    out.line(f"    hit->g = {f'ctx->{site.g}' if site.g else '0'};")
+    out.line(f"    hit->g = {f'ctx->{site.g}' if site.g else out.nobody};")
     out.line(f"    hit->sp = GOINST_SP(ctx) + {site.stack_adjust};")
     for number, tail in enumerate(part.protocol.tails):
         if tail.program in slots:

@@ -117,7 +117,7 @@ class _Place:
 
 
 def locate(
-    signature: str, *, arch: Literal["amd64", "arm64"], abi: Literal["register", "stack"], types: Types
+    signature: str, *, arch: Literal["amd64", "arm64"], abi: Literal["register", "stack", "c"], types: Types
 ) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
     """Return where the parameters (at the first instruction) and the results (at each RET) are.
 

@@ -18,7 +18,7 @@ _OWN_FRAME = re.compile(r"(?P<size>\w+) ptr \[rsp(?: (?P<sign>[+-]) (?P<offset>0
 _SIZES = {"byte": 1, "word": 2, "dword": 4, "qword": 8, "xmmword": 16, "ymmword": 32}
 
 # Instructions by what they do to their first operand; those that are not listed are not followed.
-_READS = re.compile(r"cmp|test|bt|u?comis[sd]|nop")
+_READS = re.compile(r"cmp|test|bt|u?comis[sd]|nop|endbr64")
 _WRITES = re.compile(
     r"mov(?:abs|zx|sxd?|ups|aps|upd|apd|dqu|dqa|[dq]|ss|sd)?|lea|add|sub|and|or|xor|not|neg|inc|dec|shl|shr|sar|ro[lr]|"
     r"bt[sr]|xorps|pxor|cvtsi2s[sd]|set(?:n?e|ae?|be?|le?|ge?)"
@@ -28,6 +28,7 @@ _SCRATCH = {"register": {"r12"}, "stack": {"rcx", "rax", "rsi"}}
 _KEPT = {
     "register": {"rax", "rbx", "rcx", "rdi", "rsi", "r8", "r9", "r10", "r11", "rdx", "r14", "rsp"},
     "stack": {"rdx", "rsp"},
+    "c": {"rdi", "rsi", "rdx", "rcx", "r8", "r9", "rsp"},
 }
 # arch/x86/kernel/uprobes.c: is_prefix_bad() and the opcodes that are not in good_insns_64.
 _BAD_PREFIXES = frozenset(b"\x26\x2e\x36\x3e\xf0")
@@ -57,6 +58,7 @@ class AMD64:
     guard = "jbe"
     early = frozenset({"jb", "je"})
     pushed = 8
+    save = "push"
 
     @cached_property
     def _capstone(self) -> capstone.Cs:
@@ -91,7 +93,7 @@ class AMD64:
         """See Machine. Before Go 1.17 the stack check loads it from thread-local storage."""
         if abi == "register":
             return "r14"
-        return "cx" if checked else None
+        return "cx" if checked and abi == "stack" else None
 
     def prepares(self, instruction: Instruction, abi: str) -> bool:
         """See Machine."""

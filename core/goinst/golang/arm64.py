@@ -16,7 +16,7 @@ _LIMIT = re.compile(r"\[x28, #0x1[08]\]")  # g.stackguard0, g.stackguard1
 _STORE = re.compile(r"\[sp(?:, #(?P<offset>-?(?:0x[0-9a-f]+|\d+)))?\](?P<update>!)?")
 _MOVE_SP = re.compile(r"sp, sp, #(?P<size>0x[0-9a-f]+|\d+)")
 _STORES = {"str": 8, "stur": 8, "stp": 16}
-_READS = re.compile(r"cmp|cmn|tst|ccmp|fcmp|nop")
+_READS = re.compile(r"cmp|cmn|tst|ccmp|fcmp|nop|bti|paci[ab]sp")
 _WRITES = re.compile(
     r"mov[zn]?|add|sub|and|orr|eor|bic|ls[lr]|asr|neg|mvn|cset|csel|[us]bfx|uxt[bh]|sxt[bhw]|"
     r"ldr(?:s?[bh]|sw)?|ldur[bh]?|fmov"
@@ -26,8 +26,9 @@ _SCRATCH = {"register": {"x16", "x17", "x27"}, "stack": {"x1", "x2", "x3", "x27"
 _KEPT = {
     "register": {*(f"x{number}" for number in range(16)), "x26", "x28", "sp"},
     "stack": {"x26", "x28", "sp"},
+    "c": {*(f"x{number}" for number in range(9)), "sp"},
 }
-_RET = 0xD65F03C0
+_RET = (0xD65F03C0, 0xD65F0BFF, 0xD65F0FFF)  # ret, retaa, retab
 
 
 def _signed(value: int, bits: int) -> int:
@@ -51,6 +52,7 @@ class ARM64:
     guard = "b.ls"
     early = frozenset({"b.lo", "b.eq"})
     pushed = 0
+    save = ""
 
     @cached_property
     def _capstone(self) -> capstone.Cs:
@@ -77,7 +79,7 @@ class ARM64:
                 targets.add(at + offset)
             elif word & 0xFC000000 == 0x94000000:  # bl
                 calls.append((at, at + _signed(word & 0x3FFFFFF, 26) * 4))
-            elif word == _RET:
+            elif word in _RET:
                 returns.append(at)
             elif word & 0xFFFFFC1F == 0xD61F0000:  # br
                 indirect = True
@@ -86,9 +88,9 @@ class ARM64:
         return Scan(frozenset(targets), indirect, kept, called, address + count * 4)
 
     def goroutine(self, abi: str, *, checked: bool) -> str | None:
-        """See Machine. x28 is g in both ABIs."""
-        del abi, checked
-        return "regs[28]"
+        """See Machine. x28 is g in both of Go's ABIs."""
+        del checked
+        return None if abi == "c" else "regs[28]"
 
     def prepares(self, instruction: Instruction, abi: str) -> bool:
         """See Machine."""

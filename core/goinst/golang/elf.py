@@ -17,7 +17,7 @@ from elftools.elf.elffile import ELFFile
 from goinst.errors import BinaryError
 from goinst.golang.buildid import read_identity
 
-__all__ = ["Image", "Section", "Segment"]
+__all__ = ["Image", "Section", "Segment", "read_sections"]
 
 Arch = Literal["amd64", "arm64"]
 
@@ -239,18 +239,7 @@ class Image:
     @cached_property
     def sections(self) -> dict[str, Section]:
         """The sections with bytes in the file by name; empty when there are no usable section headers."""
-        found: dict[str, Section] = {}
-        try:
-            elf = ELFFile(self.map)  # type: ignore[arg-type]
-            for number in range(min(elf.num_sections(), _MAX_SECTIONS)):
-                section = elf.get_section(number)
-                header: Any = section.header
-                start, size = header["sh_offset"], header["sh_size"]
-                if header["sh_type"] not in ("SHT_NULL", "SHT_NOBITS") and start + size <= self.size:
-                    found[section.name] = Section(header["sh_addr"], start, size, header["sh_flags"])
-        except Exception:  # noqa: S110 # pyelftools raises what it likes on bad headers; they are optional
-            pass
-        return found
+        return read_sections(self.map)
 
     @property
     def has_symtab(self) -> bool:
@@ -261,6 +250,22 @@ class Image:
     def has_dwarf(self) -> bool:
         """Whether there is DWARF debugging information."""
         return ".debug_info" in self.sections or ".zdebug_info" in self.sections
+
+
+def read_sections(data: mmap.mmap) -> dict[str, Section]:
+    """Return the sections of an ELF file that have bytes in it; none when the headers are not usable."""
+    found: dict[str, Section] = {}
+    try:
+        elf = ELFFile(data)  # type: ignore[arg-type]
+        for number in range(min(elf.num_sections(), _MAX_SECTIONS)):
+            section = elf.get_section(number)
+            header: Any = section.header
+            start, size = header["sh_offset"], header["sh_size"]
+            if header["sh_type"] not in ("SHT_NULL", "SHT_NOBITS") and start + size <= len(data):
+                found[section.name] = Section(header["sh_addr"], start, size, header["sh_flags"])
+    except Exception:  # noqa: S110 # pyelftools raises what it likes on bad headers; they are optional
+        pass
+    return found
 
 
 def _headers(path: str, data: mmap.mmap) -> ELFFile:

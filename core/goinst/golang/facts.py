@@ -11,7 +11,7 @@ from dataclasses import asdict
 from functools import cache as remembered
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from goinst.errors import BinaryError
 from goinst.golang.buildid import Identity, read_identity
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Facts"]
 
-_KIND = "facts"
 _EMBEDDED_DEPTH = 8
 _T = TypeVar("_T")
 
@@ -46,7 +45,12 @@ class Facts:
 
     Opening is cheap: a few kilobytes are read. BinaryError (one line) when the file is no Go program, from
     ``open`` or from the first question that has to look into it.
+
+    What else can be traced answers the same questions: native.facts.NativeFacts. ``kind`` keeps the two apart in the
+    cache.
     """
+
+    kind = "facts"
 
     def __init__(self, path: str, identity: Identity, answers: dict[str, Any], cache: Cache | None) -> None:
         self._path = path
@@ -54,13 +58,13 @@ class Facts:
         self._answers = answers
         self._cache = cache
         self._new: dict[str, Any] = {}
-        self._opened: GoBinary | None = None
+        self._opened: Any = None
 
     @classmethod
-    def open(cls, path: str, *, cache: Cache | None = None) -> Facts:
+    def open(cls, path: str, *, cache: Cache | None = None) -> Self:
         """Identify the file at ``path`` and fetch what is known of it; without a cache nothing is kept."""
         identity = read_identity(path)
-        return cls(path, identity, _kept(cache, identity), cache)
+        return cls(path, identity, _kept(cache, cls.kind, identity), cache)
 
     @property
     def known(self) -> bool:
@@ -84,6 +88,11 @@ class Facts:
             return [found.name, found.entry, found.end] if found else None
 
         return self._ask(f"function {symbol}", find, lambda answer: Function(*answer) if answer else None)
+
+    def why_not(self, symbol: str) -> str:
+        """Say why ``function`` does not find one, where more is known than that there is none."""
+        del symbol
+        return ""
 
     def matching(self, pattern: str) -> tuple[Function, ...]:
         """Return the functions whose name the regular expression is found in."""
@@ -226,11 +235,11 @@ class Facts:
         memory."""
         self._opened = None
         if self._new and self._cache is not None:
-            kept = {**_kept(self._cache, self._identity), **self._new}
-            self._cache.put(_KIND, _key(self._identity), {"code": _fingerprint(), "answers": kept})
+            kept = {**_kept(self._cache, self.kind, self._identity), **self._new}
+            self._cache.put(self.kind, _key(self._identity), {"code": _fingerprint(), "answers": kept})
         self._new = {}
 
-    def _ask(self, question: str, find: Callable[[GoBinary], Any], make: Callable[[Any], _T]) -> _T:
+    def _ask(self, question: str, find: Callable[[Any], Any], make: Callable[[Any], _T]) -> _T:
         """Make the remembered answer into a value, or a new one; ``find`` answers in plain data."""
         if question in self._answers:
             try:
@@ -251,11 +260,15 @@ class Facts:
             raise BinaryError(f"{self._path}: {answer['error']}" if answer["of"] else answer["error"])
         return make(answer["answer"])
 
-    def _binary(self) -> GoBinary:
-        if self._opened is None:
-            from goinst.golang.binary import GoBinary  # numpy and the ELF library come in here, and not before
+    def _open(self) -> Any:
+        """Open the binary that questions are put to: here, a GoBinary."""
+        from goinst.golang.binary import GoBinary  # numpy and the ELF library come in here, and not before
 
-            self._opened = GoBinary.open(self._path)
+        return GoBinary.open(self._path)
+
+    def _binary(self) -> Any:
+        if self._opened is None:
+            self._opened = self._open()
             if read_identity(self._path) != self._identity:
                 self._opened = None
                 raise BinaryError(f"{self._path}: was replaced while it was looked at; run goinst again")
@@ -278,8 +291,8 @@ class Facts:
             return ""
 
 
-def _kept(cache: Cache | None, identity: Identity) -> dict[str, Any]:
-    known = cache.get(_KIND, _key(identity)) if cache is not None else None
+def _kept(cache: Cache | None, kind: str, identity: Identity) -> dict[str, Any]:
+    known = cache.get(kind, _key(identity)) if cache is not None else None
     if not isinstance(known, dict) or known.get("code") != _fingerprint():
         return {}
     answers = known.get("answers")
@@ -292,9 +305,10 @@ def _key(identity: Identity) -> str:
 
 @remembered
 def _fingerprint() -> str:
-    """Tell versions of this package apart: an answer is only as good as the code that found it."""
+    """Tell versions of the analysis apart: an answer is only as good as the code that found it."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    core = Path(__file__).parents[1]
+    for path in sorted([*core.glob("golang/*.py"), *core.glob("native/*.py")]):
         status = path.stat()
         digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()

@@ -45,16 +45,18 @@ class Scan:
 
 
 class Machine(Protocol):
-    """What differs between amd64 and arm64. ``abi`` is ``register`` or ``stack``.
+    """What differs between amd64 and arm64. ``abi`` is ``register`` or ``stack`` (Go), or ``c``.
 
     ``guard`` is the conditional branch that ends a stack check; ``early`` are those that may come before it
     in the check of a function with a huge frame; both lead to runtime.morestack. ``pushed`` is
-    how many bytes a call puts on the stack. An instance must not be used by two threads at a time.
+    how many bytes a call puts on the stack; ``save`` is the instruction that saves a register on it. An instance must
+    not be used by two threads at a time.
     """
 
     guard: str
     early: frozenset[str]
     pushed: int
+    save: str
 
     def decode(self, code: bytes, address: int, count: int) -> tuple[Instruction, ...]:
         """Decode up to ``count`` instructions; fewer where the bytes end or are none."""

@@ -183,14 +183,17 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class BinaryInfo:
-    """What a Go binary says of itself. ``version`` is (1, 26) for ``go_version`` ``go1.26.8``."""
+    """What a binary says of itself. ``version`` is (1, 26) for ``go_version`` ``go1.26.8``.
+
+    ``abi`` is ``c`` for what is looked at as a native program or library; it has no Go version then, and (0, 0).
+    """
 
     path: str
     build_id: str
     arch: Literal["amd64", "arm64"]
     go_version: str
     version: tuple[int, int]
-    abi: Literal["register", "stack"]
+    abi: Literal["register", "stack", "c"]
     main_package: str
     main_module: str
     modules: dict[str, str] = field(default_factory=dict)

@@ -119,7 +119,8 @@ class _Search:
         head = self._decode(self._function.entry, _CHECK)
         if not head:
             raise self._error("its first bytes are no instruction", self._function.entry)
-        choice = self._behind_check(head, scan) or self._straight(scan) or self._first(head[0], scan)
+        checked = self._behind_check(head, scan) if self._abi != "c" else None
+        choice = checked or self._straight(scan) or self._first(head[0], scan)
         if self._machine.refused(choice.instruction):
             raise self._error(f"the kernel takes no probe on {choice.instruction.text!r}", choice.instruction.address)
         return choice
@@ -184,7 +185,10 @@ class _Search:
         known = not scan.indirect and scan.decoded >= self._function.end
         adjust: int | None = 0
         for instruction in head:
-            again = instruction.address in scan.targets or (not known and instruction is not head[0])
+            certain = known or instruction is head[0]
+            # no C compiler jumps back to where a register is saved: each time, the stack would be deeper
+            certain = certain or (self._abi == "c" and instruction.mnemonic == self._machine.save)
+            again = instruction.address in scan.targets or not certain
             if adjust is None or again or self._machine.refused(instruction):
                 return None
             if self._machine.emulated(instruction):

@@ -1,0 +1,136 @@
+"""Where C, C++ and Rust functions get their arguments and leave their result.
+
+amd64: System V ABI, section 3.2.3 (Parameter Passing). arm64: Procedure Call Standard for the Arm 64-bit Architecture,
+section 6.8. Rust's own ABI is not fixed; extern "C" functions follow these, others do for what fits in registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from goinst.errors import BinaryError
+from goinst.golang.gotypes import Expression, parse_signature
+from goinst.golang.model import Argument, Location, Piece
+
+__all__ = ["INTEGERS", "RESULT", "Places", "Value", "locate", "raw"]
+
+Arch = Literal["amd64", "arm64"]
+
+INTEGERS = {
+    "amd64": ("di", "si", "dx", "cx", "r8", "r9"),
+    "arm64": tuple(f"regs[{number}]" for number in range(8)),
+}
+_FLOATS = {
+    "amd64": tuple(f"xmm{number}" for number in range(8)),
+    "arm64": tuple(f"f{number}" for number in range(8)),
+}
+_RESULTS = {"amd64": ("ax", "dx"), "arm64": ("regs[0]", "regs[1]")}
+_FLOAT_RESULTS = {"amd64": ("xmm0", "xmm1"), "arm64": ("f0", "f1", "f2", "f3")}
+# amd64: SP+0 holds the return address at the first instruction
+_FIRST_ON_STACK = {"amd64": 8, "arm64": 0}
+_WORD = 8
+_RAW = 6  # words that every function has on both machines
+RESULT = "result"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a parameter is to the ABI. ``classes``: "int" or "float" for each word that may be in a register (on arm64,
+    for each member of a homogeneous aggregate of floats, of ``part`` bytes); none when it is passed in memory.
+    ``reference``: the caller passes the address of a copy, because the type (C++) is not trivial to copy."""
+
+    size: int
+    align: int
+    classes: tuple[str, ...]
+    part: int = _WORD
+    reference: bool = False
+
+
+class Places:
+    """Gives out registers and stack in order of parameters; ``results``: those of what a function returns."""
+
+    def __init__(self, arch: Arch, *, results: bool = False) -> None:
+        self._arch: Arch = arch
+        self._integers = list((_RESULTS if results else INTEGERS)[arch])
+        self._floats = list((_FLOAT_RESULTS if results else _FLOATS)[arch])
+        self._stack = _FIRST_ON_STACK[arch]
+
+    def skip(self) -> None:
+        """Leave out what the address for a large result takes (amd64; on arm64 it has a register of its own)."""
+        if self._arch == "amd64":
+            self._integers.pop(0)
+
+    def take(self, value: Value) -> tuple[tuple[Piece, ...], bool]:
+        """Where the next value is, and whether that holds its address instead."""
+        if value.reference or (self._arch == "arm64" and not value.classes and value.size > 2 * _WORD):
+            return self._words(Value(_WORD, _WORD, ("int",))), True
+        return self._words(value), False
+
+    def _words(self, value: Value) -> tuple[Piece, ...]:
+        if value.size == 0:
+            return ()
+        floats = value.classes.count("float")
+        integers = len(value.classes) - floats
+        if self._arch == "arm64" and value.align > _WORD and integers > 1 and len(self._integers) % 2:
+            self._integers.pop(0)
+        if value.classes and floats <= len(self._floats) and integers <= len(self._integers):
+            pieces, at = [], 0
+            for kind in value.classes:
+                part = min(value.part, value.size - at)
+                register = (self._floats if kind == "float" else self._integers).pop(0)
+                pieces.append(Piece(at, part, register=register))
+                at += part
+            return tuple(pieces)
+        if self._arch == "arm64":  # what did not fit closes the registers of its kind
+            (self._floats if floats else self._integers).clear()
+        align = max(_WORD, value.align)
+        start = (self._stack - _FIRST_ON_STACK[self._arch] + align - 1) // align * align
+        start += _FIRST_ON_STACK[self._arch]
+        self._stack = start + (value.size + _WORD - 1) // _WORD * _WORD
+        return (Piece(0, value.size, stack=start),)
+
+
+def raw(arch: Arch) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
+    """Arguments of a function of which nothing is known: ``arg1`` to ``arg6``, whole words, and ``result``."""
+    why = f"C ABI, {arch}: the word, whatever it means"
+    words = INTEGERS[arch][:_RAW]
+    parameters = (
+        Argument(f"arg{number}", "uint64", {"": Location(register, None)}, why)
+        for number, register in enumerate(words, 1)
+    )
+    return tuple(parameters), (Argument(RESULT, "uint64", {"": Location(_RESULTS[arch][0], None)}, why),)
+
+
+def locate(signature: str, *, arch: Arch) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
+    """Where the parameters (at the first instruction) and the result (at each RET) are.
+
+    ``signature`` is as for Go, ``"key *byte, length uint32 -> n int64"``, of one-word types; nothing stands for six
+    words (see ``raw``). BinaryError for a type that is none.
+    """
+    if not signature.strip():
+        return raw(arch)
+    parsed = parse_signature(signature)
+    return _placed(parsed.parameters, Places(arch), arch), _placed(parsed.results, Places(arch, results=True), arch)
+
+
+def _placed(parameters: Sequence[object], places: Places, arch: str) -> tuple[Argument, ...]:
+    found = []
+    for parameter in parameters:
+        name, kind = parameter.name, parameter.type  # type: ignore[attr-defined]
+        pieces, _ = places.take(_value(kind))
+        (piece,) = pieces
+        found.append(
+            Argument(name, kind.text, {"": Location(piece.register, piece.stack, piece.size)}, f"C ABI, {arch}")
+        )
+    return tuple(found)
+
+
+def _value(kind: Expression) -> Value:
+    if kind.kind not in ("int", "pointer", "float"):
+        raise BinaryError(
+            f"type {kind.text}: a native function's signature takes one-word types (int32, uint64, float64, bool, *T);"
+            " pass a struct by its words"
+        )
+    return Value(kind.size, kind.size, ("float" if kind.kind == "float" else "int",))

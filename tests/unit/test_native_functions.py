@@ -1,0 +1,197 @@
+"""Functions of native programs by all their names, and the instructions that are probed: on programs built here."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import gobuild
+import nativebuild
+from goinst.errors import BinaryError
+from goinst.golang.facts import Facts
+from goinst.golang.model import Location
+from goinst.native import NativeFacts, open_facts
+from goinst.native.demangle import demangle, plain
+
+
+@pytest.fixture(scope="module")
+def order() -> NativeFacts:
+    return NativeFacts.open(str(nativebuild.build("order.c", "-g", "-O2")))
+
+
+@pytest.fixture(scope="module")
+def shop() -> NativeFacts:
+    if missing := nativebuild.missing("shop.cc"):
+        pytest.skip(f"no {missing}")
+    return NativeFacts.open(str(nativebuild.build("shop.cc", "-g", "-O2")))
+
+
+@pytest.fixture(scope="module")
+def post() -> NativeFacts:
+    if missing := nativebuild.missing("post.rs"):
+        pytest.skip(f"no {missing}")
+    return NativeFacts.open(str(nativebuild.build("post.rs", "-g", "-O")))
+
+
+def entries(binary: Path) -> dict[str, int]:
+    """What nm(1) says of functions."""
+    rows = subprocess.run(["nm", str(binary)], capture_output=True, text=True, check=True).stdout.split("\n")
+    return {words[2]: int(words[0], 16) for row in rows if len(words := row.split()) == 3 and words[1] in "tTW"}
+
+
+def test_functions_are_where_nm_says(order: NativeFacts) -> None:
+    listed = entries(Path(order.info.path))
+    for name in ("place", "nine", "nested", "main"):
+        function = order.function(name)
+        assert function is not None
+        assert function.entry == listed[name]
+        assert order.function(f"{listed[name]:#x}") is not None
+    assert {f.name: f.entry for f in order.matching("^(place|ni.*)$")} == {n: listed[n] for n in ("place", "nine")}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("strlen", "not in this file|decided when"),
+        ("plac", "no function plac in the binary"),
+        ("0x10", "no code at 0x10"),
+        ("puts", "not in this file, which only calls it"),
+    ],
+)
+def test_what_is_not_there_is_explained(order: NativeFacts, name: str, why: str) -> None:
+
+    assert order.function(name) is None
+    assert re.search(why, order.why_not(name))
+    assert order.sites(name, "entry") == ()
+
+
+def test_an_address_inside_a_function_is_none(order: NativeFacts) -> None:
+    place = order.function("place")
+    assert place is not None
+    assert order.why_not(f"{place.entry + 1:#x}") == (
+        f"{place.entry + 1:#x} is inside place: only where a function starts arguments are known"
+    )
+
+
+def test_names_of_cpp(shop: NativeFacts) -> None:
+    assert shop.function("shop::add") is None
+    assert shop.why_not("shop::add") == (
+        "shop::add may be shop::add(double, double) or shop::add(int, int): name one of them"
+    )
+    listed = entries(Path(shop.info.path))
+    for name, linked in {
+        "shop::add(int, int)": "_ZN4shop3addEii",
+        "shop::Item::price": "_ZNK4shop4Item5priceEiNS_5MoneyE",
+        "shop::Book::price(int, shop::Money) const": "_ZNK4shop4Book5priceEiNS_5MoneyE",
+        "shop::twice<double>": "_ZN4shop5twiceIdEET_S1_",
+        "(anonymous namespace)::hidden": "_ZN12_GLOBAL__N_16hiddenEi",
+    }.items():
+        function = shop.function(name)
+        assert function is not None, name
+        assert function.entry == listed[linked] == getattr(shop.function(linked), "entry", 0)
+    assert "shop::add(int, int)" in shop.why_not("add")
+    assert {f.name for f in shop.matching("^shop::add")} == {"shop::add(int, int)", "shop::add(double, double)"}
+
+
+def test_names_of_rust(post: NativeFacts) -> None:
+    for name in ("post::Letter::send", "post::sum", "post_plain"):
+        assert post.function(name) is not None, name
+    generic = post.matching("^post::largest")
+    assert len(generic) == 2
+    assert [post.function(function.name) for function in generic] == list(generic)
+
+
+def test_names_with_versions_of_a_shared_library() -> None:
+    library = next(Path("/lib").glob("*-linux-gnu/libc.so.6"), None)
+    if library is None:
+        pytest.skip("no C library where Debian has it")
+    libc = NativeFacts.open(str(library))
+    assert libc.function("memcpy@GLIBC_2.2.5") is not None or libc.info.arch != "amd64"
+    assert "indirect function" in libc.why_not("strlen")
+    assert libc.function("malloc") is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("shop::Item::price(int, shop::Money) const", "shop::Item::price"),
+        ("int shop::twice<int>(int)", "shop::twice<int>"),
+        ("std::map<int, (anonymous namespace)::T>::at(int const&)", "std::map<int, (anonymous namespace)::T>::at"),
+        ("(anonymous namespace)::hidden(int)", "(anonymous namespace)::hidden"),
+        ("A::operator()(int)", "A::operator()"),
+        ("A::operator bool() const", "A::operator bool"),
+        ("std::ostream& ns::operator<< <char>(std::ostream&, char)", "ns::operator<< <char>"),
+        ("post::sum", "post::sum"),
+    ],
+)
+def test_the_name_without_parameters(name: str, short: str) -> None:
+    assert plain(name) == short
+
+
+def test_a_name_that_only_looks_mangled_stays() -> None:
+    assert [demangle(name) for name in ("_Z", "_ZZZZ", "_R", "_RNvC", "_ZN", "main")] == [
+        "_Z", "_ZZZZ", "_R", "_RNvC", "_ZN", "main",
+    ]  # fmt: skip
+
+
+def test_entry_sites_are_emulated_and_before_any_argument_changes() -> None:
+    for flags in (("-O0",), ("-O2",), ("-O2", "-fcf-protection=full"), ("-Os", "-fno-pie", "-no-pie")):
+        facts = NativeFacts.open(str(nativebuild.build("order.c", *flags)))
+        function = facts.function("main")
+        (site,) = facts.sites("main", "entry")
+        assert function is not None
+        assert function.entry <= site.address < function.entry + 16
+        assert site.emulated or facts.info.arch != "amd64"
+        assert (site.guard, site.g) == (None, None)
+        assert len(facts.sites("place", "return")) >= 1
+
+
+def test_arguments_by_the_abi(order: NativeFacts) -> None:
+    parameters, (result,) = order.arguments("")
+    assert [argument.name for argument in parameters] == [f"arg{number}" for number in range(1, 7)]
+    typed, _ = order.arguments("a int32, x float64, p *byte, b bool")
+    amd64 = order.info.arch == "amd64"
+    assert [argument.words[""] for argument in typed] == (
+        [Location("di", None, 4), Location("xmm0", None, 8), Location("si", None, 8), Location("dx", None, 1)]
+        if amd64
+        else [
+            Location("regs[0]", None, 4), Location("f0", None, 8), Location("regs[1]", None, 8),
+            Location("regs[2]", None, 1),
+        ]
+    )  # fmt: skip
+    assert result.words[""].register == ("ax" if amd64 else "regs[0]")
+    with pytest.raises(BinaryError, match="one-word types"):
+        order.arguments("s string")
+
+
+def test_a_go_program_is_told_from_a_native_one(order: NativeFacts) -> None:
+    go = gobuild.build(gobuild.PROGRAMS / "ping")
+    assert type(open_facts(str(go))) is Facts
+    assert type(open_facts(str(gobuild.stripped(go)))) is Facts
+    native = open_facts(str(go), native=True)
+    assert isinstance(native, NativeFacts)
+    assert native.function("main.main") is not None
+    found = open_facts(order.info.path)
+    assert isinstance(found, NativeFacts)
+    assert (found.info.abi, found.info.go_version, found.info.has_dwarf) == ("c", "", True)
+    with pytest.raises(BinaryError, match="not an ELF file"):
+        open_facts(__file__)
+
+
+def test_debugging_information_that_was_kept_apart(tmp_path: Path, order: NativeFacts) -> None:
+    program, apart = tmp_path / "order", tmp_path / ".debug" / "order.debug"
+    apart.parent.mkdir()
+    subprocess.run(["objcopy", "--only-keep-debug", order.info.path, str(apart)], check=True)
+    subprocess.run(["strip", "-o", str(program), order.info.path], check=True)
+    without = NativeFacts.open(str(program))
+    assert without.function("place") is None
+    assert "(stripped)" in without.why_not("place")
+    subprocess.run(["objcopy", f"--add-gnu-debuglink={apart}", str(program)], check=True)
+    found = NativeFacts.open(str(program))
+    assert found.info.has_symtab
+    assert found.function("place") == order.function("place")
+    apart.write_bytes(apart.read_bytes() + b"\0")
+    assert NativeFacts.open(str(program)).function("place") is None
