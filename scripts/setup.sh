@@ -4,7 +4,7 @@
 #   scripts/setup.sh venv     .venv with a working .venv/bin/goinst
 #   scripts/setup.sh demo     the same, and a Go toolchain
 #   scripts/setup.sh lint     the same as venv, and the development tools
-#   scripts/setup.sh test     lint + demo, a Go that can fetch other Go releases, gcc, strip and wrk
+#   scripts/setup.sh test     lint + demo, a Go that can fetch other Go releases, gcc with sys/sdt.h, strip and wrk
 #   scripts/setup.sh bench    the same as demo, and wrk
 #
 # Packages are installed by apt only where something is missing; that is the only thing done as root (by sudo).
@@ -61,9 +61,10 @@ esac
 case $goal in
 test | bench) command -v wrk >/dev/null || want wrk ;;
 esac
-if [ "$goal" = test ]; then # strip(1), and cgo programs
+if [ "$goal" = test ]; then # strip(1), and programs with C
     command -v strip >/dev/null || want binutils
     command -v gcc >/dev/null || want 'gcc libc6-dev'
+    ls /usr/include/sys/sdt.h /usr/include/*/sys/sdt.h >/dev/null 2>&1 || want systemtap-sdt-dev # USDT probes in C
 fi
 
 as_root() {

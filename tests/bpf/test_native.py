@@ -159,6 +159,98 @@ def test_operations_arguments_and_results_of_a_c_program(flags: tuple[str, ...],
     assert [(a["g"], a["h"], a["i"]) for a in ninth] == [(700 + i, 8, -i & 0xFF) for i in range(5)]
 
 
+MARKS = Protocol(
+    name="marks",
+    summary="USDT probes",
+    fragments=(
+        Fragment(
+            "marks.bpf.c",
+            text="""
+PROBE(mark_begin)
+{
+    struct begun *begun = begun_reserve(0, hit);
+    if (!begun)
+        return 0;
+    begun->i = ARG(mark_begin, arg1);
+    begun->large = ARG(mark_begin, arg2);
+    begun->row = ARG(mark_begin, arg3);
+    begun->level = ARG(mark_begin, arg4);
+    begun_submit(begun);
+    return 0;
+}
+PROBE(mark_word)
+{
+    struct worded *worded = worded_reserve(0, hit);
+    if (!worded)
+        return 0;
+    go_copy(worded->text, 8, ARG(mark_word, arg1), 5);
+    worded->at = ARG(mark_word, arg2);
+    worded->low = ARG(mark_word, arg3);
+    worded->fixed = ARG(mark_word, arg4);
+    worded_submit(worded);
+    return 0;
+}
+PROBE(mark_costly)
+{
+    struct cost *cost = cost_reserve(0, hit);
+    if (!cost)
+        return 0;
+    cost->prepared = ARG(mark_costly, arg1);
+    go_copy(cost->text, 8, ARG(mark_costly, arg2), 5);
+    cost_submit(cost);
+    return 0;
+}
+""",
+        ),
+    ),
+    probes=(
+        Probe("mark_begin", (Site("usdt:marks:begin"),)),
+        Probe("mark_word", (Site("usdt:marks:word"),)),
+        Probe("mark_costly", (Site("usdt:marks:costly"),)),
+    ),
+    records=(
+        Record(
+            "begun",
+            (Column("i", "i64"), Column("large", "u64"), Column("row", "i64"), Column("level", "i64")),
+            shown("i", "large", "row", "level"),
+            role="span",
+        ),
+        Record(
+            "worded",
+            (Column("at", "u64"), Column("low", "i64"), Column("fixed", "i64"), Column("text", "bytes", 8)),
+            shown("at", "low", "fixed", "text"),
+            role="span",
+        ),
+        Record("cost", (Column("prepared", "u64"), Column("text", "bytes", 8)), shown("prepared", "text"), role="span"),
+    ),
+)
+WORDS_SAID = ("alpha", "beta", "gamma", "delta")
+
+
+@pytest.mark.parametrize("multi", [True, False], ids=["uprobe_multi", "perf_events"])
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_usdt_arguments_and_semaphores(level: str, multi: bool) -> None:
+    binary = nativebuild.build("marks.c", "-g", level)
+    with traced(binary, MARKS, multi=multi) as (tracer, process):
+        lines = said(process)
+        _, _, spans = tracer.drain(decode=True)
+        assert not tracer.losses()
+    seen = [(span.name, *span.attributes.values()) for span in spans]
+    begun = [("begun", *(int(word) for word in line[1:])) for line in lines if line[0] == "begin"]
+    assert [each for each in seen if each[0] == "begun"] == begun
+    words = [line[1:] for line in lines if line[0] == "word"]
+    assert [each for each in seen if each[0] == "worded"] == [
+        ("worded", int(at), int(low), 42, text[:5]) for text, at, low in words
+    ]
+    # the program only passes here when its semaphore is raised
+    assert [each for each in seen if each[0] == "cost"] == [
+        ("cost", number + 1, WORDS_SAID[(number + 1) % 4][:5]) for number in range(5)
+    ]
+    assert lines[-1] == ["prepared", "5"]
+    process = subprocess.run([binary, "2"], input="go\nend\n", capture_output=True, text=True, check=False)
+    assert "prepared 0" in process.stdout  # nobody looks any more
+
+
 def test_a_native_program_is_told_from_a_go_one(tmp_path: Path) -> None:
     facts = open_facts(str(nativebuild.build("order.c", "-O2")))
     assert isinstance(facts, NativeFacts)

@@ -242,7 +242,7 @@ def put(library: tuple[Path, dict[str, int]]) -> Iterator[tuple[ctypes.CDLL, Rin
             code = writer(descriptor, size, discard=discard)
             program, _ = kernel.load_program(name, code, attach_type=48 if multi else 0, log_size=1 << 16)
             stack.callback(os.close, program)
-            programs.append((program, [offsets[name]]))
+            programs.append((program, [(offsets[name], 0)]))
         attachment = attach(str(path), programs, multi=multi)
         stack.callback(attachment.close)
         assert attachment.refused == []

@@ -78,9 +78,10 @@ def at_pieces(pieces: Sequence[Piece]) -> Place:
             text = f"{piece.constant & (1 << 64) - 1:#x}UL"
         elif piece.based is not None:
             register, offset = piece.based
+            index = f" + (u64)ctx->{piece.index[0]} * {piece.index[1]}" if piece.index is not None else ""
             if len(pieces) == 1:
-                return Memory(f"((u64)ctx->{register} + {offset})")
-            text = f"go_word((u64)ctx->{register} + {offset})"
+                return Memory(f"((u64)ctx->{register} + {offset}{index})")
+            text = f"go_word((u64)ctx->{register} + {offset}{index})"
         elif piece.address is not None:
             raise BinaryError("a static variable's address is not known before the program runs")
         else:

@@ -12,6 +12,7 @@ from goinst.engine import sys as kernel
 __all__ = ["Attachment", "attach"]
 
 _CLOSERS = 16
+Place = tuple[int, int]
 
 
 @dataclass(slots=True)
@@ -32,41 +33,44 @@ class Attachment:
             list(pool.map(os.close, descriptors))
 
 
-def attach(path: str, programs: Iterable[tuple[int, Sequence[int]]], *, multi: bool) -> Attachment:
-    """Attach (program descriptor, file offsets) pairs to the file at ``path``.
+def attach(path: str, programs: Iterable[tuple[int, Sequence[Place]]], *, multi: bool) -> Attachment:
+    """Attach (program descriptor, places) pairs to the file at ``path``; a place is the file offset of an instruction
+    and that of its semaphore, or 0.
 
     An instruction that the kernel refuses is left out and listed; nothing is raised for it.
     """
     attachment = Attachment()
     try:
-        for program, offsets in programs:
+        for program, places in programs:
             if multi:
-                _multi(attachment, path, program, list(offsets))
+                _multi(attachment, path, program, list(places))
             else:
-                for offset in offsets:
-                    _perf(attachment, path, program, offset)
+                for place in places:
+                    _perf(attachment, path, program, place)
     except BaseException:
         attachment.close()
         raise
     return attachment
 
 
-def _multi(attachment: Attachment, path: str, program: int, offsets: list[int]) -> None:
-    """One link for all offsets; when one of them is refused, halves, down to the one that is to blame."""
+def _multi(attachment: Attachment, path: str, program: int, places: list[Place]) -> None:
+    """One link for all places; when one of them is refused, halves, down to the one that is to blame."""
+    offsets, semaphores = [offset for offset, _ in places], [semaphore for _, semaphore in places]
     try:
-        attachment.descriptors.append(kernel.create_link_multi(program, path, offsets))
+        attachment.descriptors.append(kernel.create_link_multi(program, path, offsets, semaphores))
     except OSError as error:
         if len(offsets) == 1:
             attachment.refused.append((offsets[0], error.strerror or str(error)))
             return
-        middle = len(offsets) // 2
-        _multi(attachment, path, program, offsets[:middle])
-        _multi(attachment, path, program, offsets[middle:])
+        middle = len(places) // 2
+        _multi(attachment, path, program, places[:middle])
+        _multi(attachment, path, program, places[middle:])
 
 
-def _perf(attachment: Attachment, path: str, program: int, offset: int) -> None:
+def _perf(attachment: Attachment, path: str, program: int, place: Place) -> None:
+    offset, semaphore = place
     try:
-        event = kernel.open_perf_uprobe(path, offset)
+        event = kernel.open_perf_uprobe(path, offset, semaphore)
     except OSError as error:
         attachment.refused.append((offset, error.strerror or str(error)))
         return

@@ -7,28 +7,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from goinst.engine.lineage import LINEAGE
+from goinst.engine.runtime import runtime_macros
 from goinst.engine.source import Counter, Part, Program, write_source
+from goinst.engine.words import marked_words, word
 from goinst.errors import BinaryError, PluginError
 from goinst.events.record import Layout, lay_out
 from goinst.golang.facts import Facts
-from goinst.golang.model import Argument, BinaryInfo, Fact, Location, Place, Site
+from goinst.golang.model import Argument, BinaryInfo, Fact, Place, Site, Variable
 from goinst.plugin import declare
 from goinst.sampling import EVERYTHING, Sampling
 
 __all__ = ["Plan", "PluginPlan", "Propagate", "ResolvedField", "ResolvedProbe", "make_plan"]
 
 Propagate = Literal["", "write", "dry-run"]
-
-# What the core itself needs of every Go program: bpf/goroutine.h
-_GOROUTINE = {"GOINST_G_GOID": ("runtime.g", "goid"), "GOINST_G_STACK_HI": ("runtime.g", "stack.hi")}
-# What it can use when it is there: bpf/go_map.h, Go 1.24 and later, and before
-_MAPS = {
-    "GOINST_MAP_DIRECTORY": ("internal/runtime/maps.Map", "dirPtr"),
-    "GOINST_MAP_DIRLEN": ("internal/runtime/maps.Map", "dirLen"),
-    "GOINST_TABLE_GROUPS": ("internal/runtime/maps.table", "groups"),
-    "GOINST_HMAP_BUCKETS": ("runtime.hmap", "buckets"),
-    "GOINST_HMAP_B": ("runtime.hmap", "B"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +36,8 @@ class ResolvedField:
 @dataclass(frozen=True, slots=True)
 class ResolvedProbe:
     """A declared probe and where it goes in this binary; ``symbol`` is None (and ``reason`` says why) when nowhere.
-    ``linked``: the binary has one of the functions, or a body of one that was inlined; else nothing calls them."""
+    ``linked``: the binary has one of the functions, or a body of one that was inlined; else nothing calls them.
+    ``marked``: the arguments of a USDT probe."""
 
     program: str
     symbol: str | None
@@ -61,6 +53,7 @@ class ResolvedProbe:
     linked: bool
     parameters: tuple[Argument, ...] = ()
     results: tuple[Argument, ...] = ()
+    marked: tuple[Variable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +152,7 @@ def make_plan(
     BinaryError when even the goroutine cannot be found.
     """
     native = facts.info.abi == "c"
-    macros = {"GOINST_NATIVE": 1} if native else _runtime(facts)
+    macros = {"GOINST_NATIVE": 1} if native else runtime_macros(facts)
     macros.update(sample.macros)
     if propagate:
         macros["GOINST_PROPAGATE"] = 1 if propagate == "write" else 2
@@ -205,24 +198,6 @@ def make_plan(
             for draft in drafts
         ),
     )
-
-
-def _runtime(facts: Facts) -> dict[str, int]:
-    """Where Go's runtime keeps what the core's headers read."""
-    macros: dict[str, int] = {}
-    for macro, (type_name, path) in _GOROUTINE.items():
-        fact = facts.field(type_name, path)
-        if fact is None:
-            raise BinaryError(
-                f"{facts.info.path}: no {type_name}.{path} in its type metadata or DWARF, so goroutines cannot"
-                " be told apart; is it built by the standard Go toolchain (not gccgo, TinyGo or garble)?"
-            )
-        macros[macro] = fact.value
-    for macro, (type_name, path) in _MAPS.items():
-        fact = facts.field(type_name, path)
-        if fact is not None:
-            macros[macro] = fact.value
-    return macros
 
 
 def _draft(
@@ -323,7 +298,8 @@ def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
         linked = True
         try:
             sites = facts.sites(candidate.symbol, probe.place, candidate.callee)
-            parameters, results = facts.arguments(candidate.signature)
+            marked = facts.marked(candidate.symbol)
+            parameters, results = facts.arguments(candidate.signature) if marked is None else ((), ())
         except BinaryError as error:
             reason = str(error)
             continue
@@ -332,7 +308,7 @@ def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
             inlined = [name for name in inlined if name != candidate.symbol]
             return ResolvedProbe(
                 probe.program, candidate.symbol, probe.place, sites, probe.optional, probe.closes, attach_on,
-                probe.lost, "", names, tuple(inlined), True, parameters, results,
+                probe.lost, "", names, tuple(inlined), True, parameters, results, marked or (),
             )  # fmt: skip
         reason = f"{candidate.symbol} has no {probe.place} {candidate.callee} site".replace("  ", " ")
     if inlined:
@@ -379,20 +355,12 @@ def _part(draft: _Draft) -> Part:
             value = draft.options[option.name]
             defines[option.define] = str(int(value) if isinstance(value, bool) else value)
     for probe in draft.probes:
+        defines |= marked_words(probe.program, probe.marked)
         for kind, arguments in (("", probe.parameters), ("result_", probe.results)):
             for argument in arguments:
                 for suffix, where in argument.words.items():
-                    word = _word(where) if probe.sites else "0"
-                    if word is not None:
+                    text = word(where) if probe.sites else "0"
+                    if text is not None:
                         name = f"{argument.name}_{suffix}" if suffix else argument.name
-                        defines[f"{probe.program}__{kind}{name}"] = word
+                        defines[f"{probe.program}__{kind}{name}"] = text
     return Part(draft.protocol, defines, tuple(p for p in draft.probes if p.sites), tuple(draft.layouts))
-
-
-def _word(where: Location) -> str | None:
-    """The C expression for a word, or None for a float register, which pt_regs does not have."""
-    if where.stack is not None:
-        return f"goinst_stack_word(hit, {where.stack})"
-    if where.register is None or where.register.startswith(("xmm", "f")):
-        return None
-    return f"((u64)ctx->{where.register})"

@@ -49,8 +49,9 @@ class Counter:
 @dataclass(frozen=True, slots=True)
 class Program:
     """A BPF program: ``function`` in the source, attached at ``offsets`` (file offsets) or entered through ``slot``
-    of the tail-call array. ``attach_on`` holds the counters that call for it, ``attach_reason`` what they count;
-    ``piped_stdin`` waits for a process whose standard input is a pipe or a socket; else attached at once."""
+    of the tail-call array. ``semaphores``: for each offset that of its semaphore, or 0. ``attach_on`` holds the
+    counters that call for it, ``attach_reason`` what they count; ``piped_stdin`` waits for
+    a process whose standard input is a pipe or a socket; else attached at once."""
 
     function: str
     plugin: str
@@ -59,6 +60,7 @@ class Program:
     required: bool
     slot: int | None = None
     offsets: tuple[int, ...] = ()
+    semaphores: tuple[int, ...] = ()
     attach_on: tuple[int, ...] = ()
     attach_reason: str = ""
     piped_stdin: bool = False
@@ -339,6 +341,7 @@ def _chain(out: _Writer, index: int, chain: Sequence[tuple[Part, ResolvedProbe]]
                 required=not probe.optional,
                 slot=None if position == 0 else slots[position - 1],
                 offsets=tuple(site.file_offset for site in probe.sites) if position == 0 else (),
+                semaphores=tuple(site.semaphore for site in probe.sites) if position == 0 else (),
                 attach_on=attach_on,
                 attach_reason=probe.attach_on,
                 piped_stdin=piped_stdin,

@@ -149,13 +149,15 @@ def delete(descriptor: int, key: bytes) -> None:
         _bpf(_MAP_DELETE, struct.pack("<IIQQQ", descriptor, 0, ctypes.addressof(key_buffer), 0, 0))
 
 
-def create_link_multi(program: int, path: str, offsets: Sequence[int]) -> int:
+def create_link_multi(program: int, path: str, offsets: Sequence[int], semaphores: Sequence[int] = ()) -> int:
     """Attach one program to file offsets by a uprobe_multi link (Linux 6.6); closing the descriptor detaches.
 
+    ``semaphores``: for each offset that of a counter (16 bits, in writable data) that is raised as long, or 0.
     All or nothing: one instruction that cannot be probed fails the call.
     """
     name = ctypes.create_string_buffer(os.fsencode(path))
     where = (ctypes.c_uint64 * len(offsets))(*offsets)
+    raised = (ctypes.c_uint64 * len(offsets))(*semaphores) if any(semaphores) else None
     attr = struct.pack(
         "<IIIIQQQQIII4x",
         program,
@@ -164,7 +166,7 @@ def create_link_multi(program: int, path: str, offsets: Sequence[int]) -> int:
         0,
         ctypes.addressof(name),
         ctypes.addressof(where),
-        0,
+        ctypes.addressof(raised) if raised is not None else 0,
         0,
         len(offsets),
         0,
@@ -173,8 +175,11 @@ def create_link_multi(program: int, path: str, offsets: Sequence[int]) -> int:
     return _bpf(_LINK_CREATE, attr)
 
 
-def open_perf_uprobe(path: str, offset: int) -> int:
-    """A perf event of the uprobe PMU on one file offset, in every process (Linux 4.17)."""
+def open_perf_uprobe(path: str, offset: int, semaphore: int = 0) -> int:
+    """A perf event of the uprobe PMU on one file offset, in every process (Linux 4.17); ``semaphore`` as above, below
+    4 GB (Linux 4.20: the upper half of config, PERF_UPROBE_REF_CTR_OFFSET_SHIFT in kernel/events/core.c)."""
+    if semaphore >> 32:
+        raise OSError(errno.EOVERFLOW, "its semaphore is too far into the file for a perf event")
     kind = Path("/sys/bus/event_source/devices/uprobe/type")
     try:
         number = int(kind.read_text())
@@ -182,7 +187,8 @@ def open_perf_uprobe(path: str, offset: int) -> int:
         raise MachineError(f"this kernel has no uprobes ({kind}: {error})") from None
     name = ctypes.create_string_buffer(os.fsencode(path))
     # type, size, config, sample_period, sample_type, read_format, flags, wakeup, bp_type, config1, config2
-    attr = struct.pack("<IIQQQQQIIQQ40x", number, 112, 0, 1, 0, 0, 0, 1, 0, ctypes.addressof(name), offset)
+    config = semaphore << 32
+    attr = struct.pack("<IIQQQQQIIQQ40x", number, 112, config, 1, 0, 0, 0, 1, 0, ctypes.addressof(name), offset)
     buffer = ctypes.create_string_buffer(attr, len(attr))
     long = ctypes.c_long
     return _syscall(_numbers()[1], buffer, long(-1), long(0), long(-1), long(_PERF_FD_CLOEXEC))

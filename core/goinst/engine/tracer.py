@@ -83,7 +83,9 @@ class Tracer:
 
     def _attach(self, programs: list[Any]) -> int:
         pairs = [
-            (self._loaded.programs[p.function], p.offsets) for p in programs if p.function in self._loaded.programs
+            (self._loaded.programs[p.function], list(zip(p.offsets, p.semaphores, strict=True)))
+            for p in programs
+            if p.function in self._loaded.programs
         ]
         attachment = attach(self._path, pairs, multi=self._loaded.multi)
         self._attachments.append(attachment)
@@ -91,7 +93,7 @@ class Tracer:
         for offset, why in attachment.refused:
             program = by_offset[offset]
             self.refused.append(f"{program.plugin}: {program.symbol} at file offset {offset:#x}: {why}")
-        return sum(len(offsets) for _, offsets in pairs) - len(attachment.refused)
+        return sum(len(places) for _, places in pairs) - len(attachment.refused)
 
     def attach_wanted(self) -> list[str]:
         """Attach programs whose loss has been counted by now; their symbols. For facts only, so not when counting."""

@@ -27,6 +27,7 @@ from goinst.golang.model import (
     Place,
     Shape,
     Site,
+    Variable,
 )
 
 if TYPE_CHECKING:
@@ -93,6 +94,11 @@ class Facts:
         """Say why ``function`` does not find one, where more is known than that there is none."""
         del symbol
         return ""
+
+    def marked(self, symbol: str) -> tuple[Variable, ...] | None:
+        """Return the arguments of a USDT probe; None when ``symbol`` is a function."""
+        del symbol
+        return None
 
     def matching(self, pattern: str) -> tuple[Function, ...]:
         """Return the functions whose name the regular expression is found in."""

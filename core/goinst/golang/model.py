@@ -89,6 +89,7 @@ class Site:
     runtime.morestack and the function starts again: ``jbe`` (amd64: skip when CF or ZF), ``b.ls`` (arm64:
     skip when C is clear or Z is set), or None. ``g``: the pt_regs member that holds the goroutine (``r14``,
     ``cx``, ``regs[28]``) or None when nothing does. ``why`` says in words why this instruction.
+    ``semaphore``: the file offset of a counter (16 bits) that the kernel is to hold above 0 while somebody looks, or 0.
     """
 
     symbol: str
@@ -101,6 +102,7 @@ class Site:
     g: str | None
     stack_adjust: int
     why: str
+    semaphore: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class Piece:
 
     ``register``: the kernel's pt_regs name, or ``xmm0``/``f0``.., which BPF cannot read; ``stack``: bytes from SP as
     it was at the function's first instruction; ``address``: static, as linked (no load bias); ``based``: (pt_regs name,
-    displacement) of memory; ``constant``.
+    displacement) of memory, where ``index`` (pt_regs name, factor) is added; ``constant``.
     """
 
     offset: int
@@ -162,6 +164,7 @@ class Piece:
     stack: int | None = None
     address: int | None = None
     based: tuple[str, int] | None = None
+    index: tuple[str, int] | None = None
     constant: int | None = None
 
 

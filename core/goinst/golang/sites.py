@@ -22,7 +22,7 @@ from goinst.golang.model import BinaryInfo, Function, Place, Site
 if TYPE_CHECKING:
     from goinst.golang.elf import Image
 
-__all__ = ["Code", "find_sites"]
+__all__ = ["Code", "decode_one", "find_sites"]
 
 _MAX_CODE = 1 << 20  # bytes of one function; the largest of a real server has about 50,000
 _CHECK = 14  # instructions that a stack check takes at most, with its branch
@@ -76,6 +76,14 @@ def find_sites(binary: Code, symbol: str, place: Place, callee: str = "") -> tup
         raise BinaryError(f"function {symbol}: has {size} bytes; 1 to {_MAX_CODE} can be probed; choose another")
     search = _Search(binary, function, binary.image.read(function.entry, size))
     return search.calls(called) if called else search.sites(place)
+
+
+def decode_one(arch: str, code: bytes, address: int) -> tuple[str, bool]:
+    """Return the text of the instruction that the bytes begin with, and whether the kernel emulates it; nothing when
+    they are none."""
+    machine = _machine(arch)
+    decoded = machine.decode(code, address, 1)
+    return (decoded[0].text, machine.emulated(decoded[0])) if decoded else ("", False)
 
 
 def _machine(arch: str) -> Machine:

@@ -11,6 +11,7 @@ from goinst.golang.model import BinaryInfo, Function
 from goinst.native.debugfile import DebugFile, find_debug_file
 from goinst.native.demangle import available
 from goinst.native.symbols import INDIRECT, Symbol, Symbols
+from goinst.native.usdt import PREFIX, UsdtProbe, find_probes
 
 __all__ = ["NativeBinary"]
 
@@ -58,6 +59,21 @@ class NativeBinary:
             size=image.size,
         )
 
+    # Places that were marked
+
+    @cached_property
+    def usdt(self) -> tuple[UsdtProbe, ...]:
+        """The USDT probes."""
+        return find_probes(self)
+
+    def probe(self, symbol: str) -> UsdtProbe | None:
+        """Return the USDT probe that ``symbol`` (``usdt:provider:name``) stands for."""
+        return next((probe for probe in self.usdt if probe.symbol == symbol), None)
+
+    def data_address(self, name: str) -> int | None:
+        """Return where the variable called ``name`` is, as linked."""
+        return next((s.value for s in self.symbols.variables(name) if not s.outside), None)
+
     # Functions
 
     @cached_property
@@ -69,20 +85,41 @@ class NativeBinary:
         """Return the one function called ``name``: as the linker calls it (``SSL_write``, ``_ZN5Order5placeEi``,
         ``memcpy@GLIBC_2.2.5``), as its programmer does, with or without parameters (``Order::place(int)``), by its
         address (``0x401136``), or by both (``init@0x401136``)."""
+        if name.startswith(PREFIX):
+            probe = self.probe(name)
+            return Function(name, probe.sites[0].address, probe.sites[0].address) if probe is not None else None
         found = self._find(name)
         return found if isinstance(found, Function) else None
 
     def why_not(self, name: str) -> str:
         """Say why ``function`` finds nothing, and what to ask for instead; nothing when it does."""
+        if name.startswith(PREFIX):
+            return (
+                "" if self.probe(name) is not None else f"no probe {name} in the binary; it has {self._some_probes()}"
+            )
         found = self._find(name)
         return found if isinstance(found, str) else ""
 
+    def _some_probes(self) -> str:
+        names = list(dict.fromkeys(f"{probe.provider}:{probe.name}" for probe in self.usdt))
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"{', '.join(names[:_SHOWN])}{more}" if names else "none"
+
     def matching(self, regex: str) -> tuple[Function, ...]:
-        """Return the functions whose name (as shown) ``regex`` is found in, by address; each once, by its best name."""
+        """Return the functions whose name (as shown) ``regex`` is found in, by address; each once, by its best name.
+
+        A regular expression that begins with ``usdt:`` is for USDT probes.
+        """
         try:
             pattern = re.compile(regex)
         except re.error as error:
             raise BinaryError(f"{regex}: is no regular expression: {error}; write .* for anything") from None
+        if regex.lstrip("^").startswith(PREFIX):
+            return tuple(
+                Function(probe.symbol, probe.sites[0].address, probe.sites[0].address)
+                for probe in self.usdt
+                if pattern.search(probe.symbol)
+            )
         by_address: dict[int, list[str]] = {}
         for symbol in self.symbols.functions():
             text = symbol.text

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from goinst.errors import BinaryError
 from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
-from goinst.golang.model import Argument, Fact, Location
+from goinst.golang.model import Argument, Fact, Location, Piece, Place, Site, Variable
 from goinst.native.binary import NativeBinary
+from goinst.native.usdt import PREFIX, UsdtProbe
 
 __all__ = ["NativeFacts", "open_facts"]
 
@@ -54,6 +58,54 @@ class NativeFacts(Facts):
         del type_name
         return None
 
+    def usdt(self) -> tuple[UsdtProbe, ...]:
+        """Return the USDT probes of the file, by provider and name."""
+
+        def find(binary: NativeBinary) -> Any:
+            probes = binary.usdt
+            return {"code": self._instructions(probes), "probes": [asdict(probe) for probe in probes]}
+
+        def make(answer: Any) -> tuple[UsdtProbe, ...]:
+            probes = tuple(_probe(each) for each in answer["probes"])
+            if self._instructions(probes) != answer["code"]:  # as Facts.sites
+                raise ValueError("the file is another one")
+            return probes
+
+        return self._ask("usdt", find, make)
+
+    def _instructions(self, probes: tuple[UsdtProbe, ...]) -> str:
+        """Hash what the file has at the probes."""
+        digest = hashlib.sha256()
+        try:
+            with Path(self._path).open("rb", buffering=0) as file:
+                for probe in probes:
+                    for site in probe.sites:
+                        digest.update(os.pread(file.fileno(), 4, site.file_offset))
+        except OSError:
+            return ""
+        return digest.hexdigest()
+
+    def sites(self, symbol: str, place: Place, callee: str = "") -> tuple[Site, ...]:
+        """Return instructions to probe; a USDT probe (``usdt:provider:name``) has them for place ``entry``."""
+        if not symbol.startswith(PREFIX):
+            return super().sites(symbol, place, callee)
+        found = next((probe for probe in self.usdt() if probe.symbol == symbol), None)
+        return found.sites if found is not None and place == "entry" else ()
+
+    def marked(self, symbol: str) -> tuple[Variable, ...] | None:
+        """Return the arguments of a USDT probe; None when ``symbol`` is a function."""
+        if not symbol.startswith(PREFIX):
+            return None
+        found = next((probe for probe in self.usdt() if probe.symbol == symbol), None)
+        return found.arguments if found is not None else None
+
+    def variables(self, symbol: str, address: int) -> tuple[Variable, ...]:
+        """Return what is known where a function starts, or at a USDT probe: its arguments."""
+        if symbol.startswith(PREFIX):
+            known = address in (site.address for site in self.sites(symbol, "entry"))
+            return self.marked(symbol) or () if known else ()
+        return ()
+
     def arguments(self, signature: str) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
         """Return where parameters (at entry) and result (at RET) are by the C ABI; see native.abi.locate."""
 
@@ -82,6 +134,21 @@ def open_facts(path: str, *, cache: Cache | None = None, native: bool = False) -
         return found
     facts = Facts.open(path, cache=cache)
     return facts if facts.known or found.is_go() else found
+
+
+def _probe(data: dict[str, Any]) -> UsdtProbe:
+    sites = tuple(Site(**site) for site in data["sites"])
+    arguments = tuple(_variable(each) for each in data["arguments"])
+    return UsdtProbe(**{**data, "sites": sites, "arguments": arguments})
+
+
+def _variable(data: dict[str, Any]) -> Variable:
+    return Variable(**{**data, "pieces": tuple(_piece(piece) for piece in data["pieces"])})
+
+
+def _piece(data: dict[str, Any]) -> Piece:
+    # tuples are lists when they come from the cache
+    return Piece(**{**data, **{name: tuple(data[name]) for name in ("based", "index") if data[name] is not None}})
 
 
 def _argument(data: dict[str, Any]) -> Argument:

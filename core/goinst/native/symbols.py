@@ -21,7 +21,7 @@ __all__ = ["INDIRECT", "Symbol", "Symbols"]
 _ROW = np.dtype(
     [("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")]
 )
-_NOTYPE, _FUNC, INDIRECT = 0, 2, 10
+_NOTYPE, _OBJECT, _FUNC, INDIRECT = 0, 1, 2, 10
 _MOST_VERSIONS = 4096
 _MOST_NAME = 1 << 16
 _MOST_HITS = 4096  # places in a string table where a name is looked for
@@ -149,6 +149,13 @@ class Symbols:
         kept = dict.fromkeys(s for s in found if s.name == base and s.kind in (_NOTYPE, _FUNC, INDIRECT))
         defaults = [s for s in kept if not s.version]
         return [s for s in kept if s.version == version] if version else defaults or list(kept)
+
+    def variables(self, name: str) -> list[Symbol]:
+        """The symbols of data with exactly this linker's name."""
+        found = [
+            table.symbol(int(number)) for table in self._tables for number in table.named(name.encode(errors="replace"))
+        ]
+        return [s for s in dict.fromkeys(found) if s.name == name and s.kind in (_NOTYPE, _OBJECT)]
 
     def written(self, name: str) -> list[Symbol]:
         """The functions with this demangled name, with or without its parameters."""
