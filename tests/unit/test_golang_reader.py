@@ -15,8 +15,8 @@ from gobuild import PROGRAMS, SOME_VERSIONS, VERSIONS, build, derived, stripped,
 from goinst.errors import BinaryError, UsageError
 from goinst.golang.binary import GoBinary
 from goinst.golang.model import Parameter
+from goinst.golang.parameters import parameters
 from goinst.golang.typemeta import GoType
-from goinst.golang.variables import parameters
 
 WEB = PROGRAMS / "web"
 SERVE = "net/http.serverHandler.ServeHTTP"

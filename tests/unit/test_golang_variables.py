@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import gobuild
+from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
-from goinst.golang.model import Parameter
+from goinst.golang.model import Argument, Parameter, Piece, Variable
 
 VERSIONS = [
     *(pytest.param(go, marks=() if go in ("1.17.13", "1.26.8") else pytest.mark.matrix) for go in gobuild.VERSIONS)
@@ -86,6 +89,149 @@ def test_generic_functions_take_a_dictionary(go: str) -> None:
     assert method[2:] == ["k string", "v int"]
 
 
+# Where they are
+
+MIXED = "b *main.box, s string, p main.point, f float64, a [2]int, last uint8 -> n int, err error"
+MANY = "a int, b int, c int, d int, e int, f int, g int, s string, t []byte -> r0 string, r1 int"
+
+
+def words(pieces: tuple[Piece, ...]) -> list[tuple[str | None, int | None]]:
+    """Give register or stack place of each word, as pieces of several words have them in a row."""
+    return [
+        (piece.register, None if piece.stack is None else piece.stack + step)
+        for piece in pieces
+        for step in range(0, piece.size, 8)
+    ]
+
+
+def declared(argument: Argument) -> list[tuple[str | None, int | None]]:
+    return [
+        (where.register, None if where.stack is None else where.stack + step)
+        for where in argument.words.values()
+        for step in range(0, where.size, 8)
+    ]
+
+
+def by_name(variables: tuple[Variable, ...]) -> dict[str, Variable]:
+    named = {each.name: each for each in variables}
+    assert len(named) == len(variables)
+    return named
+
+
+@pytest.mark.parametrize("goarch", ["amd64", "arm64"])
+@pytest.mark.parametrize(("symbol", "signature"), [("main.(*box).mixed", MIXED), ("main.many", MANY)])
+@pytest.mark.parametrize("go", VERSIONS)
+def test_arguments_are_where_the_abi_puts_them(go: str, symbol: str, signature: str, goarch: str) -> None:
+    facts = facts_of("variables", go, goarch=goarch)
+    inputs, outputs = facts.arguments(signature)
+    (entry,) = facts.sites(symbol, "entry")
+    function = facts.function(symbol)
+    assert function is not None
+    for address in (entry.address, function.entry):
+        found = by_name(facts.variables(symbol, address))
+        for argument in inputs:
+            variable = found[argument.name]
+            assert words(variable.pieces) == declared(argument), argument.name
+            assert (variable.role, variable.why, variable.indirect) == ("parameter", "", False)
+        for variable in found.values():
+            assert (variable.role == "parameter") is bool(variable.pieces)
+            assert bool(variable.pieces) is not bool(variable.why)
+    results = facts.parameters(symbol)
+    assert results is not None
+    named = [each.name for each in results if each.result]
+    for site in facts.sites(symbol, "return"):
+        found = by_name(facts.variables(symbol, site.address))
+        assert [each.name for each in found.values() if each.role == "result"] == named
+        for name, argument in zip(named, outputs, strict=bool(named)):
+            assert words(found[name].pieces) == declared(argument)
+
+
+@pytest.mark.parametrize("go", VERSIONS)
+def test_unnamed_parameters_take_their_places(go: str) -> None:
+    facts = facts_of("variables", go)
+    (entry,) = facts.sites("main.blanks", "entry")
+    found = by_name(facts.variables("main.blanks", entry.address))
+    inputs, _ = facts.arguments("a int, s string, b bool, z int")
+    expected = {argument.name: declared(argument) for argument in inputs}
+    if release(go) >= (1, 18):
+        assert words(found["s"].pieces) == expected["s"]
+        assert words(found["z"].pieces) == expected["z"]
+    else:  # DWARF neither lists the unnamed ones nor says where all of the others are
+        assert words(found["s"].pieces) in ([], expected["s"])
+        assert words(found["z"].pieces) in ([], expected["z"])
+        assert all(each.pieces or "does not list all parameters" in each.why for each in (found["s"], found["z"]))
+    if release(go) >= (1, 22):
+        assert (words(found["~p0"].pieces), words(found["~p2"].pieces)) == (expected["a"], expected["b"])
+
+
+@pytest.mark.parametrize("goarch", ["amd64", "arm64"])
+@pytest.mark.parametrize("go", VERSIONS)
+def test_what_escaped_is_found_through_its_pointer(go: str, goarch: str) -> None:
+    facts = facts_of("variables", go, goarch=goarch)
+    found = by_name(facts.variables("main.counter", facts.sites("main.counter", "return")[0].address))
+    assert (found["count"].type, found["count"].indirect, found["count"].role) == ("int", True, "local")
+    assert [piece.size for piece in found["count"].pieces] == [8]
+
+
+@pytest.mark.parametrize("goarch", ["amd64", "arm64"])
+@pytest.mark.parametrize("go", VERSIONS)
+def test_a_closure_finds_its_variables_by_the_context_register(go: str, goarch: str) -> None:
+    facts = facts_of("variables", go, goarch=goarch)
+    (entry,) = facts.sites("main.counter.func1", "entry")
+    found = by_name(facts.variables("main.counter.func1", entry.address))
+    context = {"amd64": "dx", "arm64": "regs[26]"}[goarch]
+    if release(go) >= (1, 23):
+        assert found["count"] == Variable("count", "int", "captured", (Piece(0, 8, based=(context, 8)),), indirect=True)
+        assert found["label"] == Variable("label", "string", "captured", (Piece(0, 16, based=(context, 16)),))
+    else:
+        assert not found["count"].pieces
+        assert found["label"].why
+
+
+@pytest.mark.parametrize("go", GENERIC)
+def test_the_dictionary_takes_a_register(go: str) -> None:
+    facts = facts_of("generic", go)
+    (method,) = facts.matching(r"^main\.\(\*pair\[(\.\.\.|go\.shape.*)\]\)\.set$")
+    found = by_name(facts.variables(method.name, method.entry))
+    receiver = "bx" if release(go) < (1, 20) else "ax"
+    registers = {name: [piece.register for piece in each.pieces] for name, each in found.items()}
+    assert registers == {"p": [receiver], "k": ["cx", "di"], "v": ["si"], "old": []}
+
+
+def test_an_inlined_body_has_the_names_of_its_function() -> None:
+    facts = facts_of("variables", "1.26.8")
+    assert facts.function("main.inlined") is None
+    caller = facts.function("main.caller")
+    assert caller is not None
+    seen = [facts.variables("main.inlined", address) for address in range(caller.entry, caller.end)]
+    assert {each.name for variables in seen for each in variables} == {"x", "tag"}
+    assert {each.type for variables in seen for each in variables if each.name == "tag"} == {"string"}
+
+
+def test_a_call_has_the_arguments_of_what_is_called() -> None:
+    facts = facts_of("variables", "1.26.8")
+    (call,) = facts.sites("main.main", "call", "main.caller")
+    assert by_name(facts.variables("main.caller", call.address))["v"].pieces == (Piece(0, 8, register="ax"),)
+
+
+def test_answers_are_kept(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    path = str(gobuild.build(gobuild.PROGRAMS / "variables", go="1.26.8"))
+
+    def answers(facts: Facts) -> list[object]:
+        (entry,) = facts.sites("main.counter.func1", "entry")
+        return [facts.parameters("main.many"), facts.variables("main.counter.func1", entry.address)]
+
+    cold = Facts.open(path, cache=cache)
+    expected = answers(cold)
+    cold.save()
+    warm = Facts.open(path, cache=cache)
+    assert answers(warm) == expected
+    assert warm.known
+
+
 def test_without_dwarf_there_is_no_answer() -> None:
     facts = facts_of("variables", "1.26.8", ldflags="-s -w")
     assert facts.parameters("main.many") is None
+    (entry,) = facts.sites("main.many", "entry")
+    assert facts.variables("main.many", entry.address) == ()

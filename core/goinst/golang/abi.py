@@ -6,18 +6,21 @@ older stack layout (ABI0) is amd64's before Go 1.17 and arm64's before Go 1.18.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from goinst.errors import BinaryError
 from goinst.golang.gotypes import BUILTIN, Expression, Parameter, parse_signature, parse_type
-from goinst.golang.model import Argument, Location
+from goinst.golang.model import Argument, Location, Piece
 
 if TYPE_CHECKING:
     from goinst.golang.typemeta import GoType
 
-__all__ = ["Types", "locate"]
+__all__ = ["Abi", "Arch", "Layout", "Places", "Types", "Word", "assign", "locate", "within"]
+
+Arch = Literal["amd64", "arm64"]
+Abi = Literal["register", "stack", "c"]
 
 _INTEGERS = {
     "amd64": ("ax", "bx", "cx", "di", "si", "r8", "r9", "r10", "r11"),
@@ -57,7 +60,7 @@ class Types(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
+class Word:
     """A piece of a value that takes one register: its name within the value, offset and size in bytes.
 
     Blank fields take registers too, but nothing can be meant by their name.
@@ -71,13 +74,25 @@ class _Word:
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class Layout:
     """A value in memory, and whether it may be in registers at all (an array of several elements may not)."""
 
     size: int
     align: int
-    words: tuple[_Word, ...]
+    words: tuple[Word, ...]
     splits: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where values are: each parameter's and result's pieces, in order.
+
+    ``size`` in bytes is that of their area on the stack, with the room to save the parameters' registers to.
+    """
+
+    parameters: tuple[tuple[Piece, ...], ...]
+    results: tuple[tuple[Piece, ...], ...]
+    size: int
 
 
 @dataclass(slots=True)
@@ -89,36 +104,48 @@ class _Place:
     floats: int
     stack: int = 0
 
-    def take(self, layout: _Layout) -> dict[str, Location]:
-        """Assign a value: wholly to registers, or else wholly to the stack."""
+    def take(self, layout: Layout) -> tuple[int | None, dict[Word, str]]:
+        """Assign a value: wholly to registers (by word), or else wholly to the stack (bytes from SP)."""
         floats = sum(word.floating for word in layout.words)
         integers = len(layout.words) - floats
         fits = integers <= self.integers and floats <= self.floats
         if not (layout.size and layout.splits and fits):
             start = _aligned(self.stack, layout.align)
             self.stack = start + layout.size
-            base = _FIRST_ON_STACK + start
-            return {
-                word.path: Location(None, base + word.offset, word.size, word.offset)
-                for word in layout.words
-                if not word.blank
-            }
-        found: dict[str, Location] = {}
+            return _FIRST_ON_STACK + start, {}
+        found: dict[Word, str] = {}
         for word in layout.words:
             if word.floating:
-                register = _FLOATS[self.arch][-self.floats]
+                found[word] = _FLOATS[self.arch][-self.floats]
                 self.floats -= 1
             else:
-                register = _INTEGERS[self.arch][-self.integers]
+                found[word] = _INTEGERS[self.arch][-self.integers]
                 self.integers -= 1
-            if not word.blank:
-                found[word.path] = Location(register, None, word.size, word.offset)
-        return found
+        return None, found
 
 
-def locate(
-    signature: str, *, arch: Literal["amd64", "arm64"], abi: Literal["register", "stack", "c"], types: Types
-) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
+def assign(parameters: Sequence[Layout], results: Sequence[Layout], *, arch: Arch, abi: Abi) -> Places:
+    """Return where values of these layouts are: parameters at the first instruction, results at each RET."""
+    integers, floats = (len(_INTEGERS[arch]), len(_FLOATS[arch])) if abi == "register" else (0, 0)
+    place = _Place(arch, integers, floats)
+    spilled = 0
+    sides: list[tuple[tuple[Piece, ...], ...]] = []
+    for side in (parameters, results):
+        found: list[tuple[Piece, ...]] = []
+        for layout in side:
+            stack, registers = place.take(layout)
+            if stack is not None:
+                found.append((Piece(0, layout.size, stack=stack),) if layout.size else ())
+                continue
+            found.append(tuple(Piece(word.offset, word.size, register) for word, register in registers.items()))
+            if side is parameters:
+                spilled = _aligned(spilled, layout.align) + layout.size
+        sides.append(tuple(found))
+        place = _Place(arch, integers, floats, _aligned(place.stack, _WORD))
+    return Places(sides[0], sides[1], place.stack + _aligned(spilled, _WORD))
+
+
+def locate(signature: str, *, arch: Arch, abi: Abi, types: Types) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
     """Return where the parameters (at the first instruction) and the results (at each RET) are.
 
     ``signature`` is ``"name Type, name Type -> name Type"``, the receiver first. BinaryError says which part
@@ -133,11 +160,24 @@ def locate(
     return parameters, results
 
 
-def _argument(parameter: Parameter, place: _Place, types: Types, abi: str) -> Argument:
+def _argument(parameter: Parameter, place: _Place, types: Types, abi: Abi) -> Argument:
     sources: list[str] = []
     layout = _Measure(types, sources).expression(parameter.type)
     source = "; ".join([f"{abi} ABI, {place.arch}, type as declared", *dict.fromkeys(sources)])
-    return Argument(parameter.name, parameter.type.text, place.take(layout), source)
+    stack, registers = place.take(layout)
+    if stack is None:
+        words = {
+            word.path: Location(register, None, word.size, word.offset)
+            for word, register in registers.items()
+            if not word.blank
+        }
+    else:
+        words = {
+            word.path: Location(None, stack + word.offset, word.size, word.offset)
+            for word in layout.words
+            if not word.blank
+        }
+    return Argument(parameter.name, parameter.type.text, words, source)
 
 
 class _Measure:
@@ -149,20 +189,20 @@ class _Measure:
         self._depth = 0
         self._left = _MAX_TYPES
 
-    def expression(self, expression: Expression) -> _Layout:
+    def expression(self, expression: Expression) -> Layout:
         """Measure a type as written."""
         self._enter(expression.text)
         layout = self._expression(expression)
         self._depth -= 1
         return self._checked(layout, expression.text)
 
-    def _found(self, found: GoType) -> _Layout:
+    def _found(self, found: GoType) -> Layout:
         self._enter(found.name)
         layout = self._kind(found)
         self._depth -= 1
         return self._checked(layout, found.name)
 
-    def _expression(self, expression: Expression) -> _Layout:
+    def _expression(self, expression: Expression) -> Layout:
         match expression.kind:
             case "int" | "pointer":
                 return self._scalar(expression.size)
@@ -187,7 +227,7 @@ class _Measure:
         self._sources.append(f"{where}, {found.name}{at}")
         return self._found(found)
 
-    def _kind(self, found: GoType) -> _Layout:
+    def _kind(self, found: GoType) -> Layout:
         if found.kind in _SCALARS:
             return self._scalar(_SCALARS[found.kind])
         match found.kind:
@@ -203,9 +243,9 @@ class _Measure:
                 return self._record(found)
         raise BinaryError(f"type {found.name}: is a {found.kind}, which no argument can be; use another type")
 
-    def _record(self, found: GoType) -> _Layout:
+    def _record(self, found: GoType) -> Layout:
         """Measure a struct whose field offsets are known."""
-        align, splits, words = 1, True, list[_Word]()
+        align, splits, words = 1, True, list[Word]()
         for member in found.fields:
             if member.type_address:
                 inner = self._found(self._types.type_at(member.type_address))
@@ -217,40 +257,40 @@ class _Measure:
                     "its metadata is not usable"
                 )
             align, splits = max(align, inner.align), splits and inner.splits
-            words += _within(member.name, member.offset, inner)
-        return _Layout(found.size, align, tuple(words), splits)
+            words += within(member.name, member.offset, inner)
+        return Layout(found.size, align, tuple(words), splits)
 
-    def _struct(self, expression: Expression) -> _Layout:
+    def _struct(self, expression: Expression) -> Layout:
         """Measure ``struct{...}`` as written: fields in order at their natural alignment."""
-        at, align, splits, words, last = 0, 1, True, list[_Word](), 1
+        at, align, splits, words, last = 0, 1, True, list[Word](), 1
         for name, kept in expression.fields:
             inner = self.expression(kept)
             at = _aligned(at, inner.align)
-            words += _within(name, at, inner)
+            words += within(name, at, inner)
             at += inner.size
             align, splits, last = max(align, inner.align), splits and inner.splits, inner.size
         if at and not last:  # so that a pointer to a last field of size 0 stays within: types.CalcStructSize
             at += 1
-        return _Layout(_aligned(at, align), align, tuple(words), splits)
+        return Layout(_aligned(at, align), align, tuple(words), splits)
 
-    def _array(self, length: int, elem: _Layout) -> _Layout:
+    def _array(self, length: int, elem: Layout) -> Layout:
         size = length * elem.size
         if length == 1:
-            return _Layout(size, elem.align, tuple(_within("0", 0, elem)), elem.splits)
-        words = (_Word("", 0, size),) if size else ()
-        return _Layout(size, elem.align, words, splits=length == 0)
+            return Layout(size, elem.align, tuple(within("0", 0, elem)), elem.splits)
+        words = (Word("", 0, size),) if size else ()
+        return Layout(size, elem.align, words, splits=length == 0)
 
-    def _scalar(self, size: int, *, floating: bool = False) -> _Layout:
-        return _Layout(size, size, (_Word("", 0, size, floating),))
+    def _scalar(self, size: int, *, floating: bool = False) -> Layout:
+        return Layout(size, size, (Word("", 0, size, floating),))
 
-    def _complex(self, size: int) -> _Layout:
+    def _complex(self, size: int) -> Layout:
         half = size // 2
-        return _Layout(size, half, (_Word("real", 0, half, True), _Word("imag", half, half, True)))
+        return Layout(size, half, (Word("real", 0, half, True), Word("imag", half, half, True)))
 
-    def _parts(self, kind: str) -> _Layout:
+    def _parts(self, kind: str) -> Layout:
         names = _PARTS[kind]
-        words = tuple(_Word(name, number * _WORD, _WORD) for number, name in enumerate(names))
-        return _Layout(len(names) * _WORD, _WORD, words)
+        words = tuple(Word(name, number * _WORD, _WORD) for number, name in enumerate(names))
+        return Layout(len(names) * _WORD, _WORD, words)
 
     def _enter(self, text: str) -> None:
         """Bound what types within each other can ask for: corrupt metadata may have a type within itself."""
@@ -259,17 +299,18 @@ class _Measure:
         if self._depth > _MAX_DEPTH or not self._left:
             raise BinaryError(f"type {text[:200]}: is nested too deep to be an argument; its metadata is not usable")
 
-    def _checked(self, layout: _Layout, text: str) -> _Layout:
+    def _checked(self, layout: Layout, text: str) -> Layout:
         if len(layout.words) > _MAX_WORDS or layout.size > _MAX_SIZE:
             size = f"{len(layout.words)} words and {layout.size} bytes"
             raise BinaryError(f"type {text[:200]}: has {size}, too many for an argument; pass a pointer to it")
         return layout
 
 
-def _within(name: str, offset: int, inner: _Layout) -> Iterator[_Word]:
+def within(name: str, offset: int, inner: Layout) -> Iterator[Word]:
+    """Give the words of a field or element: of a layout that is at ``offset`` of another one."""
     for word in inner.words:
         path = f"{name}_{word.path}" if word.path else name
-        yield _Word(path, offset + word.offset, word.size, word.floating, word.blank or name == "_")
+        yield Word(path, offset + word.offset, word.size, word.floating, word.blank or name == "_")
 
 
 def _aligned(value: int, align: int) -> int:

@@ -15,10 +15,10 @@ from goinst.golang.debugsections import DebugSections
 from goinst.golang.elf import Image
 from goinst.golang.typemeta import KINDS, GoField, GoType
 
-__all__ = ["DebugInfo", "UnusableError", "attribute", "children", "name_of"]
+__all__ = ["GO_KIND", "DebugInfo", "UnusableError", "attribute", "children", "name_of"]
 
 # cmd/internal/dwarf/dwarf.go: DW_AT_go_kind, key, elem, embedded_field
-_GO_KIND, _GO_KEY, _GO_ELEM, _GO_EMBEDDED = 0x2900, 0x2901, 0x2902, 0x2903
+GO_KIND, _GO_KEY, _GO_ELEM, _GO_EMBEDDED = 0x2900, 0x2901, 0x2902, 0x2903
 _LONGEST_NAME = 512
 _GO_DICTIONARY_INDEX = 0x2906  # DW_AT_go_dict_index
 _SHAPE = re.compile(r"(^|[\]*() ])go\.shape\.([^\s(),\[]*?)(_\d+)?(?=[\s()\[,\]]|$)")  # Go 1.18 numbers them
@@ -111,9 +111,9 @@ class DebugInfo:
 
         In the body of a generic function it is that of the shape that the body is for: ``[]int`` for ``[]T``.
         """
-        kind = self._referred(entry)
+        kind = self.referred(entry)
         if attribute(kind, _GO_DICTIONARY_INDEX, -1) >= 0:  # a stand-in for what the dictionary says
-            kind = self._referred(kind)
+            kind = self.referred(kind)
         return _SHAPE.sub(r"\1\2", name_of(kind))
 
     def parts(self, name: str) -> tuple[str, str, int] | None:
@@ -184,11 +184,12 @@ class DebugInfo:
         parsed.get_top_DIE()  # before others: addresses that are given by number depend on it
         return self.sections.reader.get_DIE_from_refaddr(offset, parsed)
 
-    def _referred(self, entry: Any) -> Any:
+    def referred(self, entry: Any) -> Any:
+        """Return the type of an entry."""
         return self.entry(attribute(entry, "DW_AT_type"))
 
     def _kind(self, entry: Any) -> str:
-        kind = attribute(entry, _GO_KIND)
+        kind = attribute(entry, GO_KIND)
         if kind not in _KINDS[entry.tag]:
             raise UnusableError
         return KINDS[kind]
@@ -199,15 +200,15 @@ class DebugInfo:
             return int(size)
         if entry.tag != "DW_TAG_typedef":
             return _POINTER_SIZE
-        kind = attribute(entry, _GO_KIND, 0)
+        kind = attribute(entry, GO_KIND, 0)
         if kind or depth > _DEEPEST:
             return _INTERFACE_SIZE if KINDS[kind] == "interface" else _POINTER_SIZE
-        return self._size(self._referred(entry), depth + 1)
+        return self._size(self.referred(entry), depth + 1)
 
     def _fields(self, entry: Any, size: int) -> tuple[GoField, ...]:
         fields = []
         for child in children(entry):
-            type_ = self._referred(child)
+            type_ = self.referred(child)
             offset = int(attribute(child, "DW_AT_data_member_location"))
             if child.tag != "DW_TAG_member" or not 0 <= offset <= size:
                 raise UnusableError

@@ -24,6 +24,7 @@ from goinst.golang.model import (
     Location,
     Member,
     Parameter,
+    Piece,
     Place,
     Shape,
     Site,
@@ -154,7 +155,7 @@ class Facts:
         """
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.variables import parameters
+            from goinst.golang.parameters import parameters
 
             found = parameters(binary, symbol)
             return None if found is None else [asdict(each) for each in found]
@@ -163,6 +164,23 @@ class Facts:
             f"parameters {symbol}",
             find,
             lambda answer: None if answer is None else tuple(Parameter(**each) for each in answer),
+        )
+
+    def variables(self, symbol: str, address: int) -> tuple[Variable, ...]:
+        """Return the parameters, results and variables of ``symbol`` at the instruction at ``address``, each name once.
+
+        The instruction is in the function: where it starts (``sites(symbol, "entry")``) parameters are certain, at a
+        RET results are. It may also be in a body of the function that is inlined into another one, or a call of it.
+        None without DWARF.
+        """
+
+        def find(binary: GoBinary) -> Any:
+            from goinst.golang.variables import variables
+
+            return [asdict(each) for each in variables(binary, symbol, address)]
+
+        return self._ask(
+            f"variables {symbol} {address}", find, lambda answer: tuple(_variable(each) for each in answer)
         )
 
     def sites(self, symbol: str, place: Place, callee: str = "") -> tuple[Site, ...]:
@@ -333,6 +351,13 @@ def _fact(answer: Any) -> Fact | None:
 def _argument(data: dict[str, Any]) -> Argument:
     words = {suffix: Location(**where) for suffix, where in data["words"].items()}
     return Argument(data["name"], data["type"], words, data["source"])
+
+
+def _variable(data: dict[str, Any]) -> Variable:
+    pieces = (
+        Piece(**{**piece, "based": tuple(piece["based"]) if piece["based"] else None}) for piece in data["pieces"]
+    )
+    return Variable(**{**data, "pieces": tuple(pieces)})
 
 
 def _source(kind: GoType) -> str:

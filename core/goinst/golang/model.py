@@ -172,7 +172,8 @@ class Piece:
 class Variable:
     """A variable at one instruction. ``type`` is a reference that ``shape`` takes.
 
-    ``pieces`` is empty when it cannot be read there, and ``why`` says why. ``indirect``: the pieces hold the address
+    ``pieces`` is empty when it cannot be read there, and ``why`` says why; of what is there in part, ``pieces`` leave
+    gaps, and ``why`` names one. ``indirect``: the pieces hold the address
     of the variable instead of its value (it escaped to the heap, or a closure captured it by reference).
     """
 

@@ -79,6 +79,16 @@ class FunctionTable:
         index = int(np.searchsorted(self._entries, va, side="right")) - 1
         return self._function(index) if 0 <= index < self._module.functions else None
 
+    def argument_bytes(self, function: Function) -> int:
+        """Return how much stack a function's arguments take: those that are passed on the stack, results on the stack,
+        and room for its caller's registers that hold arguments; negative when it depends on the call.
+
+        It is ArgWidth of cmd/compile/internal/abi/abiutils.go; the assembler has it from the TEXT directive.
+        """
+        index = int(np.searchsorted(self._entries, function.entry))
+        size = int(self._u32(self._records[[index]] + (12 if self._old else 8))[0])
+        return size - (size >> 31 << 32)
+
     def inlined_callers(self, name: str) -> tuple[str, ...]:
         """Return the names of the functions that hold an inlined body of ``name``, by address.
 

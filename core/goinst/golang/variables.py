@@ -1,87 +1,172 @@
-"""Parameters and variables of a function, as DWARF names them."""
+"""The parameters, results and variables of a Go function that can be read at an instruction, and where they are."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
-from goinst.golang.dwarf import attribute, children, name_of
-from goinst.golang.model import Parameter
+from goinst.errors import BinaryError
+from goinst.golang.layouts import Layouts
+from goinst.golang.location import Place, place_at
+from goinst.golang.model import Function, Piece, Variable
+from goinst.golang.parameters import DICTIONARY, Interface
+from goinst.golang.scopes import Listed, inlined_body, listed
+from goinst.golang.sites import find_sites
 
 if TYPE_CHECKING:
     from goinst.golang.binary import GoBinary
 
-__all__ = ["parameters"]
+__all__ = ["variables"]
 
-_DICTIONARY = Parameter(".dict", "uintptr", result=False)
-_DICTIONARY_BEHIND_RECEIVER = (1, 20)  # cmd/compile/internal/noder/reader.go; before: stencil.go, always the first
-_SILENT_ON_RESULTS = (1, 17)  # lists hardly any result that is in a register
-_CLOSURE = re.compile(r"(func|gowrap|deferwrap)\d+.*")
+_CONTEXT = {"amd64": "dx", "arm64": "regs[26]"}  # what a closure finds its variables by: cmd/compile/abi-internal.md
+_POINTER = 8
 
 
-def parameters(binary: GoBinary, symbol: str) -> tuple[Parameter, ...] | None:
-    """Return the parameters and results of ``symbol`` in Go's order, the receiver first, results last.
+def variables(binary: GoBinary, symbol: str, address: int) -> tuple[Variable, ...]:
+    """Return what ``symbol``'s names mean at ``address``, each once; none when there is no DWARF for it.
 
-    None when the binary has no DWARF for it. Before Go 1.22 unnamed and ``_`` parameters are left out; Go 1.17 for
-    amd64 names no results.
+    ``address`` is in the function, in a body of it that was inlined into another function, or a call of it.
     """
-    function = binary.function(symbol)
+    own = binary.containing(address)
     try:
-        entry = binary.debug.subprogram(symbol, function.entry if function else 0)
-        return None if entry is None else _parameters(binary, entry)
+        if own is not None and own.name == symbol:
+            return _Names(binary, own, address).own()
+        found = None if own is None else _Names(binary, own, address).inlined(symbol)
+        called = binary.function(symbol)
+        if found is None and called is not None:
+            return _Names(binary, called, called.entry).own()
+    except BinaryError:
+        raise
     except Exception:  # pyelftools raises what it likes on broken entries
-        return None
+        return ()
+    return found or ()
 
 
-def _parameters(binary: GoBinary, entry: Any) -> tuple[Parameter, ...]:
-    inputs: list[Parameter] = []
-    results: dict[str, Parameter] = {}  # Go lists some of them twice: again where an inlined body has one of that name
-    for child in children(entry):
-        if child.tag != "DW_TAG_formal_parameter":
-            continue
-        named = binary.debug.resolved(child)
-        result = bool(attribute(named, "DW_AT_variable_parameter", 0))
-        found = Parameter(name_of(named), binary.debug.type_name(named), result)
-        if result:
-            results.setdefault(found.name, found)
-        elif found.name != _DICTIONARY.name:  # Go 1.27 lists it
-            inputs.append(found)
-    name = name_of(binary.debug.resolved(entry))
-    receiver = _receiver(name)
-    # Go 1.16 sorts by place, and receivers without a size share theirs with the parameter that follows.
-    inputs.sort(key=lambda each: bool(receiver) and each.type_name != receiver)
-    if _takes_dictionary(name):
-        behind = bool(receiver) and binary.info.version >= _DICTIONARY_BEHIND_RECEIVER
-        inputs.insert(int(behind), _DICTIONARY)
-    if binary.info.abi == "register" and binary.info.version == _SILENT_ON_RESULTS:
-        results.clear()
-    return (*inputs, *results.values())
+class _Names:
+    """What names mean at an instruction of a function. Raises what pyelftools does when its DWARF is broken."""
+
+    def __init__(self, binary: GoBinary, function: Function, address: int) -> None:
+        self._binary = binary
+        self._debug = binary.debug
+        self._function = function
+        self._address = address
+        self._layouts = Layouts(binary.debug)
+        self._entry = binary.debug.subprogram(function.name, function.entry)
+
+    def own(self) -> tuple[Variable, ...]:
+        """Return the function's own."""
+        if self._entry is None:
+            return ()
+        interface = Interface(self._binary, self._entry)
+        places = interface.places(self._function, self._layouts)
+        starts, returns = self._starts(), self._returns()
+        chosen: dict[str, tuple[Listed, Variable]] = {}
+        for each in listed(self._debug, self._entry, self._address):
+            if each.name == DICTIONARY or (each.result and each not in interface.results):
+                continue
+            if starts:
+                variable = self._at_start(each, places.get(each))
+            elif returns and each.result:
+                variable = self._at_return(each, places.get(each))
+            else:
+                variable = self._here(each)
+            _keep(chosen, each, variable, prefer_results=returns)
+        return tuple(variable for _, variable in chosen.values())
+
+    def inlined(self, symbol: str) -> tuple[Variable, ...] | None:
+        """Return those of an inlined body of ``symbol``; None when the instruction is in none."""
+        body = None
+        if self._entry is not None:
+            body = inlined_body(self._debug, self._entry, symbol, self._address)
+        if body is None:
+            return None
+        chosen: dict[str, tuple[Listed, Variable]] = {}
+        for each in listed(self._debug, body, self._address):
+            _keep(chosen, each, self._here(each), prefer_results=False)
+        # A body lists what is left of it; its function lists all parameters.
+        for each in listed(self._debug, self._debug.resolved(body), -1):
+            if each.parameter and each.name not in chosen:
+                chosen[each.name] = each, self._here(each)
+        return tuple(variable for _, variable in chosen.values())
+
+    # One variable
+
+    def _at_start(self, each: Listed, pieces: tuple[Piece, ...] | None) -> Variable:
+        if each.captured:
+            context = (_CONTEXT[self._binary.info.arch], each.captured)
+            size = _POINTER if each.name.startswith("&") else self._size(each)
+            return self._variable(each, Place((Piece(0, size, based=context),) if size else ()))
+        if each.result or not each.parameter:
+            return self._variable(each, Place(missing="has no value yet where the function starts"))
+        if pieces is None:
+            return self._variable(each, Place(missing=self._uncertain()))
+        return self._variable(each, Place(pieces), direct=True)
+
+    def _at_return(self, each: Listed, pieces: tuple[Piece, ...] | None) -> Variable:
+        if pieces is None:
+            return self._variable(each, Place(missing=self._uncertain()))
+        return self._variable(each, Place(pieces), direct=True)
+
+    def _here(self, each: Listed) -> Variable:
+        if each.parameter and each.name.startswith("~p"):  # Go 1.27 gives them a place that is not theirs
+            return self._variable(each, Place(missing="has no name, and so is not kept"))
+        size = _POINTER if each.name.startswith("&") else self._size(each)
+        place = place_at(self._debug.sections, each.place, self._address, size, self._binary.info.arch)
+        return self._variable(each, place)
+
+    def _variable(self, each: Listed, place: Place, *, direct: bool = False) -> Variable:
+        """``direct``: the place is that of the value, also where a pointer to the variable is what has the name."""
+        escaped = each.name.startswith("&")
+        kind = self._debug.type_name(each.named)
+        role: Literal["parameter", "result", "local", "captured"] = "local"
+        if each.captured:
+            role = "captured"
+        elif each.parameter:
+            role = "result" if each.result else "parameter"
+        return Variable(
+            each.name.removeprefix("&"),
+            kind.removeprefix("*") if escaped else kind,
+            role,
+            place.pieces,
+            place.missing,
+            place.indirect or (escaped and not direct),
+        )
+
+    def _size(self, each: Listed) -> int:
+        return self._layouts.of(self._debug.referred(each.named)).size
+
+    # The instruction
+
+    def _starts(self) -> bool:
+        """Say whether every argument is still where the caller put it."""
+        if self._address == self._function.entry:
+            return True
+        # Of bodies with one name only the first can be searched, and probed.
+        if self._binary.function(self._function.name) != self._function:
+            return False
+        return any(site.address == self._address for site in find_sites(self._binary, self._function.name, "entry"))
+
+    def _returns(self) -> bool:
+        if self._binary.info.arch == "amd64":
+            return self._binary.image.read(self._address, 1) == b"\xc3"
+        return self._binary.image.read(self._address, 4) == b"\xc0\x03\x5f\xd6"
+
+    def _uncertain(self) -> str:
+        version = self._binary.info.version
+        left_out = "" if version >= (1, 22) else " (Go before 1.22 does not list those without a name)"
+        return f"its place is not certain: DWARF does not list all parameters of the function{left_out}"
 
 
-def _parts(name: str) -> list[str]:
-    """Split a function's name: package path, type or outer function, method or closure."""
-    depth, last, parts = 0, 0, list[str]()
-    for at, letter in enumerate(name):
-        depth += (letter in "[(") - (letter in "])")
-        if letter == "/" and not depth:
-            parts.clear()
-            last = 0
-        elif letter == "." and not depth:
-            parts.append(name[last:at])
-            last = at + 1
-    return [*parts, name[last:]]
-
-
-def _receiver(name: str) -> str:
-    """Return the full name of the receiver's type, when the function can be a method."""
-    package, *rest = _parts(name)
-    if len(rest) != 2 or _CLOSURE.fullmatch(rest[1]):
-        return ""
-    kind = rest[0].removeprefix("(").removesuffix(")")
-    return f"*{package}.{kind[1:]}" if kind.startswith("*") else f"{package}.{kind}"
-
-
-def _takes_dictionary(name: str) -> bool:
-    """Say whether this is the body of a generic function or method, and not a closure in one."""
-    last = _parts(name)[-1]
-    return "go.shape." in last if last.endswith("]") else "[go.shape." in _receiver(name)
+def _keep(chosen: dict[str, tuple[Listed, Variable]], new: Listed, variable: Variable, *, prefer_results: bool) -> None:
+    """Let a name mean the innermost variable, of two in one scope the one that lives; a result at a RET."""
+    known = chosen.get(variable.name)
+    if known is not None:
+        old, kept = known
+        if prefer_results and new.result != old.result:
+            better = new.result
+        elif new.depth != old.depth:
+            better = new.depth > old.depth
+        else:
+            better = bool(variable.pieces) or not kept.pieces
+        if not better:
+            return
+    chosen[variable.name] = new, variable

@@ -1,0 +1,37 @@
+"""What a Go function's linker name says: receiver, closure, body of a generic function."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["receiver", "takes_dictionary"]
+
+_CLOSURE = re.compile(r"(func|gowrap|deferwrap)\d+.*")  # cmd/compile/internal/ir/func.go: closureName
+
+
+def receiver(name: str) -> str:
+    """Return the full name of the receiver's type, when the function can be a method; empty when it is none."""
+    package, *rest = _parts(name)
+    if len(rest) != 2 or _CLOSURE.fullmatch(rest[1]):
+        return ""
+    kind = rest[0].removeprefix("(").removesuffix(")")
+    return f"*{package}.{kind[1:]}" if kind.startswith("*") else f"{package}.{kind}"
+
+
+def takes_dictionary(name: str) -> bool:
+    """Say whether this is the body of a generic function or method, and not a closure in one."""
+    last = _parts(name)[-1]
+    return "go.shape." in last if last.endswith("]") else "[go.shape." in receiver(name)
+
+
+def _parts(name: str) -> list[str]:
+    """Split a name: package path, type or outer function, method or closure."""
+    depth, last, parts = 0, 0, list[str]()
+    for at, letter in enumerate(name):
+        depth += (letter in "[(") - (letter in "])")
+        if letter == "/" and not depth:
+            parts, last = [], 0
+        elif letter == "." and not depth:
+            parts.append(name[last:at])
+            last = at + 1
+    return [*parts, name[last:]]
