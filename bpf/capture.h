@@ -4,6 +4,17 @@
  *
  * Addresses below CAPTURE_OK are no addresses: they say why there is none, and pass through every further step. */
 
+static long (*goinst_probe_read_user_str)(void *to, u32 size, const void *from) = (void *)114;
+static long (*goinst_get_stack)(void *ctx, void *to, u32 size, u64 flags) = (void *)67;
+
+#if defined(GOINST_ARM64)
+#define GOINST_IP(ctx) ((ctx)->pc)
+#define GOINST_RETURN_ADDRESS(hit) ((ctx)->regs[30])
+#else
+#define GOINST_IP(ctx) ((ctx)->ip)
+#define GOINST_RETURN_ADDRESS(hit) goinst_stack_word(hit, 0)
+#endif
+
 #define CAPTURE_NIL 0
 #define CAPTURE_BAD 1       /* cannot be read */
 #define CAPTURE_NO_ITEM 2   /* there is no such element */
@@ -65,8 +76,6 @@ static __always_inline u64 capture_assert(u64 type, u64 data, u32 hash)
         }                                                                                                            \
         *(u32 *)(to) = capture_n;                                                                                    \
     })
-
-static long (*goinst_probe_read_user_str)(void *to, u32 size, const void *from) = (void *)114;
 
 /* A C string: the copied bytes are those before the 0, or `size` when there is none. */
 #define capture_cstring(to, size, address)                                                                           \

@@ -49,7 +49,7 @@ static __always_inline int go_map_enter_sized(struct go_map *walk, u32 index, u6
     return 1;
 }
 
-static __always_inline int go_map_empty(const struct go_map *walk, u32 slot)
+static __always_inline u64 go_map_empty(const struct go_map *walk, u32 slot)
 {
     return walk->live >> (8 * slot + 7) & 1;
 }
@@ -93,10 +93,10 @@ static __always_inline int go_map_enter_sized(struct go_map *walk, u32 index, u6
     return 1;
 }
 
-/* runtime/map.go: minTopHash is 5, what is below says that the slot is empty or was moved */
-static __always_inline int go_map_empty(const struct go_map *walk, u32 slot)
+/* runtime/map.go: minTopHash is 5, what is below says that the slot is empty or was moved; 0 or 1 without a branch */
+static __always_inline u64 go_map_empty(const struct go_map *walk, u32 slot)
 {
-    return (walk->live >> (8 * slot) & 0xff) < 5;
+    return ((walk->live >> (8 * slot) & 0xff) - 5) >> 63;
 }
 
 static __always_inline u64 go_map_key(const struct go_map *walk, u32 slot)

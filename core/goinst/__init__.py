@@ -8,6 +8,7 @@ from goinst.events.span import Clock, DecodeContext, Resource, Span
 from goinst.plugin.context import context_words
 from goinst.plugin.declare import (
     PIPED_STDIN,
+    Capture,
     Column,
     Field,
     Fragment,
@@ -23,6 +24,7 @@ from goinst.plugin.spec import hookimpl
 
 __all__ = [
     "PIPED_STDIN",
+    "Capture",
     "Clock",
     "Column",
     "DecodeContext",

@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.extras": ("goinst.errors",),
     "goinst.golang": ("goinst.errors",),
     "goinst.native": ("goinst.errors", "goinst.golang"),
+    "goinst.capture": ("goinst.errors", "goinst.golang.model", "goinst.plugin.declare"),
     "goinst.target": ("goinst.errors",),
     "goinst.plugin": ("goinst.errors", "goinst.events.span"),
     "goinst.plugin.declare": ("goinst.events.span",),
@@ -38,7 +39,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.events.memory": (),
     "goinst.export": (
         "goinst.__version__", "goinst.diagnostics", "goinst.errors", "goinst.config", "goinst.extras",
-        "goinst.events.span", "goinst.events.tap", "goinst.metrics",
+        "goinst.events.span", "goinst.events.tap", "goinst.metrics", "goinst.capture.values",
     ),
     "goinst.live": ("goinst.events.span", "goinst.events.tap", "goinst.export.console", "goinst.export.moment"),
     "goinst.sampling": ("goinst.errors",),
@@ -48,7 +49,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.recording": ("goinst.errors", "goinst.extras", "goinst.events", "goinst.plugin.declare"),
     "goinst.engine": (
         "goinst.errors", "goinst.config", "goinst.golang", "goinst.native", "goinst.plugin", "goinst.events",
-        "goinst.target", "goinst.export.base", "goinst.sampling", "goinst.where",
+        "goinst.target", "goinst.export.base", "goinst.sampling", "goinst.where", "goinst.capture",
     ),
     "goinst.demo": ("goinst.errors",),
     "goinst.cli": ("goinst",),

@@ -58,7 +58,7 @@ def _aligned(value: int, align: int) -> int:
 
 
 def _walk(out: Text, map_: str, slots: Slots, most: int) -> tuple[str, str, str]:
-    """Open a loop over the slots that hold something; (index, key's address, element's address)."""
+    """Open a loop over the slots; (whether this one is empty, key's address, element's address)."""
     walk, index = out.name("w"), out.name("i")
     out.line(f"struct go_map {walk} = {{}};")
     out.line(f"go_map_begin(&{walk}, {map_} < CAPTURE_OK ? 0 : {map_});")
@@ -67,15 +67,14 @@ def _walk(out: Text, map_: str, slots: Slots, most: int) -> tuple[str, str, str]
     out.indent += 1
     out.line(f"if (({index} & 7) == 0 && !go_map_enter_sized(&{walk}, {index} >> 3, {slots.size}))")
     out.line("    break;")
-    out.line(f"if (go_map_empty(&{walk}, {index} & 7))")
-    out.line("    continue;")
+    empty = out.temporary(f"go_map_empty(&{walk}, {index} & 7)")
     key = out.temporary(f"{walk}.here + {slots.key} + ({index} & 7) * {slots.key_stride}")
     elem = out.temporary(f"{walk}.here + {slots.elem} + ({index} & 7) * {slots.elem_stride}")
     if slots.key_indirect:
         key = out.temporary(f"capture_hop({key}, 0)")
     if slots.elem_indirect:
         elem = out.temporary(f"capture_hop({elem}, 0)")
-    return index, key, elem
+    return empty, key, elem
 
 
 @dataclass(slots=True)
@@ -95,18 +94,33 @@ class Entries:
     def fetch(self, out: Text, raw: str, to: str) -> None:
         """Write the C text."""
         map_ = out.temporary(f"(*(u64 *)({raw}))")
-        taken, item = out.name("n"), out.name("e")
+        taken, item, index = out.name("n"), out.name("e"), out.name("i")
+        stride = self.key.size + self.elem.size
         out.line(f"u64 {taken} = 0;")
         out.line(f"*(u64 *)({to}) = capture_hop({map_}, 0);")  # both kinds of maps begin with their count
-        out.line(f"*(u64 *)({to} + 8) = 0;")
-        _, key, elem = _walk(out, map_, self.layout.slots(self.key.shape, self.elem.shape), _SLOTS)
+        # first where they are, then what they are: one loop for both would have too many paths for the verifier
+        empty, key, elem = _walk(out, map_, self.layout.slots(self.key.shape, self.elem.shape), _SLOTS)
+        out.line(f'asm volatile("" : "+r"({taken}));')
         out.line(f"if ({taken} >= {self.most})")
         out.line("    break;")
-        out.line(f"char *{item} = {to} + 16 + {taken} * {self.key.size + self.elem.size};")
+        out.line(f"*(u64 *)({to} + 16 + {taken} * {stride}) = {key};")
+        out.line(f"*(u64 *)({to} + 24 + {taken} * {stride}) = {elem};")
+        # without a branch, for the same reason; what is written for an empty slot is written over
+        full = out.temporary(f"!{empty}")
+        out.line(f'asm volatile("" : "+r"({full}));')
+        out.line(f"{taken} += {full} & 1;")
+        out.indent -= 1
+        out.line("}")
+        out.line(f"*(u64 *)({to} + 8) = {taken};")
+        out.line("#pragma clang loop unroll(disable)")
+        out.line(f"for (u32 {index} = 0; {index} < {self.most}; {index}++) {{")
+        out.indent += 1
+        out.line(f"char *{item} = {to} + 16 + {index} * {stride};")
+        out.line(f"if ({index} >= *(u64 *)({to} + 8))")
+        out.line("    break;")
+        key, elem = out.temporary(f"*(u64 *)({item})"), out.temporary(f"*(u64 *)({item} + 8)")
         self.key.fetch(out, Memory(key), item)
         self.elem.fetch(out, Memory(elem), f"{item} + {self.key.size}")
-        out.line(f"{taken}++;")
-        out.line(f"*(u64 *)({to} + 8) = {taken};")
         out.indent -= 1
         out.line("}")
 
@@ -129,7 +143,9 @@ class Entries:
 def find_entry(out: Text, map_: str, layout: MapLayout, key: Shape, elem: Shape, wanted: int | str) -> Place:
     """The element under a key, which is a text or a number; no such element among the first 128 slots: none."""
     found = out.temporary(f"{map_} < CAPTURE_OK ? {map_} : CAPTURE_NO_ITEM")
-    _, at, element = _walk(out, map_, layout.slots(key, elem), _SEARCHED)
+    empty, at, element = _walk(out, map_, layout.slots(key, elem), _SEARCHED)
+    out.line(f"if ({empty})")
+    out.line("    continue;")
     if isinstance(wanted, str):
         same = text_is(out, f"capture_hop({at}, 0)", f"capture_hop({at}, 8)", wanted, whole=True)
     else:

@@ -31,6 +31,7 @@ from goinst.capture.expression import (
     Select,
     Slice,
 )
+from goinst.capture.tokens import Token, number, token_at, unquoted
 from goinst.errors import UsageError
 
 __all__ = ["FUNCTIONS", "Item", "Spec", "parse_condition", "parse_expression", "parse_spec"]
@@ -49,15 +50,6 @@ FUNCTIONS = {
 
 _LONGEST = 4096
 _DEEPEST = 32
-_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
-_TOKEN = re.compile(
-    r"""\s*(?:(?P<number>0[xX][0-9a-fA-F]+|\d+(?:\.\d+)?(?P<unit>ns|us|µs|ms|s|m|h)?(?![\w.]))
-    |(?P<name>[^\W\d]\w*|~r\d+|\$\w+)
-    |(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)
-    |(?P<sign>->|==|!=|<=|>=|&&|\|\||[-=<>!()\[\].,:*&]))""",
-    re.VERBOSE,
-)
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
 _LINE = re.compile(r"[^\s():]+\.[A-Za-z]+:\d+(?=$|[\s(])")
 
 
@@ -142,14 +134,6 @@ def _target(text: str) -> tuple[str, bool, int]:
     if at == start:
         raise UsageError(f"{text!r}: begin with a function, as in 'main.ping(req.Method)'")
     return text[start:at], False, at
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    start: int
-    end: int
 
 
 class _Parser:
@@ -283,13 +267,13 @@ class _Parser:
             self._expect(")")
             return inner
         if token.text == "-" and self._peek().kind == "number":
-            literal = _number(self._next())
+            literal = number(self._next())
             assert isinstance(literal.value, int)
             return Literal(-literal.value)
         if token.kind == "number":
-            return _number(token)
+            return number(token)
         if token.kind == "text":
-            return Literal(_unquoted(token.text))
+            return Literal(unquoted(token.text))
         if token.kind != "name":
             self._fail("a variable", token)
         if token.text in ("true", "false", "nil"):
@@ -298,7 +282,7 @@ class _Parser:
             return self._call(token)
         return Name(token.text)
 
-    def _call(self, name: _Token) -> Call:
+    def _call(self, name: Token) -> Call:
         if name.text not in FUNCTIONS:
             known = ", ".join(FUNCTIONS)
             self._fail(f"a function of goinst ({known}; the program's own are never called)", name)
@@ -322,7 +306,7 @@ class _Parser:
             return Slice(base, self._whole(high))
         token = self._next()
         if token.kind == "text":
-            key: int | str = _unquoted(token.text)
+            key: int | str = unquoted(token.text)
         else:
             negative = token.text == "-"
             key = self._whole(self._next() if negative else token) * (-1 if negative else 1)
@@ -335,10 +319,10 @@ class _Parser:
         self._expect("]")
         return Index(base, key)
 
-    def _whole(self, token: _Token) -> int:
+    def _whole(self, token: Token) -> int:
         if token.kind != "number":
             self._fail("a number", token)
-        value = _number(token).value
+        value = number(token).value
         if not isinstance(value, int):
             self._fail("a whole number", token)
         return value
@@ -362,17 +346,10 @@ class _Parser:
         if self._peek().kind != "end":
             self._fail("the end", self._peek())
 
-    def _peek(self) -> _Token:
-        match = _TOKEN.match(self._text, self._at)
-        if match is None:
-            rest = self._text[self._at :].strip()
-            start = len(self._text) - len(self._text[self._at :].lstrip())
-            return _Token("other" if rest else "end", rest[:1], start, min(start + 1, len(self._text)))
-        kind = match.lastgroup if match.lastgroup != "unit" else "number"
-        assert kind is not None
-        return _Token(kind, match[kind], match.start(kind), match.end())
+    def _peek(self) -> Token:
+        return token_at(self._text, self._at)
 
-    def _next(self) -> _Token:
+    def _next(self) -> Token:
         token = self._peek()
         self._at = token.end
         return token
@@ -400,26 +377,6 @@ class _Parser:
         if self._depth > _DEEPEST * 4:
             raise UsageError(f"{self._text[:60]!r}…: is nested too deep; make it simpler")
 
-    def _fail(self, wanted: str, token: _Token) -> NoReturn:
+    def _fail(self, wanted: str, token: Token) -> NoReturn:
         found = f"not {self._text[token.start : token.start + 12]!r}" if token.kind != "end" else "not its end"
         raise UsageError(f"{self._text!r}: {wanted} is expected at character {token.start + 1}, {found}")
-
-
-def _number(token: _Token) -> Literal:
-    match = _TOKEN.match(token.text)
-    unit = match["unit"] if match else None
-    digits = token.text.removesuffix(unit) if unit else token.text
-    if digits[:2] in ("0x", "0X"):
-        return Literal(int(digits, 16))
-    if unit:
-        return Literal(int(float(digits) * _UNITS[unit]))
-    if "." in digits:
-        raise UsageError(f"{digits}: numbers with a fraction cannot be compared in the kernel; use whole ones")
-    return Literal(int(digits))
-
-
-def _unquoted(text: str) -> str:
-    inner = text[1:-1]
-    if text[0] == "`":
-        return inner
-    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), inner)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
+from goinst.capture.dynamic import Dynamic, Errors
 from goinst.capture.entries import Entries, MapLayout
 from goinst.capture.values import ABSENT, Absent, Captured, Scalar, go_duration, go_time
-from goinst.capture.wire import Bytes, CString, Dynamic, Elements, Errors, Follow, Pointee, Raw, Reader
+from goinst.capture.wire import Bytes, CString, Elements, Follow, Pointee, Raw, Reader
 from goinst.golang.model import Shape
 
 __all__ = ["Limits", "Nodes"]
@@ -113,14 +113,14 @@ class Nodes:
                 follow = Pointee(Raw(pair, lambda reader, at, _, found: _channel(reader, at)))
                 return _followed(follows, base, follow)
             case "func":
-                code = Pointee(Raw(Shape("code", "uint", 8), lambda reader, at, _, found: reader.symbol(_word(reader, at))))
+                code = Pointee(
+                    Raw(Shape("code", "uint", 8), lambda reader, at, _, found: reader.symbol(_word(reader, at)))
+                )
                 return _followed(follows, base, code)
         name = shape.name
         return lambda reader, at, found: Absent(f"<{name}>")
 
-    def _slice(
-        self, shape: Shape, base: int, depth: int, follows: list[tuple[int, Follow]], *, root: bool
-    ) -> Decode:
+    def _slice(self, shape: Shape, base: int, depth: int, follows: list[tuple[int, Follow]], *, root: bool) -> Decode:
         elem = self._shape(shape.elem) if shape.elem else None
         if elem is not None and elem.kind == "uint" and elem.size == 1:
             most = self._limits.text if root else min(self._limits.text, 64)
@@ -174,9 +174,7 @@ class Nodes:
 
         return fields
 
-    def _pointer(
-        self, shape: Shape, base: int, depth: int, follows: list[tuple[int, Follow]], *, root: bool
-    ) -> Decode:
+    def _pointer(self, shape: Shape, base: int, depth: int, follows: list[tuple[int, Follow]], *, root: bool) -> Decode:
         elem = self._shape(shape.elem) if shape.elem else None
         if elem is not None and elem.name == "char":
             return _followed(follows, base, CString(self._limits.text))
@@ -191,9 +189,7 @@ class Nodes:
         if key is None or elem is None or self._maps is None or not (depth > 0 or root):
             # both kinds of maps begin with the number of their entries (runtime/map.go, internal/runtime/maps/map.go)
             name = shape.name
-            count = Raw(
-                Shape("count", "uint", 8), lambda reader, at, _, found: _counted(name, _word(reader, at), 1)
-            )
+            count = Raw(Shape("count", "uint", 8), lambda reader, at, _, found: _counted(name, _word(reader, at), 1))
             return _followed(follows, base, Pointee(count))
         keys, values = self._raw(key, 0), self._raw(elem, depth if root else depth - 1)
         return _followed(follows, base, Entries(self._maps, keys, values, self._limits.items))

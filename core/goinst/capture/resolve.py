@@ -208,7 +208,9 @@ class Resolver:
                 if value.shape.kind in ("string", "slice"):
                     begin, length = word(out, value.place), word(out, value.place, 8)
                     return Value(Words(((0, 8, begin), (8, 8, length))), _TEXT, value.most)
-                return Value(Words(((0, 8, self.number(value)),)), Shape("*char", "pointer", 8, elem="char"), value.most)
+                return Value(
+                    Words(((0, 8, self.number(value)),)), Shape("*char", "pointer", 8, elem="char"), value.most
+                )
             case "hex":
                 return Value(Words(((0, 8, self.number(value)),)), _WORD, after=_hexadecimal)
             case "type":

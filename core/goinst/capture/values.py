@@ -123,7 +123,10 @@ _TEXTS = {
     "encoding/json.UnmarshalTypeError": "json: cannot unmarshal {0} into Go value {1}",
 }
 _OUTERMOST = "{0}"
-_KNOWN = {"context.deadlineExceededError": "context deadline exceeded", "internal/poll.errNetClosing": "use of closed network connection"}
+_KNOWN = {
+    "context.deadlineExceededError": "context deadline exceeded",
+    "internal/poll.errNetClosing": "use of closed network connection",
+}
 _WITH_CAUSE = ("github.com/pkg/errors.withMessage",)
 _TRANSPARENT = ("github.com/pkg/errors.withStack",)
 _INTEGERS, _UNSIGNED = range(2, 7), range(7, 13)
@@ -188,5 +191,7 @@ def show(value: Captured, *, top: bool = True) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    escaped = (
+        text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    )
     return f'"{escaped}"'

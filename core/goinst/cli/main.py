@@ -19,7 +19,20 @@ from goinst.export.base import OutputClosed
 __all__ = ["cli", "execute", "main"]
 
 # name -> its module, imported when it is called; the function has the name of the module
-_COMMANDS = ("run", "record", "replay", "export", "top", "report", "inspect", "doctor", "plugins", "demo", "completion")
+_COMMANDS = (
+    "run",
+    "trace",
+    "record",
+    "replay",
+    "export",
+    "top",
+    "report",
+    "inspect",
+    "doctor",
+    "plugins",
+    "demo",
+    "completion",
+)
 _INTERRUPTED = 130
 
 

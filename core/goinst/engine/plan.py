@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from goinst.capture.aggregate import Table
+from goinst.capture.expand import expand
 from goinst.engine.lineage import LINEAGE
+from goinst.engine.resolved import ResolvedField, ResolvedProbe, not_asked_for, resolve_probe
 from goinst.engine.runtime import runtime_macros
 from goinst.engine.source import Counter, Part, Program, write_source
 from goinst.engine.words import marked_words, word
-from goinst.errors import BinaryError, PluginError
+from goinst.errors import PluginError
 from goinst.events.record import Layout, lay_out
 from goinst.golang.facts import Facts
-from goinst.golang.model import Argument, BinaryInfo, Fact, Place, Site, Variable
+from goinst.golang.model import BinaryInfo, Fact
 from goinst.plugin import declare
 from goinst.sampling import EVERYTHING, Sampling
 
@@ -23,42 +26,9 @@ Propagate = Literal["", "write", "dry-run"]
 
 
 @dataclass(frozen=True, slots=True)
-class ResolvedField:
-    """A declared field and what the binary said; ``fact`` is None when it has no such field."""
-
-    macro: str
-    type: str
-    path: str
-    fact: Fact | None
-    optional: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedProbe:
-    """A declared probe and where it goes in this binary; ``symbol`` is None (and ``reason`` says why) when nowhere.
-    ``linked``: the binary has one of the functions, or a body of one that was inlined; else nothing calls them.
-    ``marked``: the arguments of a USDT probe."""
-
-    program: str
-    symbol: str | None
-    place: Place
-    sites: tuple[Site, ...]
-    optional: bool
-    closes: bool
-    attach_on: str
-    lost: str
-    reason: str
-    candidates: tuple[str, ...]
-    inlined_in: tuple[str, ...]
-    linked: bool
-    parameters: tuple[Argument, ...] = ()
-    results: tuple[Argument, ...] = ()
-    marked: tuple[Variable, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class PluginPlan:
-    """A plugin in this binary. When it is not ``enabled``, ``reason`` says why in one line."""
+    """A plugin in this binary. When it is not ``enabled``, ``reason`` says why in one line. ``problems`` are captures
+    that the binary cannot give, or not whole; ``tables`` what the kernel counts for others."""
 
     name: str
     enabled: bool
@@ -68,6 +38,8 @@ class PluginPlan:
     types: tuple[tuple[str, str, Fact | None], ...]
     layouts: tuple[Layout, ...] = ()
     unseen: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +98,8 @@ class _Draft:
     types: list[tuple[str, str, Fact | None]] = field(default_factory=list)
     probes: list[ResolvedProbe] = field(default_factory=list)
     layouts: list[Layout] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
 
     def off(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -162,7 +136,7 @@ def make_plan(
     for protocol in protocols:
         draft = _draft(facts, protocol, options or {}, off, number, propagate=bool(propagate))
         drafts.append(draft)
-        number += len(protocol.records)
+        number += len(draft.protocol.records)
         if draft.reason:
             off[protocol.name] = draft.reason
     clients = any(_has_clients(draft) for draft in drafts)
@@ -194,6 +168,8 @@ def make_plan(
                 tuple(draft.types),
                 tuple(draft.layouts),
                 tuple(words for name, words in draft.protocol.unseen.items() if facts.function(name) is not None),
+                tuple(draft.problems),
+                tuple(draft.tables),
             )
             for draft in drafts
         ),
@@ -210,7 +186,14 @@ def _draft(
     propagate: bool,
 ) -> _Draft:
     """Resolve one plugin; ``off`` are those that are off already, ``number`` the type of its first record."""
+    expanded = expand(protocol, facts)
+    protocol = expanded.protocol
     draft = _Draft(protocol, _options(protocol, options.get(protocol.name, {})))
+    draft.problems += expanded.problems + [words for made in expanded.made for words in made.limited]
+    draft.tables += [table for made in expanded.made for table in made.tables]
+    for problem in expanded.problems:
+        if not protocol.probes:
+            draft.off(problem)
     for base in protocol.builds_on:
         if base in off:
             draft.off(f"it builds on {base}, which is off: {off[base]}")
@@ -245,7 +228,7 @@ def _resolve(facts: Facts, draft: _Draft, *, propagate: bool) -> None:
         if probe.propagates and not propagate:
             continue
         planned = not probe.option or bool(draft.options.get(probe.option))
-        resolved = _resolve_probe(facts, probe) if planned else _not_asked_for(facts, probe)
+        resolved = resolve_probe(facts, probe) if planned else not_asked_for(facts, probe)
         if planned and not resolved.sites and not probe.optional:
             if probe.side and not resolved.linked:
                 without.setdefault(probe.side, resolved.reason)
@@ -272,74 +255,6 @@ def _resolve(facts: Facts, draft: _Draft, *, propagate: bool) -> None:
         draft.off(f"the binary has no field {', '.join(absent[:3])}{more}")
     for macro, kind in protocol.types.items():
         draft.types.append((macro, kind.name, facts.type_hash(kind.name)))
-
-
-def _resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
-    attach_on = probe.attach_on
-    if probe.without:
-        if facts.function(probe.without) is None:
-            attach_on = ""
-        elif not attach_on:
-            return _nowhere(facts, probe, f"the binary has {probe.without}")
-    version = facts.info.version
-    candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
-    names = tuple(site.symbol for site in candidates)
-    inlined: list[str] = []
-    linked = False
-    reason = facts.why_not(names[0]) if len(names) == 1 else ""
-    reason = reason or f"no function {' or '.join(names) or 'for ' + facts.info.go_version} in the binary"
-    for candidate in candidates:
-        inlined.extend(facts.inlined(candidate.symbol))
-        if facts.function(candidate.symbol) is None:
-            continue
-        for pattern in probe.mentions:
-            if not facts.mentions(pattern):
-                return _nowhere(facts, probe, f"nothing in the binary looks like {pattern}")
-        linked = True
-        try:
-            sites = facts.sites(candidate.symbol, probe.place, candidate.callee)
-            marked = facts.marked(candidate.symbol)
-            parameters, results = facts.arguments(candidate.signature) if marked is None else ((), ())
-        except BinaryError as error:
-            reason = str(error)
-            continue
-        if sites:
-            # what another candidate is inlined in may be this one: its calls are seen there
-            inlined = [name for name in inlined if name != candidate.symbol]
-            return ResolvedProbe(
-                probe.program, candidate.symbol, probe.place, sites, probe.optional, probe.closes, attach_on,
-                probe.lost, "", names, tuple(inlined), True, parameters, results, marked or (),
-            )  # fmt: skip
-        reason = f"{candidate.symbol} has no {probe.place} {candidate.callee} site".replace("  ", " ")
-    if inlined:
-        reason += f" (its body is inlined in {', '.join(inlined[:3])}{' ...' if len(inlined) > 3 else ''})"
-    return _nowhere(facts, probe, reason, tuple(inlined), linked or bool(inlined))
-
-
-def _nowhere(
-    facts: Facts, probe: declare.Probe, reason: str, inlined: tuple[str, ...] = (), linked: bool = False
-) -> ResolvedProbe:
-    version = facts.info.version
-    candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
-    return ResolvedProbe(
-        probe.program, None, probe.place, (), probe.optional, probe.closes, probe.attach_on, probe.lost, reason,
-        tuple(site.symbol for site in candidates), inlined, linked, *_unplaced(facts, candidates),
-    )  # fmt: skip
-
-
-def _not_asked_for(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
-    linked = any(facts.function(site.symbol) is not None for site in probe.sites)
-    return _nowhere(facts, probe, f"option {probe.option} is off", linked=linked)
-
-
-def _unplaced(facts: Facts, candidates: Sequence[declare.Site]) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
-    """What a probe that goes nowhere would have for arguments: its program is compiled all the same."""
-    for candidate in candidates:
-        try:
-            return facts.arguments(candidate.signature)
-        except BinaryError:
-            continue
-    return (), ()
 
 
 def _part(draft: _Draft) -> Part:

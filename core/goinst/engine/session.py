@@ -221,6 +221,8 @@ class Session:
                 self._log.debug(
                     "plugin not used here", plugin=plugin.name, executable=process.exe, reason=plugin.reason
                 )
+            for problem in plugin.problems if plugin.enabled else ():
+                self._log.warning("not captured", plugin=plugin.name, executable=process.exe, reason=problem)
             for probe in plugin.probes if plugin.enabled else ():
                 # a function that the linker left out is never called: nothing is lost
                 if not probe.sites and (self._config.verbose or not probe.optional or probe.inlined_in):
@@ -374,6 +376,7 @@ class Session:
         self._delivery.finish()
         state = self._telemetry()
         for tracer in self._tracers.values():
+            summary.tables += tracer.tables()
             summary.notes += tracer.notes()
             summary.places += tracer.loss_places()
         summary.open += state.open.total()

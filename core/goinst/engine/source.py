@@ -21,7 +21,7 @@ from goinst.events.record import OPERATION_SIZE, Layout
 from goinst.plugin.declare import PIPED_STDIN, Fragment, Protocol
 
 if TYPE_CHECKING:
-    from goinst.engine.plan import ResolvedProbe
+    from goinst.engine.resolved import ResolvedProbe
 
 __all__ = ["TAIL_SLOTS", "Counter", "Part", "Program", "write_source"]
 

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from goinst.capture.aggregate import Table
+
 __all__ = ["Summary"]
 
 
@@ -15,7 +17,7 @@ class Summary:
 
     ``spans`` went to the outputs; ``losses`` (``plugin.reason``) did not, or lack something; ``notes`` are worth a
     number and no loss; ``hits`` by probe; ``open`` had begun and not ended when the run did. ``partial`` reports of
-    what was still open went out beside the spans.
+    what was still open went out beside the spans. ``tables`` are what the kernel counted by value.
     """
 
     spans: int = 0
@@ -30,6 +32,7 @@ class Summary:
     places: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
     ring_high_water: float = 0.0
+    tables: list[tuple[Table, list[tuple[Any, int]]]] = field(default_factory=list)
 
     def fields(self, *, places: bool) -> dict[str, Any]:
         """As the fields of a log line."""

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from goinst.capture.aggregate import Table
 from goinst.engine import sys as kernel
 from goinst.engine.attach import Attachment, attach
 from goinst.engine.build import Built
@@ -189,6 +190,24 @@ class Tracer:
         """Operations that have begun and not ended, as in ``Telemetry.open``."""
         names = {layout.type: (layout.plugin, layout.record.name, layout.record.active) for layout in self.plan.layouts}
         return Counter(names.get(HEAD.unpack_from(value)[0], ("core", "unknown", "")) for value in self.operations)
+
+    def tables(self) -> Iterator[tuple[Table, list[tuple[Any, int]]]]:
+        """What the kernel has counted by value, so far."""
+        for plugin in self.plan.plugins:
+            for table in plugin.tables:
+                if table.name in self._loaded.maps:
+                    yield table, table.rows(self._entries(table.name))
+
+    def _entries(self, name: str) -> Iterator[tuple[bytes, bytes]]:
+        descriptor, (key_size, value_size, most) = self._loaded.maps[name], self._loaded.sizes[name]
+        key = None
+        for _ in range(most):
+            key = kernel.next_key(descriptor, key, key_size)
+            if key is None:
+                break
+            value = kernel.lookup(descriptor, key, value_size)
+            if value is not None:
+                yield key, value
 
     def members(self) -> dict[str, Any]:
         """What is traced, as members of a log line."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PIPED_STDIN",
+    "Capture",
     "Column",
     "Decoder",
     "Field",
@@ -72,13 +73,15 @@ class Site:
 
     ``signature`` is ``"name Type, name Type -> name Type"`` with full package paths, receiver first. Pointers, maps,
     channels and funcs are one word whatever they point to; a named type passed by value is looked up in the binary.
-    ``versions`` limits it to Go versions ``((1, 16), (1, 26))`` inclusive: the last resort.
+    ``versions`` limits it to Go versions ``((1, 16), (1, 26))`` inclusive: the last resort. ``at`` is the core's own:
+    instructions that it has found already.
     """
 
     symbol: str
     signature: str = ""
     versions: tuple[tuple[int, int], tuple[int, int]] | None = None
     callee: str = ""
+    at: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,32 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """A span for each call of a function, with values of its variables, and no line of C.
+
+    ``function`` is its symbol (``main.(*Order).Place``), or several of which the first that a binary has is taken.
+    ``fields`` are attributes and Go expressions over parameters and results: ``{"order.id": "o.ID", "error": "err"}``
+    (docs/TRACE.md has the language). ``signature``, ``"o *main.Order, id string"``, says what the parameters are where
+    the binary has no DWARF that does. ``where`` is a condition, evaluated in the kernel. ``duration``: the span lasts
+    until the function returns, which costs a second hit; else it is a moment. ``rate`` limits spans a second (0: all).
+    ``text``, ``items``, ``depth``: bytes of a text, elements of a slice, pointers behind each other, at most.
+    ``name`` is the span's name, else the function's.
+    """
+
+    function: str | tuple[str, ...]
+    fields: Mapping[str, str] = field(default_factory=dict)
+    signature: str = ""
+    where: str = ""
+    name: str = ""
+    kind: Literal["server", "client", "internal", "producer", "consumer"] = "internal"
+    duration: bool = True
+    rate: int = 0
+    text: int = 128
+    items: int = 8
+    depth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Fragment:
     """BPF C text. ``package`` and ``file`` say where it is installed; or give ``text``."""
 
@@ -193,13 +222,15 @@ class Protocol:
     ``unseen``: functions that do what users may expect of this plugin, but that it has no probe for, and what users
     are told is not seen in a binary that has one.
     ``on_request``: on only where it is named, not by default. ``losses``: reasons, and words for the user; a reason
-    without words only calls for the probes that wait for it, and is not shown."""
+    without words only calls for the probes that wait for it, and is not shown. ``captures`` (each a Capture) become
+    fragments, probes and records of their own, for each binary."""
 
     name: str
     summary: str
-    fragments: tuple[Fragment, ...]
-    probes: tuple[Probe, ...]
-    records: tuple[Record, ...]
+    fragments: tuple[Fragment, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    records: tuple[Record, ...] = ()
+    captures: tuple[Any, ...] = ()
     fields: Mapping[str, Field] = field(default_factory=dict)
     types: Mapping[str, Type] = field(default_factory=dict)
     tails: tuple[Tail, ...] = ()

@@ -111,6 +111,13 @@ class PluginSet:
         self.hooks = hooks
 
     @classmethod
+    def of(cls, *protocols: Protocol) -> PluginSet:
+        """Protocols that were made here, without hooks."""
+        manager = pluggy.PluginManager(GROUP)
+        manager.add_hookspecs(HookSpec)
+        return cls(protocols, [], manager)
+
+    @classmethod
     def load(cls, names: Iterable[str]) -> PluginSet:
         """Load plugins by name, and those they build on. UsageError when a name is not installed."""
         found = _find()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from fnmatch import translate
+from pathlib import Path
 from re import Pattern, compile
 
 from goinst.errors import MachineError, TargetError
@@ -32,7 +33,7 @@ class Selector:
     ) -> None:
         self._strict = strict
         self._pids = tuple(dict.fromkeys(pids))
-        self._patterns: dict[str, Pattern[str]] = {glob: compile(translate(glob)) for glob in exes}
+        self._patterns: dict[str, Pattern[str]] = {glob: compile(translate(_absolute(glob))) for glob in exes}
         self._ports = frozenset(ports)
         self._named: dict[int, float] | None = None
 
@@ -105,6 +106,11 @@ class Selector:
         if free:
             port = min(free)
             raise TargetError(f"--port {port}: nothing listens on TCP port {port}; is the server up?")
+
+
+def _absolute(glob: str) -> str:
+    """A relative path, as a shell completes it, means the file there; a bare name any executable of that name."""
+    return str(Path.cwd() / glob.removeprefix("./")) if "/" in glob and not glob.startswith(("/", "*")) else glob
 
 
 def _add(found: dict[int, Process], pid: int, matched: str) -> None:

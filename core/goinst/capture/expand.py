@@ -1,0 +1,185 @@
+"""Captures of a protocol become fragments, probes and records, for one binary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from goinst.capture.dynamic import Errors
+from goinst.capture.entries import MapLayout
+from goinst.capture.generate import Around, Generated, generate
+from goinst.capture.resolve import Types, Value, align_of
+from goinst.capture.scope import entry_scope, raw_arguments, result_scope
+from goinst.capture.trace import short_name
+from goinst.capture.wanted import Wanted, from_capture
+from goinst.errors import BinaryError
+from goinst.plugin.declare import Capture, Fragment, Probe, Protocol, Record
+
+__all__ = ["Expanded", "Maker", "expand", "with_captures"]
+
+_LOSSES = {
+    "rate_limited": "events beyond the limit of so many a second",
+    "count_full": "values beyond the 4,096 that are counted apart",
+}
+# Error types by what is behind their pointer: two texts, and the error inside ("" for none).
+_ERRORS: Mapping[str, tuple[str, str, str]] = {
+    "errors.errorString": ("s", "", ""),
+    "fmt.wrapError": ("msg", "", ""),
+    "fmt.wrapErrors": ("msg", "", ""),
+    "io/fs.PathError": ("Op", "Path", "Err"),
+    "os.PathError": ("Op", "Path", "Err"),
+    "os.SyscallError": ("Syscall", "", "Err"),
+    "net.OpError": ("Op", "Net", "Err"),
+    "net.AddrError": ("Err", "Addr", ""),
+    "net.DNSError": ("Err", "Name", ""),
+    "net/url.Error": ("Op", "URL", "Err"),
+    "net/http.ProtocolError": ("ErrorString", "", ""),
+    "strconv.NumError": ("Func", "Num", "Err"),
+    "os/exec.Error": ("Name", "", "Err"),
+    "encoding/json.SyntaxError": ("msg", "", ""),
+    "encoding/json.UnmarshalTypeError": ("Value", "Field", ""),
+    "golang.org/x/xerrors.wrapError": ("msg", "", ""),
+    "golang.org/x/xerrors.errorString": ("s", "", ""),
+    "github.com/pkg/errors.fundamental": ("msg", "", ""),
+    "github.com/pkg/errors.withMessage": ("msg", "", "cause"),
+    "github.com/pkg/errors.withStack": ("", "", "error"),
+}
+_SWISS = ("internal/runtime/maps.Map", "dirPtr")
+
+
+@dataclass(slots=True)
+class Expanded:
+    """A protocol with what its captures became, and in words what could not be done."""
+
+    protocol: Protocol
+    problems: list[str] = field(default_factory=list)
+    made: list[Generated] = field(default_factory=list)
+
+
+class Maker:
+    """Makes captures of one binary."""
+
+    def __init__(self, facts: Any) -> None:
+        self._facts = facts
+        native = facts.info.abi == "c"
+        maps = None
+        if not native:
+            maps = MapLayout(facts.field(*_SWISS) is not None, align_of(facts.shape))
+        self.types = Types(facts.shape, (lambda name: name) if native else facts.full_name, self._hash, maps)
+        self._errors = Errors({} if native else self._known_errors())
+        self._names: dict[int, str] | None = None
+
+    def _hash(self, name: str) -> int | None:
+        fact = self._facts.type_hash(name)
+        return fact.value if fact is not None else None
+
+    def _known_errors(self) -> dict[int, tuple[int, ...]]:
+        found = {}
+        for name, parts in _ERRORS.items():
+            number = self._hash(f"*{name}")
+            if not number:
+                continue
+            facts = [self._facts.field(name, part) if part else None for part in parts]
+            found[number] = tuple(-1 if fact is None else fact.value for fact in facts)
+        return found
+
+    def around(self, symbol: str, wanted: Wanted) -> Around:
+        """What is known of the function. BinaryError when it is not there, or cannot be probed."""
+        facts = self._facts
+        entry = facts.sites(symbol, "entry")
+        if not entry:
+            raise BinaryError(f"{symbol}: has no instruction that can be probed")
+        returns = facts.sites(symbol, "return")
+        parameters: dict[str, Value] = dict(raw_arguments(facts.info.arch, facts.info.abi))
+        parameters.update(entry_scope(facts, symbol, entry[0], wanted.declared, self.types))
+        results = result_scope(facts, symbol, returns[0], wanted.declared, self.types) if returns else {}
+        results = {name: value for name, value in results.items() if name not in parameters}
+        return Around(
+            symbol, entry[0], tuple(returns), parameters, results, self.types, self._errors, _Names(self), self.symbol
+        )
+
+    def names(self) -> dict[int, str]:
+        """Types by runtime hash."""
+        if self._names is None:
+            self._names = self._facts.type_names() if hasattr(self._facts, "type_names") else {}
+        return self._names
+
+    def symbol(self, address: int) -> str:
+        """A function, as linked, with file and line where they are known."""
+        find = getattr(self._facts, "symbolise", None)
+        frames = find(address) if find is not None else ()
+        if not frames:
+            return f"{address:#x}"
+        function, file, line = frames[0]
+        return f"{function} {file}:{line}" if file else str(function)
+
+
+class _Names:
+    """Types by hash, read when the first is asked for: most records have none."""
+
+    def __init__(self, maker: Maker) -> None:
+        self._maker = maker
+
+    def get(self, number: int, default: str) -> str:
+        return self._maker.names().get(number, default)
+
+
+def expand(protocol: Protocol, facts: Any) -> Expanded:
+    """Replace a protocol's captures by what they come to in a binary; those that it cannot have are problems."""
+    if not protocol.captures:
+        return Expanded(protocol)
+    maker = Maker(facts)
+    result = Expanded(protocol)
+    for number, capture in enumerate(protocol.captures):
+        if isinstance(capture, Capture):
+            capture = _Declared(protocol.name, capture)
+        for made in capture.make(facts, maker, number):
+            (result.made if isinstance(made, Generated) else result.problems).append(made)
+    result.protocol = with_captures(protocol, result.made)
+    return result
+
+
+def with_captures(protocol: Protocol, made: list[Generated]) -> Protocol:
+    """The protocol, and what was generated."""
+    if not made:
+        return replace(protocol, captures=())
+    fragments = (
+        Fragment("capture.h", package="goinst.bpf"),
+        Fragment("captures.c", text="\n".join(m.text for m in made)),
+    )
+    probes: list[Probe] = [probe for each in made for probe in each.probes]
+    records: list[Record] = [each.record for each in made if each.record is not None]
+    return replace(
+        protocol,
+        captures=(),
+        fragments=(*protocol.fragments, *fragments),
+        probes=(*protocol.probes, *probes),
+        records=(*protocol.records, *records),
+        losses={**_LOSSES, **protocol.losses},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """A plugin's capture."""
+
+    plugin: str
+    capture: Capture
+
+    def make(self, facts: Any, maker: Maker, number: int) -> Iterator[Generated | str]:
+        """As SpecCapture's."""
+        capture = self.capture
+        functions = (capture.function,) if isinstance(capture.function, str) else capture.function
+        symbol = next((name for name in functions if facts.function(name) is not None), None)
+        if symbol is None:
+            yield f"no function {' or '.join(functions)} in the binary"
+            return
+        wanted = from_capture(self.plugin, capture)
+        try:
+            around = maker.around(symbol, wanted)
+            yield generate(
+                f"capture_{number}", wanted, around, kind=capture.kind, span=capture.name or short_name(symbol)
+            )
+        except BinaryError as error:
+            yield f"capture of {symbol}: {error}"

@@ -1,0 +1,117 @@
+"""A plugin's fields and probes in one binary: where each went, or why nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from goinst.errors import BinaryError
+from goinst.golang.facts import Facts
+from goinst.golang.model import Argument, Fact, Place, Site, Variable
+from goinst.plugin import declare
+
+__all__ = ["ResolvedField", "ResolvedProbe", "not_asked_for", "resolve_probe"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedField:
+    """A declared field and what the binary said; ``fact`` is None when it has no such field."""
+
+    macro: str
+    type: str
+    path: str
+    fact: Fact | None
+    optional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedProbe:
+    """A declared probe and where it goes in this binary; ``symbol`` is None (and ``reason`` says why) when nowhere.
+    ``linked``: the binary has one of the functions, or a body of one that was inlined; else nothing calls them.
+    ``marked``: the arguments of a USDT probe."""
+
+    program: str
+    symbol: str | None
+    place: Place
+    sites: tuple[Site, ...]
+    optional: bool
+    closes: bool
+    attach_on: str
+    lost: str
+    reason: str
+    candidates: tuple[str, ...]
+    inlined_in: tuple[str, ...]
+    linked: bool
+    parameters: tuple[Argument, ...] = ()
+    results: tuple[Argument, ...] = ()
+    marked: tuple[Variable, ...] = ()
+
+
+def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
+    """Where a declared probe goes."""
+    attach_on = probe.attach_on
+    if probe.without:
+        if facts.function(probe.without) is None:
+            attach_on = ""
+        elif not attach_on:
+            return _nowhere(facts, probe, f"the binary has {probe.without}")
+    version = facts.info.version
+    candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
+    names = tuple(site.symbol for site in candidates)
+    inlined: list[str] = []
+    linked = False
+    reason = facts.why_not(names[0]) if len(names) == 1 else ""
+    reason = reason or f"no function {' or '.join(names) or 'for ' + facts.info.go_version} in the binary"
+    for candidate in candidates:
+        inlined.extend(facts.inlined(candidate.symbol))
+        if facts.function(candidate.symbol) is None:
+            continue
+        for pattern in probe.mentions:
+            if not facts.mentions(pattern):
+                return _nowhere(facts, probe, f"nothing in the binary looks like {pattern}")
+        linked = True
+        try:
+            sites = candidate.at or facts.sites(candidate.symbol, probe.place, candidate.callee)
+            marked = facts.marked(candidate.symbol)
+            parameters, results = facts.arguments(candidate.signature) if marked is None else ((), ())
+        except BinaryError as error:
+            reason = str(error)
+            continue
+        if sites:
+            # what another candidate is inlined in may be this one: its calls are seen there
+            inlined = [name for name in inlined if name != candidate.symbol]
+            return ResolvedProbe(
+                probe.program, candidate.symbol, probe.place, sites, probe.optional, probe.closes, attach_on,
+                probe.lost, "", names, tuple(inlined), True, parameters, results, marked or (),
+            )  # fmt: skip
+        reason = f"{candidate.symbol} has no {probe.place} {candidate.callee} site".replace("  ", " ")
+    if inlined:
+        reason += f" (its body is inlined in {', '.join(inlined[:3])}{' ...' if len(inlined) > 3 else ''})"
+    return _nowhere(facts, probe, reason, tuple(inlined), linked or bool(inlined))
+
+
+def _nowhere(
+    facts: Facts, probe: declare.Probe, reason: str, inlined: tuple[str, ...] = (), linked: bool = False
+) -> ResolvedProbe:
+    version = facts.info.version
+    candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
+    return ResolvedProbe(
+        probe.program, None, probe.place, (), probe.optional, probe.closes, probe.attach_on, probe.lost, reason,
+        tuple(site.symbol for site in candidates), inlined, linked, *_unplaced(facts, candidates),
+    )  # fmt: skip
+
+
+def not_asked_for(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
+    """A probe whose option is off."""
+    linked = any(facts.function(site.symbol) is not None for site in probe.sites)
+    return _nowhere(facts, probe, f"option {probe.option} is off", linked=linked)
+
+
+def _unplaced(facts: Facts, candidates: Sequence[declare.Site]) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
+    """What a probe that goes nowhere would have for arguments: its program is compiled all the same."""
+    for candidate in candidates:
+        try:
+            return facts.arguments(candidate.signature)
+        except BinaryError:
+            continue
+    return (), ()

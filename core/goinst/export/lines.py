@@ -1,0 +1,64 @@
+"""A line a call, with every value that was asked for: what `goinst trace` prints to people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from goinst.capture.values import show
+from goinst.events.span import Span
+from goinst.export.base import Sink
+from goinst.export.console import duration, printable, wants_colour
+from goinst.export.moment import local_clock
+
+__all__ = ["LinesExporter"]
+
+_BOLD, _DIM, _YELLOW, _CYAN, _RESET = (f"\x1b[{code}m" for code in (1, 2, 33, 36, 0))
+_OWN = frozenset(("code.function.name", "goinst.goroutine.id", "code.stacktrace"))
+
+
+class LinesExporter:
+    """``12:00:01.123 4711 main.ping req.Method=GET req.URL.Path=/ping``; a stack on lines of its own."""
+
+    name = "lines"
+    wants_spans = True
+
+    def __init__(self, sink: Sink, *, is_terminal: bool) -> None:
+        self._sink = sink
+        self._colour = wants_colour(is_terminal)
+
+    def export(self, spans: Sequence[Span]) -> None:
+        """Write a batch at once."""
+        if spans:
+            self._sink.write("\n".join([*(self._line(span) for span in spans), ""]).encode("utf-8", "replace"))
+
+    def count(self, n: int) -> None:
+        """Counting is not this exporter's work."""
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+        self._sink.flush()
+
+    def close(self) -> None:
+        """Leave the terminal as it is."""
+        self._sink.close()
+
+    def _line(self, span: Span) -> str:
+        cells = [
+            self._styled(local_clock(span.start_ns), _DIM),
+            self._styled(str(span.resource.attributes.get("process.pid", "")), _DIM),
+            self._styled(printable(span.name), _BOLD),
+        ]
+        if span.duration_ns:
+            cells.append(self._styled(duration(span.duration_ns), _YELLOW))
+        for name, value in span.attributes.items():
+            if name not in _OWN:
+                cut = "…" if name in span.truncated else ""
+                cells.append(f"{self._styled(printable(name), _CYAN)}={printable(show(value))}{cut}")
+        stack = span.attributes.get("code.stacktrace")
+        lines = [" ".join(cells)]
+        if isinstance(stack, str):
+            lines += [f"    {printable(frame)}" for frame in stack.splitlines()]
+        return "\n".join(lines)
+
+    def _styled(self, text: str, style: str) -> str:
+        return f"{style}{text}{_RESET}" if self._colour else text
