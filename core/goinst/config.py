@@ -24,6 +24,9 @@ class RunConfig:
     endpoint, or empty for what the environment says).
     ``duration`` is in seconds, ``ring_megabytes`` in MiB (a power of two). ``plugin_options`` maps a plugin
     to its options as given: text, numbers or booleans, not yet checked against what the plugin declares.
+    ``library``: what is traced in the processes, instead of the executables: a shared library by name, or, as
+    ``usdt:PROVIDER:NAME``, whatever has that probe. ``native``: whether what is no Go program is traced, too, or
+    everything looked at as if it were none.
     """
 
     plugins: tuple[str, ...] = ()
@@ -50,11 +53,13 @@ class RunConfig:
     partial_after: float | None = None
     propagate: Literal["", "write", "dry-run"] = ""
     sample: str = "all"
+    library: str = ""
+    native: Literal["no", "auto", "always"] = "no"
 
     @property
     def has_target(self) -> bool:
         """True when something says what to trace."""
-        return bool(self.pids or self.exes or self.ports or self.command)
+        return bool(self.pids or self.exes or self.ports or self.command or self.library)
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:

@@ -23,19 +23,18 @@ from goinst.engine.reload import Reload
 from goinst.engine.still_open import StillOpen
 from goinst.engine.stop import Stop, catch_signals
 from goinst.engine.summary import Summary
+from goinst.engine.targets import analyse, library_of, scanner
 from goinst.engine.telemetry import Reporter, gather
 from goinst.engine.tracer import Tracer
-from goinst.errors import BinaryError, GoinstError, PluginError, TargetError
+from goinst.errors import GoinstError, PluginError, TargetError
 from goinst.events.tap import Observer, Telemetry
 from goinst.export.base import Exporter, Meter
 from goinst.golang.cache import Cache
-from goinst.golang.facts import Facts
 from goinst.plugin.manager import PluginSet
 from goinst.plugin.options import check_options
 from goinst.sampling import parse_sampling
 from goinst.target.command import Command
-from goinst.target.discover import Selector
-from goinst.target.process import Process
+from goinst.target.process import Process, exe_of
 from goinst.where import filters
 
 __all__ = ["Session"]
@@ -75,12 +74,12 @@ class Session:
         self._propagate: Propagate = ""
         metrics = any(isinstance(one, Meter) for one in exporters)
         self._sample, self._share = parse_sampling(config.sample).divided(metrics=metrics)
-        self._selector = Selector(config.pids, config.exes, config.ports, strict=not config.wait)
+        self._scanner = scanner(config, strict=not config.wait)
         self._processes = Processes(self._built_from, config.service_name or os.environ.get("OTEL_SERVICE_NAME", ""))
         self._tracers: dict[_File, Tracer] = {}
         self._preparing: dict[_File, tuple[Future[Built | Plan], list[Process]]] = {}
         self._hopeless: dict[_File, str] = {}
-        self._known: dict[tuple[int, float], _File] = {}
+        self._known: dict[tuple[int, float, int], _File] = {}
         self._stop = Stop()
         self._ended = ""
         self._summary = Summary()
@@ -127,9 +126,10 @@ class Session:
         if config.command:
             self._command = Command(config.command)
             self._stack.callback(self._command.terminate)
-            processes.append(self._command.start_held())
-        if config.pids or config.exes or config.ports:
-            processes += self._selector.scan()
+            held = self._command.start_held()
+            processes.append(library_of(held, config.library) if config.library else held)
+        if self._scanner is not None:
+            processes += self._scanner.scan()
         problems: list[GoinstError] = []
         for process in processes:
             key = (process.device, process.inode)
@@ -152,7 +152,7 @@ class Session:
         """Analyse, plan, compile and load; in a thread when other targets are being traced already."""
         compiler = Compiler(self._cache)
         try:
-            facts = self._facts(process)
+            facts = analyse(process, self._config, self._cache)
             if not facts.known:
                 compiler.warm_up()  # it loads LLVM while the binary is analysed
             built = build(
@@ -175,14 +175,12 @@ class Session:
         finally:
             compiler.close()
 
-    def _facts(self, process: Process) -> Facts:
-        try:
-            facts = Facts.open(process.binary, cache=self._cache)
-            facts.info  # noqa: B018 - a file that is no Go program says so here
-        except BinaryError as error:
-            name = f"{process.exe} ({process.matched})" if process.matched else process.exe
-            raise BinaryError(str(error).replace(process.binary, name), detail=error.detail) from None
-        return facts
+    @property
+    def _waits(self) -> bool:
+        """Whether what is asked for may come later: a library also into a process that is there."""
+        config = self._config
+        later = not config.command and (not config.pids or any(exe_of(pid) for pid in config.pids))
+        return bool(config.exes or config.ports or (config.library and later))
 
     def _every(self, process: Process) -> bool:
         """Whether each process that runs the file is meant: then one is traced from its first instruction on."""
@@ -236,7 +234,7 @@ class Session:
     def _join(self, process: Process) -> None:
         key = (process.device, process.inode)
         self._known[process.identity] = key
-        self._processes.add(process.pid, process.exe)
+        self._processes.add(process.pid, process.program or process.exe)
         self._tracers[key].add(process.pid)
 
     def _built_from(self, path: str) -> BuildInfo:
@@ -253,7 +251,7 @@ class Session:
 
     def _reconfigure(self, new: RunConfig) -> None:
         """What can change while probes are live; the rest stays as it was."""
-        self._selector = Selector(new.pids, new.exes, new.ports, strict=False)
+        self._scanner = scanner(new, strict=False)
         self._config = replace(self._config, pids=new.pids, exes=new.exes, ports=new.ports)
         self._delivery.keep = filters(new.where, self._share)
 
@@ -309,10 +307,9 @@ class Session:
     def _rescan(self) -> None:
         """Pick up new processes of what was asked for, let go of those that ended."""
         self._collect_prepared()
-        config = self._config
-        now: set[tuple[int, float]] = set()
-        if config.pids or config.exes or config.ports:
-            for process in self._selector.scan():
+        now: set[tuple[int, float, int]] = set()
+        if self._scanner is not None:
+            for process in self._scanner.scan():
                 now.add(process.identity)
                 if process.identity not in self._known:
                     self._arrived(process)
@@ -324,7 +321,7 @@ class Session:
                 self._tracers[key].remove(identity[0])
                 self._log.info("process left", pid=identity[0], executable=self._tracers[key].name)
             self._processes.remove(identity[0])
-        if not self._known and not self._preparing and not config.exes and not config.ports:
+        if not self._known and not self._preparing and not self._waits:
             self.end("all processes ended")
 
     def _arrived(self, process: Process) -> None:

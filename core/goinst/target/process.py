@@ -8,9 +8,9 @@ from functools import cache
 
 from goinst.errors import GoinstError, MachineError, TargetError
 
-__all__ = ["Process", "all_pids", "exe_of", "read_process", "require_process"]
+__all__ = ["DELETED", "Process", "all_pids", "exe_of", "read_process", "require_process"]
 
-_DELETED = " (deleted)"
+DELETED = " (deleted)"
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD, include/linux/sched.h
 
 
@@ -21,7 +21,8 @@ class Process:
     ``exe`` is the path to show, as the process sees it. ``binary`` opens the file that runs, whatever its
     mount namespace and even after the file was deleted or replaced; it is gone when the process is.
     ``device`` and ``inode`` identify the file. ``start_time`` (Unix seconds) tells a process from a later one
-    with its pid. ``matched`` says in words why it was chosen.
+    with its pid. ``matched`` says in words why it was chosen. ``program``: when ``exe`` and ``binary`` are a shared
+    library, the path of what the process runs.
     """
 
     pid: int
@@ -32,11 +33,12 @@ class Process:
     start_time: float
     command: tuple[str, ...]
     matched: str = ""
+    program: str = ""
 
     @property
-    def identity(self) -> tuple[int, float]:
-        """Unique for as long as the machine runs."""
-        return self.pid, self.start_time
+    def identity(self) -> tuple[int, float, int]:
+        """Unique for as long as the machine runs: of the process, and of the library in it."""
+        return self.pid, self.start_time, self.inode if self.program else 0
 
 
 def all_pids() -> list[int]:
@@ -47,7 +49,7 @@ def all_pids() -> list[int]:
 def exe_of(pid: int) -> str | None:
     """The path of the executable; None for kernel threads, zombies, the gone and the forbidden."""
     try:
-        return os.readlink(f"/proc/{pid}/exe").removesuffix(_DELETED)  # noqa: PTH115 - hot
+        return os.readlink(f"/proc/{pid}/exe").removesuffix(DELETED)  # noqa: PTH115 - hot
     except OSError:
         return None
 

@@ -1,0 +1,82 @@
+"""What a run is to trace: processes, or what they have loaded; and the analysis of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Protocol
+
+from goinst.config import RunConfig
+from goinst.errors import BinaryError, TargetError
+from goinst.golang.cache import Cache
+from goinst.golang.facts import Facts
+from goinst.native.facts import NativeFacts, open_facts
+from goinst.native.usdt import PREFIX
+from goinst.target.discover import Selector
+from goinst.target.library import LibrarySelector, find_library
+from goinst.target.mapped import MappedFile
+from goinst.target.process import Process
+
+__all__ = ["Scanner", "analyse", "library_of", "scanner"]
+
+
+class Scanner(Protocol):
+    """What chooses processes: a Selector or a LibrarySelector."""
+
+    def scan(self) -> list[Process]:
+        """The processes to instrument now."""
+
+
+def scanner(config: RunConfig, *, strict: bool) -> Scanner | None:
+    """What chooses the processes of a run; None when only a command is to be traced."""
+    chosen = bool(config.pids or config.exes or config.ports)
+    inside = Selector(config.pids, config.exes, config.ports, strict=strict) if chosen else None
+    if not config.library:
+        return inside
+    if config.command and inside is None:
+        return None
+    wanted = _Marked(config.library) if config.library.startswith(PREFIX) else None
+    return LibrarySelector(config.library, inside, wanted=wanted, strict=strict)
+
+
+def library_of(command: Process, name: str) -> Process:
+    """The library that a command will load, as far as the dynamic linker's own rules tell. TargetError for none."""
+    if name.startswith(PREFIX):
+        return command  # a probe of its executable: nothing else is known before it runs
+    path = find_library(name)
+    if path is None:
+        raise TargetError(f"{name}: no such library where the dynamic linker looks; name its path")
+    status = os.stat(path)  # noqa: PTH116
+    return replace(
+        command, exe=path, binary=path, device=status.st_dev, inode=status.st_ino, program=command.exe,
+        matched=f"{command.matched}, {name}",
+    )  # fmt: skip
+
+
+def analyse(process: Process, config: RunConfig, cache: Cache | None) -> Facts:
+    """Open what a process runs, or has loaded. BinaryError, one line, when it is not what the run is for."""
+    try:
+        if config.native == "no":
+            facts = Facts.open(process.binary, cache=cache)
+        else:
+            native = config.native == "always" or config.library.startswith(PREFIX)
+            facts = open_facts(process.binary, cache=cache, native=native)
+        facts.info  # noqa: B018 - a file that cannot be traced says so here
+    except BinaryError as error:
+        name = f"{process.exe} ({process.matched})" if process.matched else process.exe
+        raise BinaryError(str(error).replace(process.binary, name), detail=error.detail) from None
+    return facts
+
+
+class _Marked:
+    """Says whether a file has a USDT probe: ``usdt:PROVIDER:NAME``."""
+
+    def __init__(self, symbol: str) -> None:
+        self._symbol = symbol
+
+    def __call__(self, file: MappedFile) -> bool:
+        """See LibrarySelector."""
+        try:
+            return NativeFacts.open(file.binary).function(self._symbol) is not None
+        except BinaryError:
+            return False
