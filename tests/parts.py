@@ -28,7 +28,14 @@ def probe(program: str, symbol: str = "main.work", **changes: Any) -> ResolvedPr
         symbol, place, at, at, "push rbp", True, settings.pop("guard"), settings.pop("g"),
         settings.pop("stack_adjust"), "made up",
     )  # fmt: skip
-    members: dict[str, Any] = {"optional": False, "closes": False, "attach_on": "", "lost": "", "reason": ""}
+    members: dict[str, Any] = {
+        "optional": False,
+        "closes": False,
+        "attach_on": "",
+        "until": "",
+        "lost": "",
+        "reason": "",
+    }
     members |= {"candidates": (symbol,), "inlined_in": (), "linked": True} | settings
     return ResolvedProbe(program, symbol, place, (site,), **members)
 

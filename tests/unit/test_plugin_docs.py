@@ -117,7 +117,7 @@ def test_built_in_plugins_explain_themselves(name: str) -> None:
     assert protocol.hits.strip(), "a plugin says what it costs"
     for option in protocol.options:
         assert len(option.help) > 10, option.name
-    called_for = {one.attach_on for one in protocol.probes}
+    called_for = {reason for one in protocol.probes for reason in (one.attach_on, one.until)}
     for reason, words in protocol.losses.items():
         assert len(words) > 10 or (not words and reason in called_for), reason
     for one in protocol.probes:

@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 
 from goinst import Column, Fragment, PluginError, Record
+from goinst.engine.demand import Demand
 from goinst.engine.source import CORE_LOSSES, TAIL_SLOTS, Counter, Part, Program, write_source
 from parts import GOROUTINE, part, probe
 
@@ -213,10 +214,8 @@ def test_probes_on_demand_are_chains_of_their_own() -> None:
     source, programs, counters = write(shop, part("other", "", [probe("too")]))
     assert functions(programs) == ["goinst_0_0_always", "goinst_0_1_too", "goinst_1_0_later"]
     assert [p.role for p in programs] == ["entry", "chain", "entry"]
-    assert programs[0].attach_on == programs[1].attach_on == ()
-    late = [n for n, c in enumerate(counters) if (c.plugin, c.name) == ("shop", "late")]
-    assert len(late) == 2
-    assert list(programs[2].attach_on) == late
+    assert [p.attach_on for p in programs] == ["", "", "late"]
+    assert [(c.plugin, c.name) for c in counters].count(("shop", "late")) == 2
     assert programs[2].lost == "something"
     assert "goinst_tails.call" not in wrapper(source, "goinst_1_0_later")
 
@@ -228,6 +227,31 @@ def test_a_probe_on_demand_that_nothing_will_ask_for(wanted: str) -> None:
     shop = part("shop", text, [probe("a"), probe("b", attach_on=wanted)], losses=LOSSES)
     with pytest.raises(PluginError, match=f"probe b waits for '{wanted}'"):
         write(shop)
+    shop = part("shop", text, [probe("a"), probe("b", attach_on="late", until=wanted)], losses=LOSSES)
+    with pytest.raises(PluginError, match=f"probe b waits for '{wanted}'"):
+        write(shop)
+
+
+def test_what_comes_and_goes() -> None:
+    text = "PROBE(a)\n{\n    LOSS(late);\n    LOSS(gone);\n    return 0;\n}\nPROBE(b) { return 0; }\n"
+    text += "PROBE(c) { return 0; }"
+    probes = [probe("a"), probe("b", attach_on="late"), probe("c", attach_on="late", until="gone")]
+    _, programs, counters = write(part("shop", text, probes, losses=LOSSES))
+    at = {c.name: n for n, c in enumerate(counters) if c.kind == "loss"}
+    demand, counts = Demand(programs, counters), [0] * len(counters)
+    b, c = programs[1:]
+    assert demand.first == (c,)
+    assert demand.settle(counts, {}) == ([], [])
+    counts[at["late"]] = 1
+    assert demand.settle(counts, {}) == ([b], [])
+    counts[at["gone"]] = 1
+    assert demand.settle(counts, {}) == ([], [c])
+    # what was counted before it went does not call it back
+    assert demand.settle(counts, {}) == ([], [])
+    assert demand.settle(counts, {("shop", "late"): 1}) == ([c], [])
+    assert demand.settle(counts, {("shop", "late"): 1}) == ([], [])
+    counts[at["gone"]] = 2
+    assert demand.settle(counts, {("shop", "late"): 1}) == ([], [c])
 
 
 def test_macros_end_with_the_plugin_that_they_belong_to() -> None:

@@ -76,6 +76,7 @@ def _plugin_members(plugin: PluginPlan) -> dict[str, Any]:
                 "place": probe.place,
                 "optional": probe.optional,
                 "attach_on": probe.attach_on,
+                "until": probe.until,
                 "reason": probe.reason,
                 "candidates": list(probe.candidates),
                 "inlined_in": list(probe.inlined_in),
@@ -202,6 +203,8 @@ def _probe_lines(probe: ResolvedProbe) -> Iterator[str]:
         yield f"    {probe.program}: nowhere: {probe.reason}"
         return
     when = f", attached only after the first {probe.attach_on!r}" if probe.attach_on else ""
+    if probe.until:
+        when = f", taken away at {probe.until!r} and put back at {probe.attach_on!r}"
     yield f"    {probe.program}: {probe.place} of {probe.symbol}{when}"
     for site in probe.sites[:_FEW]:
         cost = "emulated (cheap)" if site.emulated else "single-stepped (dear)"

@@ -45,11 +45,14 @@ class ResolvedProbe:
     parameters: tuple[Argument, ...] = ()
     results: tuple[Argument, ...] = ()
     marked: tuple[Variable, ...] = ()
+    until: str = ""
 
 
 def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
     """Where a declared probe goes."""
-    attach_on = probe.attach_on
+    attach_on, until = probe.attach_on, probe.until
+    if until and not all(facts.mentions(pattern) for pattern in probe.mentions):
+        until = ""
     if probe.without:
         if facts.function(probe.without) is None:
             attach_on = ""
@@ -66,7 +69,7 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
         inlined.extend(facts.inlined(candidate.symbol))
         if facts.function(candidate.symbol) is None:
             continue
-        for pattern in probe.mentions:
+        for pattern in () if probe.until else probe.mentions:
             if not facts.mentions(pattern):
                 return _nowhere(facts, probe, f"nothing in the binary looks like {pattern}")
         linked = True
@@ -82,7 +85,7 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
             inlined = [name for name in inlined if name != candidate.symbol]
             return ResolvedProbe(
                 probe.program, candidate.symbol, probe.place, sites, probe.optional, probe.closes, attach_on,
-                probe.lost, "", names, tuple(inlined), True, parameters, results, marked or (),
+                probe.lost, "", names, tuple(inlined), True, parameters, results, marked or (), until,
             )  # fmt: skip
         reason = f"{candidate.symbol} has no {probe.place} {candidate.callee} site".replace("  ", " ")
     if inlined:

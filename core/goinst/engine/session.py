@@ -300,9 +300,11 @@ class Session:
 
     def _attach_on_demand(self) -> None:
         for tracer in self._tracers.values():
-            symbols = tracer.attach_wanted()
-            if symbols:
-                self._log.info("probes added on demand", symbols=symbols, executable=tracer.name)
+            come, go = tracer.settle()
+            if come:
+                self._log.info("probes added on demand", symbols=come, executable=tracer.name)
+            if go:
+                self._log.info("probes taken away", symbols=go, executable=tracer.name)
 
     def _rescan(self) -> None:
         """Pick up new processes of what was asked for, let go of those that ended."""

@@ -49,9 +49,9 @@ class Counter:
 @dataclass(frozen=True, slots=True)
 class Program:
     """A BPF program: ``function`` in the source, attached at ``offsets`` (file offsets) or entered through ``slot``
-    of the tail-call array. ``semaphores``: for each offset that of its semaphore, or 0. ``attach_on`` holds the
-    counters that call for it, ``attach_reason`` what they count; ``piped_stdin`` waits for
-    a process whose standard input is a pipe or a socket; else attached at once."""
+    of the tail-call array. ``semaphores``: for each offset that of its semaphore, or 0. ``attach_on`` is the loss or
+    note that calls for it, ``until`` the one that sends it away again; ``piped_stdin`` waits for a process whose
+    standard input is a pipe or a socket; else attached at once."""
 
     function: str
     plugin: str
@@ -61,8 +61,8 @@ class Program:
     slot: int | None = None
     offsets: tuple[int, ...] = ()
     semaphores: tuple[int, ...] = ()
-    attach_on: tuple[int, ...] = ()
-    attach_reason: str = ""
+    attach_on: str = ""
+    until: str = ""
     piped_stdin: bool = False
     lost: str = ""
 
@@ -321,16 +321,11 @@ def _chain(out: _Writer, index: int, chain: Sequence[tuple[Part, ResolvedProbe]]
         base = {tail: out.slot() for tail in tails}
         name = f"goinst_{index}_{position}_{probe.program}"
         _wrapper(out, name, probe, probe.program, base, part, then, index if position == 0 else None)
-        attach_on = tuple(
-            number
-            for number, counter in enumerate(out.counters)
-            if probe.attach_on and (counter.plugin, counter.name) == (part.protocol.name, probe.attach_on)
-        )
         piped_stdin = probe.attach_on == PIPED_STDIN
-        if probe.attach_on and not attach_on and not piped_stdin:
+        counted = {counter.name for counter in out.counters if counter.plugin == part.protocol.name}
+        for reason in {"" if piped_stdin else probe.attach_on, probe.until} - counted - {""}:
             raise PluginError(
-                part.protocol.name,
-                f"probe {probe.program} waits for {probe.attach_on!r}, which its fragments never count",
+                part.protocol.name, f"probe {probe.program} waits for {reason!r}, which its fragments never count"
             )
         out.programs.append(
             Program(
@@ -342,8 +337,8 @@ def _chain(out: _Writer, index: int, chain: Sequence[tuple[Part, ResolvedProbe]]
                 slot=None if position == 0 else slots[position - 1],
                 offsets=tuple(site.file_offset for site in probe.sites) if position == 0 else (),
                 semaphores=tuple(site.semaphore for site in probe.sites) if position == 0 else (),
-                attach_on=attach_on,
-                attach_reason=probe.attach_on,
+                attach_on="" if piped_stdin else probe.attach_on,
+                until=probe.until,
                 piped_stdin=piped_stdin,
                 lost=probe.lost,
             )

@@ -14,6 +14,8 @@ from goinst.capture.aggregate import Table
 from goinst.engine import sys as kernel
 from goinst.engine.attach import Attachment, attach
 from goinst.engine.build import Built
+from goinst.engine.demand import Demand
+from goinst.engine.source import Program
 from goinst.engine.still_open import OpenOperations
 from goinst.events.correlate import Correlator
 from goinst.events.record import HEAD
@@ -51,7 +53,8 @@ class Tracer:
         self._loaded = built.loaded
         self._path = path
         self._attachments: list[Attachment] = []
-        self._waiting = [p for p in built.plan.programs if p.attach_on and p.function in built.loaded.programs]
+        self._passing: dict[Program, Attachment] = {}
+        self._demand = Demand(built.plan.programs, built.plan.counters)
         self._piped = [p for p in built.plan.programs if p.piped_stdin and p.function in built.loaded.programs]
         self.refused: list[str] = []
         self.traced: set[int] = set()
@@ -80,9 +83,18 @@ class Tracer:
     def attach(self) -> int:
         """Attach what is wanted at once; the number of instructions probed, or kept for a piped standard input."""
         programs = [p for p in self.plan.programs if p.role == "entry" and not p.attach_on and not p.piped_stdin]
-        return self._attach(programs) + sum(len(program.offsets) for program in self._piped)
+        count = self._attach(programs) + sum(len(program.offsets) for program in self._piped)
+        return count + self._attach_each(self._demand.first)
 
-    def _attach(self, programs: list[Any]) -> int:
+    def _attach_each(self, programs: Sequence[Program]) -> int:
+        """Those that may have to go again."""
+        count = 0
+        for program in programs:
+            count += self._attach([program])
+            self._passing[program] = self._attachments.pop()
+        return count
+
+    def _attach(self, programs: Sequence[Program]) -> int:
         pairs = [
             (self._loaded.programs[p.function], list(zip(p.offsets, p.semaphores, strict=True)))
             for p in programs
@@ -96,21 +108,18 @@ class Tracer:
             self.refused.append(f"{program.plugin}: {program.symbol} at file offset {offset:#x}: {why}")
         return sum(len(places) for _, places in pairs) - len(attachment.refused)
 
-    def attach_wanted(self) -> list[str]:
-        """Attach programs whose loss has been counted by now; their symbols. For facts only, so not when counting."""
-        if not self._waiting:
-            return []
-        counts = self.counts()
-        lost = self.correlator.losses  # a decoder may ask for a probe, too
-        wanted = [
-            p
-            for p in self._waiting
-            if any(counts[number] for number in p.attach_on) or (p.plugin, p.attach_reason) in lost
-        ]
-        if wanted:
-            self._waiting = [p for p in self._waiting if p not in wanted]
-            self._attach(wanted)
-        return sorted({program.symbol for program in wanted})
+    def settle(self) -> tuple[list[str], list[str]]:
+        """Attach programs that what was counted by now calls for, and take away those that it sends away: the symbols
+        of both. For facts only, so not when counting."""
+        if not self._demand:
+            return [], []
+        come, go = self._demand.settle(self.counts(), self.correlator.losses)
+        self._attach_each([p for p in come if p.until])
+        if lasting := [p for p in come if not p.until]:
+            self._attach(lasting)
+        for program in go:
+            self._passing.pop(program).close()
+        return sorted({program.symbol for program in come}), sorted({program.symbol for program in go})
 
     def add(self, pid: int) -> None:
         """Trace a process."""
@@ -154,7 +163,8 @@ class Tracer:
 
     def losses(self) -> Counter[tuple[str, str]]:
         """What was lost, by (plugin, reason)."""
-        losses = Counter(self.correlator.losses)
+        silent = {(counter.plugin, counter.name) for counter in self.plan.counters if not counter.words}
+        losses = Counter({key: value for key, value in self.correlator.losses.items() if key not in silent})
         for counter, value in zip(self.plan.counters, self.counts(), strict=True):
             if counter.kind == "loss" and value and counter.words:
                 losses[counter.plugin, counter.name] += value
@@ -245,7 +255,8 @@ class Tracer:
 
     def detach(self) -> None:
         """Take the probes away; what is in the ring can still be drained."""
-        attachments, self._attachments = self._attachments, []
+        attachments, self._attachments = [*self._attachments, *self._passing.values()], []
+        self._passing = {}
         for attachment in attachments:
             attachment.close()
 

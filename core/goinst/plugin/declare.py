@@ -95,6 +95,8 @@ class Probe:
     ``attach_on``: a loss or a note of the plugin; the probe is attached only after that was first counted, so that
     it costs nothing where it is not needed; or ``PIPED_STDIN``: only once a process is traced whose standard input is a
     pipe or a socket.
+    ``until``: a loss or a note of the plugin; the probe is attached at once, taken away when that is counted, and put
+    back when ``attach_on`` is; in a binary without what it ``mentions`` it is as if there were no ``until``.
     ``without``: a function. In a binary that has it, the probe is not attached, or only on ``attach_on``; in one that
     does not, it is attached at once. ``mentions``: regular expressions for bytes that the file of the binary must hold
     somewhere, each; begin them with plain text, since all of the file is searched.
@@ -111,6 +113,7 @@ class Probe:
     optional: bool = False
     closes: bool = False
     attach_on: str = ""
+    until: str = ""
     option: str = ""
     lost: str = ""
     without: str = ""
