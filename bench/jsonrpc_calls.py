@@ -5,19 +5,28 @@ from __future__ import annotations
 import json
 import re
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from process import cpu_seconds, serving, start_and_wait
+from rounds import in_rounds, summarise
 
 __all__ = ["MODES", "measure_jsonrpc"]
 
-MODES = {"untouched": "", "nethttp": "nethttp", "jsonrpc": "nethttp,jsonrpc"}
+_BOTH = ("--plugins", "nethttp,jsonrpc")
+MODES = {
+    "untouched": (),
+    "nethttp": ("--plugins", "nethttp"),
+    "jsonrpc": _BOTH,
+    # as at first, or where bodies come late: their reads are probed
+    "reads": (*_BOTH, "--set", f"jsonrpc.watched_posts={1 << 40}"),
+}
 _GOINST = Path(sys.executable).with_name("goinst")
 _CALL = '{"method":"Arith.Multiply","params":[{"A":6,"B":7}],"id":41}'
 _POST = f"""wrk.method = "POST"
@@ -28,49 +37,23 @@ wrk.body = '{_CALL}'
 
 def measure_jsonrpc(binary: Path, rounds: int, seconds: int) -> dict[str, Any]:
     """Measure every mode in turn, ``rounds`` times; print a table; all figures."""
-    samples: dict[str, list[dict[str, float]]] = {mode: [] for mode in MODES}
     with tempfile.TemporaryDirectory(prefix="goinst-bench-") as folder:
         script = Path(folder) / "post.lua"
         script.write_text(_POST)
-        for turn in range(rounds):
-            for mode, plugins in MODES.items():
-                samples[mode].append(_measure(binary, plugins, seconds, script))
-                print(
-                    f"  round {turn + 1}/{rounds}: {mode:<9} {samples[mode][-1]['rate']:>9,.0f} calls/s",
-                    file=sys.stderr,
-                )
-    print(f"\nJSON-RPC by POST: wrk -t1 -c8 -d{seconds}s on net/rpc/jsonrpc over net/http, medians of {rounds} rounds")
-    print(f"{'traced':<10}{'calls/s':>11}{'ratio':>7}{'spread':>13}{'server µs/call':>16}{'hits/call':>11}{'lost':>7}")
-    summary = {}
-    for mode, taken in samples.items():
-        pairs = zip(taken, samples["untouched"], strict=True)
-        ratios = sorted(sample["rate"] / untouched["rate"] for sample, untouched in pairs)
-        row = {
-            "calls_per_second": statistics.median(sample["rate"] for sample in taken),
-            "ratio": statistics.median(ratios),
-            "ratio_lowest": ratios[0],
-            "ratio_highest": ratios[-1],
-            "server_cpu_us_per_call": statistics.median(sample["server_cpu_us"] for sample in taken),
-            "hits_per_call": statistics.median(sample["hits"] for sample in taken),
-            "lost": sum(sample["lost"] for sample in taken),
-        }
-        summary[mode] = {**row, "samples": taken}
-        print(
-            f"{mode:<10}{row['calls_per_second']:>11,.0f}{row['ratio']:>7.2f}{f'{ratios[0]:.2f}-{ratios[-1]:.2f}':>13}"
-            f"{row['server_cpu_us_per_call']:>16.1f}{row['hits_per_call']:>11.3f}{row['lost']:>7.0f}"
+        samples = in_rounds(
+            rounds, {mode: partial(_measure, binary, arguments, seconds, script) for mode, arguments in MODES.items()}
         )
-    return summary
+    title = f"JSON-RPC by POST: wrk -t1 -c8 -d{seconds}s on net/rpc/jsonrpc over net/http"
+    return summarise(title, rounds, samples)
 
 
-def _measure(binary: Path, plugins: str, seconds: int, script: Path) -> dict[str, float]:
+def _measure(binary: Path, arguments: Sequence[str], seconds: int, script: Path) -> dict[str, float]:
     with serving(binary) as (pid, port):
         _load(port, 1, script)
         tracer = None
-        if plugins:
+        if arguments:
             output = f"msgpack:{script.parent}/spans.msgpack"
-            tracer = start_and_wait(
-                [_GOINST, "run", "--pid", str(pid), "--plugins", plugins, "--output", output], '"ready"'
-            )
+            tracer = start_and_wait([_GOINST, "run", "--pid", str(pid), *arguments, "--output", output], '"ready"')
         before = cpu_seconds(pid)
         calls, rate = _load(port, seconds, script)
         spent = cpu_seconds(pid) - before
