@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from goinst.plugins.jsonrpc.decode import decode_piece, decode_request, decode_response
 from goinst.plugins.jsonrpc.events import decode_event, finish
 from goinst.plugins.jsonrpc.options import MESSAGE_OPTIONS
@@ -13,13 +15,21 @@ __all__ = ["PROTOCOL"]
 
 _RESPONSE = "net/http.response"
 _REQUEST = "net/http.Request"
-_READ = Site("net/http.(*body).Read", "b *net/http.body, p []byte -> n int, err error")
+
+
+def _read(program: str, place: Literal["entry", "return"]) -> Probe:
+    site = Site("net/http.(*body).Read", "b *net/http.body, p []byte -> n int, err error")
+    return Probe(
+        program, (site,), place=place, optional=True, lost="bodies that come late",
+        attach_on="body_late", until="bodies_whole", mentions=("jsonrpc",),
+    )  # fmt: skip
+
 
 PROTOCOL = Protocol(
     name="jsonrpc",
     summary="JSON-RPC 1.0 and 2.0 over HTTP",
     builds_on=("nethttp",),
-    hits="none of its own; 2 a read of a body in HTTP/2 or once one came late (1 of them single-stepped)",
+    hits="none of its own; 2 a read of a body in HTTP/2, of late ones and the first ones (1 of them single-stepped)",
     fragments=tuple(
         Fragment(f"{name}.bpf.c", package="goinst.plugins.jsonrpc") for name in ("jsonrpc", "http2", "client")
     ),
@@ -53,15 +63,8 @@ PROTOCOL = Protocol(
             ),
         ),
         Probe("jsonrpc_finish", (Site("net/http.(*response).finishRequest", "w *net/http.response"),)),
-        Probe("jsonrpc_read", (_READ,), optional=True, attach_on="body_late", lost="bodies that come late"),
-        Probe(
-            "jsonrpc_read_done",
-            (_READ,),
-            place="return",
-            optional=True,
-            attach_on="body_late",
-            lost="bodies that come late",
-        ),
+        _read("jsonrpc_read", "entry"),
+        _read("jsonrpc_read_done", "return"),
         Probe(
             "jsonrpc_write",
             (
@@ -71,7 +74,7 @@ PROTOCOL = Protocol(
                 ),
             ),
             optional=True,
-            attach_on="response_streamed",
+            attach_on="writes_wanted",
             lost="long responses, and those on event streams",
         ),
         *PROBES,
@@ -135,6 +138,7 @@ PROTOCOL = Protocol(
                 Column("offset", "u32"),
                 Column("copied", "u32"),
                 Column("begins", "u8"),
+                Column("told", "u8"),
                 Column("last", "u8"),
                 Column("data", "bytes", 4096),
             ),
@@ -149,12 +153,23 @@ PROTOCOL = Protocol(
             maximum=65536,
             define="BODY_LIMIT",
         ),
+        Option(
+            "watched_posts",
+            1000,
+            "reads of bodies are probed until so many POSTs had theirs with the header and none came late",
+            minimum=0,
+            maximum=1 << 40,
+            define="WATCHED_POSTS",
+        ),
         *MESSAGE_OPTIONS,
     ),
+    notes={"body_late": "a body or its end came after the handler had started"},
     losses={
+        "bodies_whole": "",  # sends the probes on reads away
+        "writes_wanted": "",  # calls for those on writes
+        "question_unseen": "an answer to what a server asked on an event stream before writes were probed",
         "no_operation": "a request body had no HTTP request to belong to",
-        "body_late": "a body or its end came after the handler had started (from then on caught where it is read)",
-        "body_gone": "a late body was no longer in memory when the handler ended",
+        "body_gone": "a late body came before its reads were probed, and was not in memory when the handler ended",
         "body_unclear": "a body that speaks of jsonrpc was cut before its method (body_bytes), or is not proper JSON",
         "response_streamed": "a response was long, or is on another stream (from then on caught where it is written)",
         "answer_ambiguous": "an answer on an event stream that calls of several clients with the same id may have",

@@ -64,7 +64,7 @@ static __always_inline void jsonrpc_client_begin(struct goinst_hit *hit, u64 req
         if (length && length == go_word(request + REQUEST_CONTENT_LENGTH))
             body = go_word(again + 8);
     }
-    if (!body || !go_copy(first, sizeof(first), body, length) || !jsonrpc_looks_like_json(first, length, 0))
+    if (!body || !go_copy(first, sizeof(first), body, length) || jsonrpc_looks_like_json(first, length, 0) != 1)
         return;
     op = jsonrpc_round_trip(hit);
     if (op)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from goinst.plugins.jsonrpc.events import defer, own_events
+from goinst.plugins.jsonrpc.events import Told, answered, defer, own_events
 from goinst.plugins.jsonrpc.message import answer, called, calls, describe, identity, parse, replied, replies
 
 from goinst import DecodeContext, Span
 
 __all__ = ["decode_piece", "decode_request", "decode_response"]
 
-_AT_START, _AT_END, _READ, _POSTED = 0, 1, 2, 3
+_AT_START, _AT_END, _READ, _POSTED, _PART = 0, 1, 2, 3, 4
 _WRITER, _WIRE, _WRITTEN, _EVENT_STREAM, _CHUNKED = 0, 1, 2, 3, 4
 _TOLD = 128  # added to the source
 _PIECES = 64  # bodies whose pieces may wait
@@ -40,20 +40,28 @@ def _whole(values: Any, span: Span, context: DecodeContext, reply: int) -> bytes
 
 def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
     """Name the span after the call and set what the request tells of it; nothing for what is not JSON-RPC."""
-    body = _whole(values, span, context, 0)
+    body = _whole(values, span, context, 0) if values.source != _PART else values.body[: values.body_length]
+    if values.source == _READ:
+        _forget(span, context)
     # A late body that was left in the buffer may stand behind a chunk size line; one that was read does not.
     if values.chunked and values.source != _READ:
         body = _dechunk(body)
     message, cut = parse(body)
     found = calls(message, cut=cut)
-    if not found:
-        # a client may also post responses: to what the server asked it over a stream
-        if b'"jsonrpc"' in body and not replies(message):
-            # a call whose method lies behind the cut, or JSON that cannot be read
-            context.count("body_unclear")
-        return
     head = values.head[: values.head_length]
     session, version = _header(head, b"mcp-session-id"), _header(head, b"mcp-protocol-version")
+    if given := replies(message):
+        # to what the server asked its client over a stream
+        last = given[-1]
+        context.state["given"] = span.span_id, [(one, cut and one is last) for one in given], session
+    if not found:
+        if b'"jsonrpc"' in body and not given:
+            # a call whose method lies behind the cut, or JSON that cannot be read
+            if values.source == _PART:
+                context.state["unclear"] = span.span_id
+            else:
+                context.count("body_unclear")
+        return
     mcp = bool(session or version)
     name = span.name
     if isinstance(message, list):
@@ -63,7 +71,7 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
     # the response is decoded next; of two calls with one id the first gets the answer
     asked = zip(reversed(found), reversed(span.children or (span,)), strict=True)
     waiting = {identity(call): one for call, one in asked}
-    context.state["asked"] = span.span_id, waiting, name
+    context.state["asked"] = span.span_id, waiting, name, session
     for one in (span, *span.children):
         if "mcp.method.name" in one.attributes:
             if session:
@@ -75,6 +83,17 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
     content_type = _header(head, b"content-type")
     if content_type:
         span.attributes["http.request.header.content-type"] = [content_type]
+
+
+def _forget(span: Span, context: DecodeContext) -> None:
+    """What a part of the body told: the whole of it was caught, too."""
+    if context.state.get("unclear") == span.span_id:
+        del context.state["unclear"]
+    of, _, name, _ = context.state.get("asked", (0, {}, "", ""))
+    if of == span.span_id:
+        span.name, span.children, span.truncated = name, (), []
+        for key in [key for key in span.attributes if key.startswith(_OF_CALL)]:
+            del span.attributes[key]
 
 
 def _batch(found: list[dict[str, Any]], span: Span, context: DecodeContext, *, cut: bool, mcp: bool) -> None:
@@ -100,13 +119,24 @@ def _batch(found: list[dict[str, Any]], span: Span, context: DecodeContext, *, c
 def decode_response(values: Any, span: Span, context: DecodeContext) -> None:
     """Set what came of the calls. Only for spans that decode_request found to be JSON-RPC."""
     body = _whole(values, span, context, 1)
-    of, waiting, name = context.state.pop("asked", (0, {}, ""))
+    of, waiting, name, session = context.state.pop("asked", (0, {}, "", ""))
+    source, told = values.source & ~_TOLD, bool(values.source & _TOLD)
+    query = values.query[: values.query_length].decode("latin-1") if values.status == _ACCEPTED else ""
+    to, given, by = context.state.pop("given", (0, [], ""))
+    if to == span.span_id and not told:
+        done = answered(given, span, query or by, context)
+        for one in done if by else ():
+            one.attributes["mcp.session.id"] = by
+        span.children += done
+    if context.state.pop("unclear", 0) == span.span_id:
+        context.count("body_unclear")
     if of != span.span_id:
         return
-    source, told = values.source & ~_TOLD, bool(values.source & _TOLD)
+    if not told and any("mcp.method.name" in one.attributes for one in waiting.values()):
+        context.count("writes_wanted")  # it may ask and tell its client on streams
     if values.status == _ACCEPTED:
-        query = values.query[: values.query_length].decode("latin-1")
-        _elsewhere(span, {identifier: one for identifier, one in waiting.items() if identifier}, name, query, context)
+        asked = {identifier: one for identifier, one in waiting.items() if identifier}
+        _elsewhere(span, asked, name, query or session, context)
         return
     if source == _EVENT_STREAM:
         _events(own_events(span.span_id, context), span, waiting, context, told=told)
@@ -124,7 +154,7 @@ def decode_response(values: Any, span: Span, context: DecodeContext) -> None:
     if start in (b"{", b"["):
         _answer(*parse(body), waiting, context)
     elif start:
-        lines = [parse(line[5:]) for line in body.splitlines() if line.startswith(b"data:")]
+        lines = [Told(*parse(line[5:])) for line in body.splitlines() if line.startswith(b"data:")]
         _events(lines, span, waiting, context, told=told)
 
 
@@ -155,7 +185,7 @@ def _answer(message: Any, cut: bool, waiting: dict[str, Span], context: DecodeCo
 
 
 def _events(
-    messages: Sequence[tuple[Any, bool]],
+    messages: Sequence[Told],
     span: Span,
     waiting: dict[str, Span],
     context: DecodeContext,
@@ -165,16 +195,22 @@ def _events(
     """Responses, and what the server asks or tells its client, in a stream of server-sent events (WHATWG HTML 9.2);
     not the latter when it is ``told`` by another plugin."""
     children: list[Span] = []
-    for message, cut in messages:
-        for one in message if isinstance(message, list) else [message]:
+    for each in messages:
+        for one in each.message if isinstance(each.message, list) else [each.message]:
             if replied(one):
                 asked = waiting.get(identity(one))
                 if asked is not None:
-                    answer(one, asked, context, cut=cut)
-            elif not told and called(one, cut=cut) and len(children) < _EVENTS:
-                child = span.child("", context.clock.new_id())
-                child.kind, child.start_ns, child.duration_ns = "client", span.start_ns + span.duration_ns, 0
-                describe(one, child, context, cut=cut, mcp="mcp.method.name" in span.attributes)
+                    answer(one, asked, context, cut=each.cut)
+            elif not told and called(one, cut=each.cut) and len(children) < _EVENTS:
+                child = each.question.span if each.question else span.child("", context.clock.new_id())
+                child.trace_id, child.parent_span_id = span.trace_id, span.span_id
+                if each.question is None:
+                    child.kind, child.start_ns, child.duration_ns = "client", span.start_ns + span.duration_ns, 0
+                    describe(one, child, context, cut=each.cut, mcp="mcp.method.name" in span.attributes)
+                else:
+                    each.question.open = False
+                    if one.get("id") is not None and not each.question.answered:
+                        continue  # its answer will bring it out
                 children.append(child)
     span.children += tuple(children)
 

@@ -2,7 +2,7 @@
 
 In MCP's transport of 2024-11 a call is POSTed, acknowledged with 202, and answered on the stream of a GET; in
 streamable HTTP it is answered on its own response or there. Several clients use the same ids: a stream is known to be
-that of a session by its first event (``endpoint``) or by an answer that only one call can have.
+that of a session by its first event (``endpoint``) or by an answer that only one call or question can have.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
+from goinst.plugins.jsonrpc.asking import Question, Questions
 from goinst.plugins.jsonrpc.message import answer, called, describe, identity, parse, replied
 
 from goinst import DecodeContext, Span
 
-__all__ = ["decode_event", "defer", "finish", "own_events"]
+__all__ = ["Told", "answered", "decode_event", "defer", "finish", "own_events"]
 
 _LIMIT = 65536  # bytes of an event
 _STREAMS = 1024
@@ -27,19 +28,29 @@ _Key = tuple[int, str]  # a process, an id
 
 @dataclass(slots=True)
 class _Stream:
-    """One response: what has come of its current event, and whose it is (a query, or empty)."""
+    """One response: what has come of its current event, and whose it is (a query, MCP's session id, or empty)."""
 
     text: bytearray = field(default_factory=bytearray)
     cut: bool = False
     session: str = ""
 
 
+@dataclass(slots=True, frozen=True)
+class Told:
+    """A message on the response to a POST: a reply, or what the server asked or told, and its span."""
+
+    message: Any
+    cut: bool
+    question: Question | None = None
+
+
 @dataclass(slots=True)
 class _State:
     streams: OrderedDict[tuple[int, int], _Stream] = field(default_factory=OrderedDict)
-    own: OrderedDict[int, list[tuple[Any, bool]]] = field(default_factory=OrderedDict)
+    own: OrderedDict[int, list[Told]] = field(default_factory=OrderedDict)
     held: OrderedDict[_Key, list[tuple[Span, str]]] = field(default_factory=OrderedDict)
     early: OrderedDict[_Key, list[tuple[dict[str, Any], bool, int, _Stream]]] = field(default_factory=OrderedDict)
+    questions: Questions = field(default_factory=Questions)
     since: int = 0  # when the first call was answered elsewhere
 
 
@@ -66,20 +77,46 @@ def decode_event(values: Any, span: Span, context: DecodeContext) -> None:
     at = values.time + context.clock.wall
     done: list[Span] = []
     for message, cut in _messages(stream):
-        if values.request:
-            state.own.setdefault(values.request, []).append((message, cut))
-            if len(state.own) > _STREAMS:
-                state.own.popitem(last=False)
-            continue
         for one in message if isinstance(message, list) else [message]:
-            if replied(one):
+            question = None
+            if called(one, cut=cut):
+                if values.told:
+                    continue  # its library shows it
+                question = _question(one, cut, at, stream, span, context, own=bool(values.request))
+                if one.get("id") is not None:
+                    lost = state.questions.ask((process, identity(one)), question)
+                    done += [_unanswered(each, context) for each in lost]
+                    if lost:
+                        context.count("unanswered")
+                elif not values.request:
+                    done.append(question.span)
+            elif replied(one) and not values.request:
                 _reply(one, cut, at, stream, process, state, context, done)
-            elif called(one, cut=cut):
-                asked = span.child("", context.clock.new_id())
-                asked.kind, asked.start_ns, asked.duration_ns, asked.parent_span_id = "client", at, 0, 0
-                describe(one, asked, context, cut=cut, mcp=True)
-                done.append(asked)
+            if values.request:
+                state.own.setdefault(values.request, []).append(Told(one, cut, question))
+    while len(state.own) > _STREAMS:
+        for told in state.own.popitem(last=False)[1]:
+            if told.question is not None:
+                told.question.open = False
+                done += [told.question.span] * (told.question.answered or "id" not in told.message)
     span.children = tuple(done)
+
+
+def _question(
+    call: dict[str, Any], cut: bool, at: int, stream: _Stream, span: Span, context: DecodeContext, *, own: bool
+) -> Question:
+    asked = span.child("", context.clock.new_id())
+    asked.kind, asked.start_ns, asked.duration_ns, asked.parent_span_id = "client", at, 0, 0
+    describe(call, asked, context, cut=cut, mcp=True)
+    return Question(asked, stream, own)
+
+
+def answered(
+    replies: list[tuple[dict[str, Any], bool]], span: Span, session: str, context: DecodeContext
+) -> tuple[Span, ...]:
+    """A client POSTed these replies: the spans of what it was asked, those that are complete with that."""
+    process = span.resource.attributes["process.pid"]
+    return tuple(_state(context).questions.answers(process, replies, span.start_ns, session, context))
 
 
 def _messages(stream: _Stream) -> list[tuple[Any, bool]]:
@@ -145,6 +182,7 @@ def defer(calls: dict[str, Span], session: str, context: DecodeContext) -> list[
         state.since = context.clock.now
     if context.clock.now - state.since < _SOON_NS and not state.streams:
         context.count("response_streamed")
+        context.count("writes_wanted")
         return list(calls.values())
     done: list[Span] = []
     for identifier, call in calls.items():
@@ -158,16 +196,17 @@ def defer(calls: dict[str, Span], session: str, context: DecodeContext) -> list[
     return done
 
 
-def own_events(request: int, context: DecodeContext) -> list[tuple[Any, bool]]:
-    """The messages on the response to a POST, and whether each is cut."""
+def own_events(request: int, context: DecodeContext) -> list[Told]:
+    """The messages on the response to a POST, one by one."""
     return _state(context).own.pop(request, [])
 
 
 def finish(context: DecodeContext) -> list[Span]:
-    """The calls that wait for an answer when the run ends."""
+    """The calls and questions that wait for an answer when the run ends."""
     state = _state(context)
     held, state.held = state.held, OrderedDict()
-    return [_unanswered(call, context) for waiting in held.values() for call, _ in waiting]
+    left = [call for waiting in held.values() for call, _ in waiting] + state.questions.finish()
+    return [_unanswered(call, context) for call in left]
 
 
 def _unanswered(call: Span, context: DecodeContext) -> Span:

@@ -39,6 +39,7 @@ static __always_inline void jsonrpc_stream_end(struct goinst_hit *hit, const str
         source = writing->source;
     } else if (length > go_word(writer + WRITER_BUF + 8)) {
         LOSS(response_streamed);
+        LOSS(writes_wanted);
         LOSS(response_gone);
         return;
     } else {
@@ -80,7 +81,7 @@ PROBE(jsonrpc_xnet_run)
 PROBE(jsonrpc_stream_read)
 {
 #ifdef jsonrpc_stream_read__p_ptr
-    jsonrpc_read_begin(hit, ARG(jsonrpc_stream_read, p_ptr));
+    jsonrpc_read_begin(hit, ARG(jsonrpc_stream_read, p_ptr), 0);
 #endif
     return 0;
 }
@@ -97,7 +98,7 @@ PROBE(jsonrpc_stream_read_done)
 PROBE(jsonrpc_xnet_read)
 {
 #ifdef jsonrpc_xnet_read__p_ptr
-    jsonrpc_read_begin(hit, ARG(jsonrpc_xnet_read, p_ptr));
+    jsonrpc_read_begin(hit, ARG(jsonrpc_xnet_read, p_ptr), 0);
 #endif
     return 0;
 }

@@ -4,8 +4,9 @@
  * Whether a body is worth sending is decided here, by the request's method and the body's first bytes; JSON itself is
  * parsed in user space. In nearly all requests the head of the body is in the connection's bufio.Reader already when
  * the handler starts (buf[r:w], behind the header block), and a response of up to 2 KB is in the response's
- * bufio.Writer when it ends: no further hit. A body that comes later is looked for when the handler ends, and from
- * then on caught where it is read.
+ * bufio.Writer when it ends: no further hit. A body that comes later is caught where it is read: in programs that speak
+ * of "jsonrpc" those probes are there from the start, until so many bodies were whole that none is expected to be late;
+ * elsewhere they come with the first late one, which is looked for when the handler ends.
  */
 
 /* what the bytes of a jsonrpc_request are */
@@ -13,6 +14,7 @@
 #define JSONRPC_AT_END 1   /* buf[:w] when it ended: what is left of a body that came later */
 #define JSONRPC_READ 2     /* what (*body).Read returned first */
 #define JSONRPC_POSTED 3   /* what a client sends */
+#define JSONRPC_PART 4     /* buf[r:w] when the handler started: a chunked body that may come whole as JSONRPC_READ */
 /* and of a jsonrpc_response */
 #define JSONRPC_WRITER 0 /* the response's own buffer: the body */
 #define JSONRPC_WIRE 1   /* the connection's buffer: the header block, then the body as it goes over the wire */
@@ -27,16 +29,22 @@ struct jsonrpc_pending {
     u64 buffer; /* where (*body).Read puts what it reads; 0 outside of it */
     u64 begin;  /* where it did so last */
     u64 span_id;
-    u64 read; /* bytes of the body that Read has returned */
+    u64 declared; /* the body's length, when that is known before */
+    u64 read; /* bytes of the body that Read has returned: JSONRPC_NOWHERE when that is not known */
     u64 sent; /* bytes of the body that were sent */
     u64 state; /* HTTP/2's responseWriterState */
 };
+#define JSONRPC_NOWHERE (~0ULL)
 /* by goroutine: a request whose body had not come, or not whole, when its handler started */
 struct jsonrpc_goroutine {
     u64 g;
     u64 tgid;
 };
 BPF_TABLE("lru_hash", struct jsonrpc_goroutine, struct jsonrpc_pending, jsonrpc_late, 8192);
+/* how many POSTs had a body that was there when the handler started, and how many a late one */
+BPF_ARRAY(jsonrpc_posts, u64, 2);
+#define JSONRPC_WHOLE 0
+#define JSONRPC_LATE 1
 
 /* by goroutine: a response that is caught while it is written */
 struct jsonrpc_writing {
@@ -59,14 +67,16 @@ struct jsonrpc_written {
 };
 BPF_TABLE("lru_hash", struct jsonrpc_goroutine, struct jsonrpc_written, jsonrpc_writes, 4096);
 
-/* Whether 16 bytes look like the start of a JSON object or array, perhaps behind a chunk size line. */
+#define JSONRPC_PERHAPS 2
+/* Whether 16 bytes look like the start of a JSON object or array, perhaps behind a chunk size line; JSONRPC_PERHAPS when
+ * they are too few to tell. */
 static __always_inline int jsonrpc_looks_like_json(const u8 *head, u64 length, int chunked)
 {
     u8 c;
 #pragma unroll
     for (u32 i = 0; i < 16; i++) {
         if (i >= length)
-            return 0;
+            return JSONRPC_PERHAPS;
         c = head[i];
         if (c == '{' || c == '[')
             return 1;
@@ -114,6 +124,27 @@ static __always_inline void jsonrpc_rest(struct goinst_operation *op, struct goi
         jsonrpc_pieces(op, hit, body + 1024, length - 1024, 1024, reply);
 }
 
+static __always_inline void jsonrpc_count_post(u32 which)
+{
+    u64 *count = jsonrpc_posts.lookup(&which);
+
+    if (count)
+        __sync_fetch_and_add(count, 1);
+}
+
+/* One more body was there in time: when that was so often, and never was one late, none is waited for any longer. */
+static __always_inline void jsonrpc_count_whole(void)
+{
+    u32 whole = JSONRPC_WHOLE, late = JSONRPC_LATE;
+    u64 *count = jsonrpc_posts.lookup(&whole), *others = jsonrpc_posts.lookup(&late);
+
+    if (!count || !others || *count > WATCHED_POSTS)
+        return;
+    __sync_fetch_and_add(count, 1);
+    if (*count > WATCHED_POSTS && !*others)
+        LOSS(bodies_whole);
+}
+
 /* How much of a body goes into the record itself. */
 static __always_inline u64 jsonrpc_first(u64 length)
 {
@@ -126,7 +157,8 @@ static __always_inline void jsonrpc_send(struct goinst_operation *op, struct goi
     struct jsonrpc_request *r;
     u64 head = used;
 
-    jsonrpc_rest(op, hit, body, length, 0);
+    if (source != JSONRPC_PART)
+        jsonrpc_rest(op, hit, body, length, 0);
     r = jsonrpc_request_reserve(op, hit);
     if (!r)
         return;
@@ -189,35 +221,45 @@ PROBE(jsonrpc_body)
     u64 buffer = go_word(reader + READER_BUF), r = go_word(reader + READER_R), w = go_word(reader + READER_W);
     s64 declared = go_word(request + REQUEST_CONTENT_LENGTH);
     u64 length = w - r;
-    u8 first[16] = {};
+    u8 first[16] = {}, last[5] = {}, source = JSONRPC_AT_START;
     struct goinst_operation *op = goinst_operation_find(hit, 0);
+    struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonrpc_pending pending = {.declared = declared > 0 ? declared : 0};
+    int json = JSONRPC_PERHAPS, whole = 0;
 
     if (!op) {
         LOSS(no_operation);
         return 0;
     }
-    if (w <= r || w > 1 << 24) {
-        struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
-        struct jsonrpc_pending pending = {.span_id = op->head.span_id};
-
-        LOSS(body_late);
-        jsonrpc_late.update(&key, &pending);
-        return 0;
+    pending.span_id = op->head.span_id;
+    if (w > r && w <= 1 << 24) {
+        /* behind the body the next pipelined request may start */
+        if (declared > 0 && length > declared)
+            length = declared;
+        bpf_probe_read_user(first, sizeof(first), (void *)(buffer + r));
+        json = jsonrpc_looks_like_json(first, length, declared < 0);
+        if (declared < 0)
+            bpf_probe_read_user(last, sizeof(last), (void *)(buffer + w - sizeof(last)));
+        whole = declared > 0 ? length == declared
+                             : last[0] == '0' && last[1] == '\r' && last[2] == '\n' && last[3] == '\r' && last[4] == '\n';
     }
-    /* behind the body the next pipelined request may start */
-    if (declared > 0 && length > declared)
-        length = declared;
-    bpf_probe_read_user(first, sizeof(first), (void *)(buffer + r));
-    if (!jsonrpc_looks_like_json(first, length, declared < 0))
+    if (!json || whole)
+        jsonrpc_count_whole();
+    if (!json || (whole && json == JSONRPC_PERHAPS))
         return 0;
-    if (declared > 0 && length < declared && length < BODY_LIMIT) {
-        struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
-        struct jsonrpc_pending pending = {.span_id = op->head.span_id, .sent = length};
-
-        LOSS(body_late);
+    if (!whole && (length < BODY_LIMIT || json == JSONRPC_PERHAPS)) {
+        NOTE(body_late);
+        if (json == 1)
+            jsonrpc_count_post(JSONRPC_LATE);
+        if (json == 1 && declared > 0)
+            pending.sent = length;
         jsonrpc_late.update(&key, &pending);
+        if (json == JSONRPC_PERHAPS)
+            return 0;
+        if (declared < 0)
+            source = JSONRPC_PART;
     }
-    jsonrpc_send(op, hit, buffer + r, length, buffer, r, JSONRPC_AT_START, declared < 0);
+    jsonrpc_send(op, hit, buffer + r, length, buffer, r, source, declared < 0);
     return 0;
 }
 
@@ -261,7 +303,7 @@ PROBE(jsonrpc_accepted)
         return 0;
     r->status = JSONRPC_ACCEPTED;
     r->length = 0;
-    r->source = JSONRPC_WRITER;
+    r->source = JSONRPC_WRITER | JSONRPC_TOLD;
     r->body_length = 0;
     r->query_length = go_word(url + URL_RAW_QUERY + 8);
     if (!go_string_at(r->query, sizeof(r->query), url + URL_RAW_QUERY))
@@ -283,7 +325,8 @@ PROBE(jsonrpc_late_body)
     if (!op)
         return 0;
     bpf_probe_read_user(first, sizeof(first), (void *)buffer);
-    if (!jsonrpc_looks_like_json(first, w, declared < 0)) {
+    /* what came in several parts is not there from its beginning */
+    if ((declared > 0 && w < declared) || jsonrpc_looks_like_json(first, w, declared < 0) != 1) {
         LOSS(body_gone);
         return 0;
     }
@@ -325,6 +368,7 @@ PROBE(jsonrpc_reply)
         size = go_word(writer + WRITER_BUF + 8);
         source = JSONRPC_WIRE;
         LOSS(response_streamed);
+        LOSS(writes_wanted);
     }
     /* also what was flushed already: the bytes stay in the buffer */
     buffer = go_word(writer + WRITER_BUF);
@@ -422,8 +466,6 @@ PROBE(jsonrpc_write_event)
     written = what->before;
     if (op && jsonrpc_request_sent(op))
         writing.span_id = op->head.span_id;
-    if (!writing.span_id && T_SDK_REQUEST)
-        return 0;
     if (!writing.span_id && !(jsonrpc_streams.lookup(&stream) && written)) {
         /* a stream of a GET, of which nothing is known: "json", "meth" or "endp" (endpoint) in an event's beginning */
         go_copy(head, sizeof(head), data, length);
@@ -458,6 +500,7 @@ PROBE(jsonrpc_write_event)
         r->length = length;
         r->offset = at;
         r->begins = written == 0;
+        r->told = JSONRPC_TOLD != 0;
         r->last = at + sizeof(r->data) >= limit;
         r->copied = go_copy(r->data, sizeof(r->data), data + at, limit - at);
         jsonrpc_event_submit(r);
@@ -465,13 +508,18 @@ PROBE(jsonrpc_write_event)
     return 0;
 }
 
-static __always_inline void jsonrpc_read_begin(struct goinst_hit *hit, u64 buffer)
+static __always_inline void jsonrpc_read_begin(struct goinst_hit *hit, u64 buffer, u64 position)
 {
     struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
     struct jsonrpc_pending *pending = jsonrpc_late.lookup(&key);
 
-    if (pending)
-        pending->buffer = buffer;
+    if (!pending)
+        return;
+    pending->buffer = buffer;
+    if (pending->declared)
+        pending->read = pending->declared >= position ? pending->declared - position : JSONRPC_NOWHERE;
+    else if (!pending->read)
+        pending->read = position;
 }
 
 /* What a Read of a late body returned. Whether it is the body's beginning, which jsonrpc_first_read looks at then. */
@@ -480,7 +528,7 @@ static __always_inline int jsonrpc_read_end(struct goinst_hit *hit, s64 length)
     struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
     struct jsonrpc_pending *pending = jsonrpc_late.lookup(&key);
     struct goinst_operation *op;
-    u64 buffer, skip;
+    u64 buffer, skip, at;
 
     if (!pending || !pending->buffer || length <= 0)
         return 0;
@@ -489,10 +537,14 @@ static __always_inline int jsonrpc_read_end(struct goinst_hit *hit, s64 length)
     op = goinst_operation_find(hit, 0);
     if (!op || op->head.span_id != pending->span_id)
         return 0;
-    if (!jsonrpc_request_sent(op))
+    at = pending->read;
+    if (!pending->sent && !at)
         return 1;
-    skip = pending->sent > pending->read ? pending->sent - pending->read : 0;
-    pending->read += length;
+    /* reads before this one were not seen: it began before the probe came */
+    if (at > pending->sent)
+        return 0;
+    skip = pending->sent - at;
+    pending->read = at + length;
     if (skip >= length)
         return 0;
     jsonrpc_pieces(op, hit, buffer + skip, length - skip, pending->sent, 0);
@@ -500,10 +552,27 @@ static __always_inline int jsonrpc_read_end(struct goinst_hit *hit, s64 length)
     return 0;
 }
 
-/* func (b *body) Read(p []byte) (n int, err error): attached once a body came late */
+/* How much of a body is left that says how long it is; of a chunked one 0 at the beginning, else JSONRPC_NOWHERE. */
+static __always_inline u64 jsonrpc_left(u64 body)
+{
+#if defined(BODY_SRC) && defined(LIMITED_N) && defined(CHUNKED_N) && defined(CHUNKED_BUF) && defined(CHUNKED_END)
+    u64 source = go_word(body + BODY_SRC + 8);
+
+    if (go_type_hash(go_word(body + BODY_SRC)) == T_LIMITED_READER)
+        return go_word(source + LIMITED_N);
+    /* neither in a chunk nor behind one: what ends a chunk is read into buf */
+    return go_word(source + CHUNKED_N) || go_byte(source + CHUNKED_BUF) || go_byte(source + CHUNKED_END)
+               ? JSONRPC_NOWHERE
+               : 0;
+#else
+    return JSONRPC_NOWHERE;
+#endif
+}
+
+/* func (b *body) Read(p []byte) (n int, err error) */
 PROBE(jsonrpc_read)
 {
-    jsonrpc_read_begin(hit, ARG(jsonrpc_read, p_ptr));
+    jsonrpc_read_begin(hit, ARG(jsonrpc_read, p_ptr), jsonrpc_left(ARG(jsonrpc_read, b)));
     return 0;
 }
 
@@ -522,15 +591,19 @@ PROBE(jsonrpc_first_read)
     struct goinst_operation *op = goinst_operation_find(hit, 0);
     s64 length = RESULT(jsonrpc_read_done, n);
     u8 first[16] = {};
+    int json;
 
     if (!pending || !op || length <= 0)
         return 0;
     bpf_probe_read_user(first, sizeof(first), (void *)pending->begin);
-    if (jsonrpc_looks_like_json(first, length, 0)) {
+    json = jsonrpc_looks_like_json(first, length, 0);
+    if (json == 1) {
+        jsonrpc_count_post(JSONRPC_LATE);
         jsonrpc_send(op, hit, pending->begin, length, 0, 0, JSONRPC_READ, 0);
-        pending->read = pending->sent = length;
-    } else {
+        pending->sent = length;
+    } else if (!json) {
         pending->span_id = 0;
     }
+    pending->read = length;
     return 0;
 }

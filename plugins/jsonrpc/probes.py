@@ -47,7 +47,7 @@ def _read(program: str, place: Literal["entry", "return"], *prefixes: str) -> Pr
 def _write(program: str, *prefixes: str) -> Probe:
     signature = "w *byte, lenData int, dataB []byte, dataS string"
     sites = tuple(_method(prefix, "responseWriter", "write", signature) for prefix in prefixes)
-    return Probe(program, sites, optional=True, attach_on="response_streamed", lost="long responses over HTTP/2")
+    return Probe(program, sites, optional=True, attach_on="writes_wanted", lost="long responses over HTTP/2")
 
 
 def _run(program: str, prefix: str, request: str) -> Probe:
@@ -108,6 +108,10 @@ FIELDS = {
     "BODY_R": Field("net/http.body", "r", optional=True),
     "LIMITED_R": Field("io.LimitedReader", "R", optional=True),
     "LIMITED_N": Field("io.LimitedReader", "N", optional=True),
+    **{
+        f"CHUNKED_{macro}": Field("net/http/internal.chunkedReader", path, optional=True)
+        for macro, path in (("N", "n"), ("BUF", "buf"), ("END", "checkEnd"))
+    },
 }
 
 TYPES = {

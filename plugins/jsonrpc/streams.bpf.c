@@ -28,8 +28,12 @@ struct jsonstream_read {
 };
 /* by goroutine: a Read that has not returned */
 BPF_TABLE("lru_hash", struct jsonstream_goroutine, struct jsonstream_read, jsonstream_reads, 4096);
-/* by goroutine: the connection that a library reads from or writes to in it */
-BPF_TABLE("lru_hash", struct jsonstream_goroutine, u64, jsonstream_connections, 4096);
+/* the connection that a library reads from or writes to in a goroutine, whose g may be another one's by and by */
+struct jsonstream_held {
+    u64 connection;
+    u64 goid;
+};
+BPF_TABLE("lru_hash", struct jsonstream_goroutine, struct jsonstream_held, jsonstream_connections, 4096);
 struct jsonstream_key {
     u64 stream;
     u64 tgid;
@@ -550,22 +554,23 @@ PROBE(jsonstream_coder_read_done)
 static __always_inline void jsonstream_connection(struct goinst_hit *hit, u64 connection)
 {
     struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    struct jsonstream_held held = {.connection = connection, .goid = goinst_goid(hit)};
 
-    jsonstream_connections.update(&key, &connection);
+    jsonstream_connections.update(&key, &held);
 }
 
 static __always_inline int jsonstream_message(struct goinst_hit *hit, u64 data, u64 length, u8 direction)
 {
     struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
     struct jsonstream_what what = {.source = JSONSTREAM_LIBRARY, .direction = direction, .final = 1};
-    u64 *connection = jsonstream_connections.lookup(&key);
+    struct jsonstream_held *held = jsonstream_connections.lookup(&key);
     u8 one = 1;
 
     if (!length)
         return 0;
     if (!jsonstream_libraries.lookup(&hit->tgid))
         jsonstream_libraries.update(&hit->tgid, &one);
-    what.stream = connection ? *connection : 0;
+    what.stream = held && held->goid == goinst_goid(hit) ? held->connection : 0;
     what.data = data;
     what.length = length;
     jsonstream_put(hit, &what);

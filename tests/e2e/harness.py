@@ -169,6 +169,15 @@ class Tracer:
         assert found, f"no {name!r} within {seconds} s: {self.events} {self.noise}"
         return next(event for event in self.events if event["event"] == name)
 
+    def wait_probe(self, symbol: str, seconds: float = PATIENCE) -> None:
+        """Until probes on a function were added on demand."""
+
+        def there() -> bool:
+            added = (event["symbols"] for event in self.events if event["event"] == "probes added on demand")
+            return any(symbol in symbols for symbols in added)
+
+        assert self._wait(there, seconds), f"no probe on {symbol} within {seconds} s: {self.events} {self.noise}"
+
     def wait_spans(self, count: int, seconds: float = PATIENCE) -> list[Span]:
         """The spans so far, at least ``count`` of them."""
         assert self._wait(lambda: len(self.spans) >= count, seconds), (

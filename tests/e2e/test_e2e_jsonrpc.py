@@ -178,17 +178,71 @@ def test_a_body_over_the_limit_keeps_its_method(hand: Hand) -> None:
     assert "goinst.jsonrpc.notification" not in span["attributes"]  # the id is cut off, not absent
 
 
-def test_a_late_body_that_is_missed_is_counted() -> None:
-    """The probes on reads are attached when the first late body was seen: a large one may be gone by then."""
-    with (
-        serving(build(PROGRAMS / "jsonhand")) as server,
-        tracing("--pid", str(server.pid), *BOTH) as tracer,
-    ):
-        body = json.dumps(call("echo", 5, params="p" * 9000)).encode()
-        server.raw(HEAD + b"Content-Length: %d\r\n\r\n" % len(body), body, pause=0.05)
+LONG = json.dumps(call("echo", 5, params="p" * 9000)).encode()
+
+
+def late(server: Server) -> None:
+    """A long body behind its header."""
+    server.raw(HEAD + b"Content-Length: %d\r\n\r\n" % len(LONG), LONG, pause=0.05)
+
+
+def test_the_first_late_body_is_caught() -> None:
+    """Reads are probed from the start in a program that says "jsonrpc": no body is too early for that."""
+    with serving(build(PROGRAMS / "jsonhand")) as server, tracing("--pid", str(server.pid), *BOTH) as tracer:
+        late(server)
         (span,) = tracer.wait_spans(1)
         ended = tracer.stop()
-    if span["name"] != "echo":
+    assert span["name"] == "echo"
+    assert "jsonrpc.body_gone" not in ended.summary["losses"]
+    assert ended.summary["notes"] == {"jsonrpc.body_late": 1}
+
+
+def test_reads_are_not_watched_for_ever() -> None:
+    """After so many bodies that were whole the probes go: no hit is left. The first late body is missed and counted,
+    and brings them back."""
+    settings = ("--set", "jsonrpc.watched_posts=5")
+    with serving(build(PROGRAMS / "jsonhand")) as server, tracing("--pid", str(server.pid), *BOTH, *settings) as tracer:
+        for number in range(10):
+            post(server, "/rpc", json.dumps(call("Arith.Multiply", number, params=[2, 3])))
+        gone = tracer.wait_event("probes taken away")
+        assert gone["symbols"] == ["net/http.(*body).Read"]
+        for number in range(10, 110):
+            post(server, "/rpc", json.dumps(call("Arith.Multiply", number, params=[2, 3])))
+        late(server)
+        tracer.wait_probe("net/http.(*body).Read")
+        late(server)
+        spans = tracer.wait_spans(112)
+        ended = tracer.stop()
+    assert [span["name"] for span in spans[:110]] == ["Arith.Multiply"] * 110
+    assert [span["name"] for span in spans[110:]] == ["POST /rpc", "echo"]
+    assert ended.summary["losses"]["jsonrpc.body_gone"] == 1
+    assert ended.summary["notes"] == {"jsonrpc.body_late": 2}
+    reads = ended.summary["hits"]["net/http.(*body).Read entry"]
+    # none for the hundred
+    assert 6 <= reads < 60
+
+
+def test_a_body_in_whose_middle_the_probes_come() -> None:
+    """What of it was not seen from its beginning is no call, although each piece of the batch looks like one."""
+    settings = ("--set", "jsonrpc.watched_posts=0")
+    items = [json.dumps(call("echo", number)) for number in range(25)]
+    pieces = [f"[{items[0]},", *[f"{item}," for item in items[1:-1]], f"{items[-1]}]"]
+    for chunked in (False, True):
+        with (
+            serving(build(PROGRAMS / "jsonhand")) as server,
+            tracing("--pid", str(server.pid), *BOTH, *settings) as tracer,
+        ):
+            post(server, "/rpc", json.dumps(call("Arith.Multiply", 1, params=[2, 3])))
+            tracer.wait_event("probes taken away")
+            length = CHUNKED if chunked else b"Content-Length: %d\r\n\r\n" % len("".join(pieces))
+            sent = [chunk(piece.encode()) if chunked else piece.encode() for piece in pieces]
+            answer = server.raw(HEAD + length, *sent, *[b"0\r\n\r\n"] * chunked, pause=0.02)
+            assert answer.count(b'"result":null') == 25
+            tracer.wait_probe("net/http.(*body).Read")
+            tracer.wait_spans(2)
+            ended = tracer.stop()
+        assert [span["name"] for span in ended.spans] == ["Arith.Multiply", "POST /rpc"]
+        assert ended.summary["hits"]["net/http.(*body).Read entry"] > 5
         assert ended.summary["losses"]["jsonrpc.body_gone"] == 1
 
 
@@ -200,15 +254,11 @@ def test_a_long_body_by_option() -> None:
         serving(build(PROGRAMS / "jsonhand")) as server,
         tracing("--pid", str(server.pid), *BOTH, *settings) as tracer,
     ):
-        message = {"params": [6, 7, padding], "jsonrpc": "2.0", "id": 5, "method": "at/the/end"}
-        server.call(message)  # the first of its kind brings the probes
-        tracer.wait_event("probes added on demand")
-        server.call(message)
-        ended_spans = tracer.wait_spans(2)
+        server.call({"params": [6, 7, padding], "jsonrpc": "2.0", "id": 5, "method": "at/the/end"})
+        (span,) = tracer.wait_spans(1)
         ended = tracer.stop()
-    assert ended_spans[1]["name"] == "at/the/end"
-    assert ended_spans[1]["attributes"]["jsonrpc.request.id"] == "5"
-    assert ended.summary["losses"]["jsonrpc.body_late"] == 2
+    assert [span["name"], span["attributes"]["jsonrpc.request.id"]] == ["at/the/end", "5"]
+    assert ended.summary["losses"] == {}
 
 
 def test_a_long_response_is_caught_where_it_is_written() -> None:
@@ -220,7 +270,7 @@ def test_a_long_response_is_caught_where_it_is_written() -> None:
         tracing("--pid", str(server.pid), *BOTH, *settings) as tracer,
     ):
         post(server, "/rpc", batch)
-        tracer.wait_event("probes added on demand")
+        tracer.wait_probe("net/http.(*response).write")
         before = len(tracer.wait_spans(61))
         body, _ = post(server, "/rpc", batch)
         tracer.wait_spans(before + 61)
@@ -270,20 +320,12 @@ SHAPES = [
     pytest.param([HEAD + CHUNKED + chunk(BODY[:30]) + chunk(BODY[30:]) + b"0\r\n\r\n"], id="two-chunks"),
     pytest.param([HEAD + CHUNKED, chunk(BODY), b"0\r\n\r\n"], id="chunked-after-the-headers"),
     pytest.param([HEAD + CHUNKED, chunk(BODY[:30]), chunk(BODY[30:]), b"0\r\n\r\n"], id="late-chunks"),
+    pytest.param([HEAD + CHUNKED + chunk(BODY[:30]), chunk(BODY[30:]), b"0\r\n\r\n"], id="a-chunk-later"),
+    pytest.param([HEAD + CHUNKED + chunk(BODY)[:2], chunk(BODY)[2:], b"0\r\n\r\n"], id="in-a-chunk-s-head"),
     pytest.param([STREAM + CHUNKED, chunk(BODY), b"0\r\n\r\n"], id="decoded-as-it-comes"),
     pytest.param([OLD + LENGTH + BODY], id="http-1.0"),
     pytest.param([HEAD + b"Expect: 100-continue\r\n" + LENGTH, BODY], id="expect-continue"),
 ]
-
-
-def test_late_bodies_are_caught(hand: Hand) -> None:
-    """The probes for late bodies come with the first of them; from then on none is missed."""
-    server, tracer = hand
-    before = len(tracer.spans)
-    server.raw(HEAD + LENGTH, BODY, pause=0.05)
-    tracer.wait_event("probes added on demand")
-    server.raw(HEAD + LENGTH, BODY, pause=0.05)
-    assert tracer.wait_spans(before + 2)[before + 1]["name"] == "Arith.Multiply"
 
 
 @pytest.mark.parametrize("pieces", SHAPES)

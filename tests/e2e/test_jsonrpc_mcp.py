@@ -182,7 +182,7 @@ def test_mcp_go_over_sse() -> None:
     with serving(binary) as server, tracing("--pid", str(server.pid), *ALL) as tracer:
         arguments = [binary, "-client", f"http://127.0.0.1:{server.port}/sse", "-sse", "-everything"]
         subprocess.run(arguments, capture_output=True, timeout=30, check=True)
-        tracer.wait_event("probes added on demand")
+        tracer.wait_probe("net/http.(*response).write")
         tracer.wait_spans(len(MORE_CALLS) + 2)
         before = len(tracer.spans)
         # from now on answers are seen: two clients at once, who use the same ids

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from goinst.plugins.jsonrpc import PROTOCOL
-from goinst.plugins.jsonrpc.events import decode_event, defer, finish
+from goinst.plugins.jsonrpc.events import answered, decode_event, defer, finish
 
 from goinst import DecodeContext, Span
 from wire import context, new_span
 
 RECORD = next(record for record in PROTOCOL.records if record.name == "jsonrpc_event")
 FAILED = b'event: message\ndata: {"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"of %s"}}\n\n'
+ASKED = b'data: {"jsonrpc":"2.0","id":9,"method":"sampling/createMessage"}\n\n'
 
 
 class Values:
@@ -19,7 +20,7 @@ class Values:
 
     def __init__(self, data: bytes, stream: int = 1, **more: int) -> None:
         self.data, self.stream, self.length, self.copied = data, stream, len(data), len(data)
-        self.time = self.request = self.offset = self.begins = 0
+        self.time = self.request = self.offset = self.begins = self.told = 0
         self.last = 1
         self.__dict__.update(more)
 
@@ -88,5 +89,36 @@ def test_an_event_in_pieces_and_one_that_is_cut() -> None:
 
 def test_what_the_server_asks_is_a_call_of_its_client() -> None:
     of, _ = streams()
-    (asked,) = event(of, b'data: {"jsonrpc":"2.0","id":9,"method":"sampling/createMessage"}\n\n', 1)
+    assert event(of, ASKED, 1) == ()
+    (asked,) = answered([({"id": 9, "error": {"code": -1, "message": "no"}}, False)], call(""), "s=a", of)
     assert (asked.name, asked.kind, asked.parent_span_id) == ("sampling/createMessage", "client", 0)
+    assert (asked.attributes["jsonrpc.request.id"], asked.status, asked.status_message) == ("9", "error", "no")
+    (told,) = event(of, b'data: {"jsonrpc":"2.0","method":"notifications/message"}\n\n', 1)
+    assert (told.name, told.kind, told.duration_ns) == ("notifications/message", "client", 0)
+    assert finish(of) == []
+
+
+def test_clients_that_are_asked_with_the_same_ids_are_told_apart() -> None:
+    of, counted = streams()
+    event(of, ASKED, 1)
+    event(of, ASKED, 2, time=5)
+    (second,) = answered([({"id": 9, "result": {}}, False)], call(""), "s=b", of)
+    assert second.start_ns == 5 + of.clock.wall
+    assert answered([({"id": 8, "result": {}}, False)], call(""), "s=b", of) == ()
+    assert counted == ["question_unseen", "writes_wanted"]
+    (left,) = finish(of)
+    assert left.attributes["goinst.jsonrpc.unanswered"] is True
+    assert left.start_ns == of.clock.wall
+
+
+def test_streams_that_do_not_say_whose_they_are_are_known_by_what_one_client_answered() -> None:
+    of, counted = context(PROTOCOL)
+    event(of, ASKED, 1, begins=1)
+    assert len(answered([({"id": 9, "result": {}}, False)], call(""), "session a", of)) == 1
+    event(of, ASKED, 1)
+    event(of, ASKED, 2, begins=1)
+    event(of, ASKED, 3, begins=1)
+    assert answered([({"id": 9, "result": {}}, False)], call(""), "session b", of) == ()
+    assert counted == ["answer_ambiguous"]
+    assert len(answered([({"id": 9, "result": {}}, False)], call(""), "session a", of)) == 1
+    assert len(finish(of)) == 2

@@ -1,7 +1,8 @@
 // Command jsonpost speaks JSON-RPC 2.0 by POST, over HTTP/1 or HTTP/2 (TLS), as server and as client.
 //
 //	jsonpost [-http2]                          serves; prints "listening ADDRESS" first
-//	jsonpost [-http2] -client ADDRESS -calls N waits for a line on standard input, makes N requests, prints "done"
+//	jsonpost [-http2] -client ADDRESS -calls N makes N requests behind a line on standard input, after a third of
+//	                                           them prints "pause" and waits for another; prints "done"
 //
 // Both print a JSON object for each request, so that a test can compare what was traced with what happened: who, what
 // was called (methods, ids, error codes, in order), whether it was a batch, how the body was made, its size.
@@ -230,13 +231,18 @@ func main() {
 		base = "https://" + *server
 	}
 	fmt.Println("listening client:0")
-	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil && !errors.Is(err, io.EOF) {
-		log.Fatal(err)
+	lines := bufio.NewReader(os.Stdin)
+	wait := func() {
+		if _, err := lines.ReadString('\n'); err != nil && !errors.Is(err, io.EOF) {
+			log.Fatal(err)
+		}
 	}
+	wait()
 	chosen := rand.New(rand.NewSource(5))
 	for number := 0; number < *calls; number++ {
 		if number == *calls/3 {
-			time.Sleep(time.Second) // probes that the first requests have called for come
+			fmt.Println("pause") // probes that the first requests have called for come
+			wait()
 		}
 		if err := ask(client, base, number, chosen); err != nil {
 			log.Fatal(err)

@@ -6,6 +6,8 @@
 //	mcp -client URL -modern      the same without a handshake (MCP 2026-07-28): server/discover, tools/list, tools/call
 //	mcp -client URL -sse         the same as -client over the transport of 2024-11
 //	mcp -command BINARY          starts BINARY -stdio and talks to it; waits for a line on stdin when it is connected
+//	mcp -ask                     serves tools that ask and tell the client, and logs that as lines of JSON
+//	mcp -client URL -call NAMES [-sse]   calls such tools, each behind a line on stdin, and answers what it is asked
 package main
 
 import (
@@ -34,8 +36,15 @@ func main() {
 	sse := flag.Bool("sse", false, "as a client, use HTTP with server-sent events")
 	stdio := flag.Bool("stdio", false, "serve on standard input and output")
 	command := flag.String("command", "", "be a client of this program")
+	ask := flag.Bool("ask", false, "serve tools that ask the client, and ping it every 100 ms over SSE")
+	names := flag.String("call", "", "as a client, call these tools, and answer what is asked meanwhile")
 	flag.Parse()
 
+	lines := bufio.NewReader(os.Stdin)
+	next := func() error {
+		_, err := lines.ReadString('\n')
+		return err
+	}
 	version := mcp.LATEST_LEGACY_PROTOCOL_VERSION
 	if *modern {
 		version = mcp.LATEST_PROTOCOL_VERSION
@@ -48,9 +57,17 @@ func main() {
 	case *command != "":
 		if session, err = client.NewStdioMCPClient(*command, nil, "-stdio"); err == nil {
 			fmt.Println("connected")
-			if _, err = bufio.NewReader(os.Stdin).ReadString('\n'); err == nil {
+			if err = next(); err == nil {
 				err = converse(session, version)
 			}
+		}
+	case *names != "" && *sse:
+		if session, err = client.NewSSEMCPClient(*endpoint); err == nil {
+			err = beAsked(session, strings.Split(*names, ","), next)
+		}
+	case *names != "":
+		if session, err = listenTo(*endpoint); err == nil {
+			err = beAsked(session, strings.Split(*names, ","), next)
 		}
 	case *endpoint != "" && *sse:
 		if session, err = client.NewSSEMCPClient(*endpoint); err == nil {
@@ -61,7 +78,7 @@ func main() {
 			err = converse(session, version)
 		}
 	default:
-		err = serve(*address)
+		err = serve(*address, *ask)
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -105,11 +122,17 @@ func newServer() *server.MCPServer {
 	return tools
 }
 
-func serve(address string) error {
+func serve(address string, ask bool) error {
 	tools := newServer()
+	options := []server.SSEOption{}
+	if ask {
+		tools.EnableSampling()
+		addAsking(tools)
+		options = append(options, server.WithKeepAliveInterval(100*time.Millisecond))
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/mcp", server.NewStreamableHTTPServer(tools))
-	overSSE := server.NewSSEServer(tools)
+	overSSE := server.NewSSEServer(tools, options...)
 	mux.Handle("/sse", overSSE)
 	mux.Handle("/message", overSSE)
 	listener, err := net.Listen("tcp", address)

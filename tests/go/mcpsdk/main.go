@@ -1,8 +1,9 @@
 // Command mcpsdk is a Model Context Protocol server and its client, both from the official SDK.
 //
-//	mcpsdk                       serves streamable HTTP; prints "listening ADDRESS" first
+//	mcpsdk [-ask]                serves streamable HTTP at /, HTTP with SSE at /sse; prints "listening ADDRESS" first
 //	mcpsdk -stdio                serves on standard input and output
 //	mcpsdk -client URL           talks to the first
+//	mcpsdk -client URL -call NAMES [-sse]    calls tools that -ask adds, each behind a line on standard input
 //	mcpsdk -command BINARY       starts BINARY -stdio and talks to it; waits for a line on standard input in between
 package main
 
@@ -101,12 +102,24 @@ func main() {
 	endpoint := flag.String("client", "", "be a client of this URL")
 	command := flag.String("command", "", "be a client of this program")
 	more := flag.Bool("long", false, "as a client, call a tool first that answers long")
+	ask := flag.Bool("ask", false, "serve tools that ask the client, too, and log that as lines of JSON")
+	names := flag.String("call", "", "as a client, call these tools, and answer what is asked meanwhile")
+	sse := flag.Bool("sse", false, "as a client, use HTTP with server-sent events")
 	flag.Parse()
+	lines := bufio.NewReader(os.Stdin)
+	next := func() error {
+		_, err := lines.ReadString('\n')
+		return err
+	}
 	ctx := context.Background()
 	var err error
 	switch {
 	case *stdio:
 		err = newServer().Run(ctx, &mcp.StdioTransport{})
+	case *names != "" && *sse:
+		err = beAsked(ctx, &mcp.SSEClientTransport{Endpoint: *endpoint}, strings.Split(*names, ","), next)
+	case *names != "":
+		err = beAsked(ctx, &mcp.StreamableClientTransport{Endpoint: *endpoint}, strings.Split(*names, ","), next)
 	case *endpoint != "":
 		err = converse(ctx, &mcp.StreamableClientTransport{Endpoint: *endpoint}, false, *more)
 	case *command != "":
@@ -116,7 +129,14 @@ func main() {
 		if listener, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
 			fmt.Println("listening", listener.Addr())
 			server := newServer()
-			err = http.Serve(listener, mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil))
+			if *ask {
+				addAsking(server)
+			}
+			always := func(*http.Request) *mcp.Server { return server }
+			mux := http.NewServeMux()
+			mux.Handle("/sse", mcp.NewSSEHandler(always, nil))
+			mux.Handle("/", mcp.NewStreamableHTTPHandler(always, nil))
+			err = http.Serve(listener, mux)
 		}
 	}
 	if err != nil {
