@@ -42,6 +42,10 @@ struct jsonstream_key {
 #define JSONSTREAM_JSON 1
 #define JSONSTREAM_OTHER 2 /* a socket that carries HTTP */
 BPF_TABLE("lru_hash", struct jsonstream_key, u8, jsonstream_known, 8192);
+/* reads and writes of files that were looked at, and whether JSON-RPC was seen on a pipe to a child */
+BPF_ARRAY(jsonstream_files, u64, 2);
+#define JSONSTREAM_LOOKED 0
+#define JSONSTREAM_CARRIED 1
 /* processes with a library that shows whole messages: their standard input would show them again */
 BPF_TABLE("lru_hash", u32, u8, jsonstream_libraries, 1024);
 
@@ -102,6 +106,8 @@ PROBE(jsonstream_look)
     struct jsonstream_key key = {.tgid = hit->tgid};
     u32 window = 0;
     u64 found = 0;
+    u32 carried = JSONSTREAM_CARRIED;
+    u64 one = 1;
     u8 head[64] = {}, state = JSONSTREAM_JSON, *known;
 
     if (!what)
@@ -130,6 +136,8 @@ PROBE(jsonstream_look)
         if (!found)
             return 0;
         jsonstream_known.update(&key, &state);
+        if (what->source == JSONSTREAM_PIPE)
+            jsonstream_files.update(&carried, &one);
     }
     TAIL_CALL(jsonstream_send);
     return 0;
@@ -280,6 +288,30 @@ static __always_inline u64 jsonstream_pipe(u64 file)
 }
 #endif
 
+/* A file was read or written. When that was so often, and no pipe carries JSON-RPC, it is not looked at any longer. */
+static __always_inline void jsonstream_looked(void)
+{
+    u32 number = JSONSTREAM_LOOKED, carried = JSONSTREAM_CARRIED;
+    u64 *count = jsonstream_files.lookup(&number), *carries = jsonstream_files.lookup(&carried);
+
+    if (!count || !carries || *carries || *count > WATCHED_FILES)
+        return;
+    __sync_fetch_and_add(count, 1);
+    if (*count > WATCHED_FILES)
+        NOTE(pipes_idle);
+}
+
+/* func (c *Cmd) StdinPipe() (io.WriteCloser, error), of os/exec: a child is about to be started */
+PROBE(jsonstream_child)
+{
+    u32 number = JSONSTREAM_LOOKED;
+    u64 none = 0;
+
+    jsonstream_files.update(&number, &none);
+    LOSS(child_started);
+    return 0;
+}
+
 /* func (f *File) Read(b []byte) (n int, err error) */
 PROBE(jsonstream_pipe_read)
 {
@@ -288,6 +320,7 @@ PROBE(jsonstream_pipe_read)
     struct jsonstream_read read = {.buffer = ARG(jsonstream_pipe_read, b_ptr),
                                    .stream = jsonstream_pipe(ARG(jsonstream_pipe_read, f))};
 
+    jsonstream_looked();
     if (!read.stream || jsonstream_libraries.lookup(&hit->tgid))
         return 0;
     jsonstream_pipe_reads.update(&key, &read);
@@ -323,6 +356,7 @@ PROBE(jsonstream_pipe_write)
 #ifdef JSONSTREAM_PIPES
     struct jsonstream_what what = {.source = JSONSTREAM_PIPE, .direction = JSONSTREAM_OUT};
 
+    jsonstream_looked();
     what.stream = jsonstream_pipe(ARG(jsonstream_pipe_write, f));
     what.data = ARG(jsonstream_pipe_write, b_ptr);
     what.length = ARG(jsonstream_pipe_write, b_len);

@@ -26,13 +26,17 @@ def _file(program: str, site: Site, place: str = "entry") -> Probe:
     return _optional(program, (site,), place, "messages on standard input and output", attach_on=PIPED_STDIN)
 
 
+_STDIN_PIPE = Site("os/exec.(*Cmd).StdinPipe")
 # a program that starts others whose standard input it writes
 _PARENT = (MENTIONS, r"os/exec\.\(\*Cmd\)\.StdinPipe\x00")
+_CHILDREN = "messages to and from children on their standard input and output"
 
 
 def _pipe(program: str, site: Site, place: Literal["entry", "return"] = "entry") -> Probe:
-    lost = "messages to and from children on their standard input and output"
-    return Probe(program, (site,), place=place, optional=True, lost=lost, mentions=_PARENT)
+    return Probe(
+        program, (site,), place=place, optional=True, lost=_CHILDREN,
+        attach_on="child_started", until="pipes_idle", mentions=_PARENT,
+    )  # fmt: skip
 
 
 def _optional(program: str, sites: tuple[Site, ...], place: str, lost: str, attach_on: str = "") -> Probe:
@@ -119,6 +123,7 @@ PROTOCOL = Protocol(
         _file("jsonstream_file_read", _FILE_READ),
         _file("jsonstream_file_read_done", _FILE_READ, "return"),
         _file("jsonstream_file_write", _FILE_WRITE),
+        Probe("jsonstream_child", (_STDIN_PIPE,), optional=True, lost=_CHILDREN, mentions=_PARENT),
         _pipe("jsonstream_pipe_read", _FILE_READ),
         _pipe("jsonstream_pipe_read_done", _FILE_READ, "return"),
         _pipe("jsonstream_pipe_write", _FILE_WRITE),
@@ -199,9 +204,19 @@ PROTOCOL = Protocol(
             maximum=65536,
             define="STREAM_LIMIT",
         ),
+        Option(
+            "watched_files",
+            10000,
+            "a program that may talk to children is looked at for so many reads and writes of files without JSON-RPC",
+            minimum=0,
+            maximum=1 << 40,
+            define="WATCHED_FILES",
+        ),
         *MESSAGE_OPTIONS,
     ),
+    notes={"pipes_idle": "no pipe to a child carried JSON-RPC: reads and writes of files are no longer probed"},
     losses={
+        "child_started": "",  # calls for the probes on files
         "raw_listener": "a connection of no HTTP server was accepted: its first messages may be missing",
         "unanswered": "a request whose response did not come before 16384 others were waiting",
         "answer_ambiguous": "an answer on a pipe that calls to several children with the same id may have",

@@ -135,6 +135,36 @@ def test_both_ends_of_standard_input_and_output(how: str) -> None:
     assert set(ended.summary["losses"]) <= {"jsonstream.request_unseen"}
 
 
+def test_reads_of_files_are_not_looked_at_for_ever() -> None:
+    """A program that may talk to children, and reads files: the probes go, and come back when it starts one."""
+    binary = build(PROGRAMS / "rpcstreams")
+    arguments = [binary, "-over", "lines", "-spawn", "1", "-calls", str(MORE), "-read", "500"]
+    client = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    settings = ("--set", "jsonstream.watched_files=300")
+    try:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        assert client.stdout.readline() == "ready\n"
+        with tracing("--pid", str(client.pid), "--plugins", "jsonstream", *settings) as tracer:
+            for event in ("probes taken away", "probes taken away", "probes added on demand"):
+                client.stdin.write("\n")
+                client.stdin.flush()
+                tracer.wait_event(event)
+                client.stdout.readline()
+            said, _ = client.communicate("go\n", timeout=30)
+            assert said.splitlines()[-1] == "done"
+            tracer.wait_spans(8 + MORE)
+            ended = tracer.stop()
+    finally:
+        client.kill()
+        client.wait()
+    made = [span for span in ended.spans if span["kind"] == "client"]
+    assert [span["name"] for span in made].count("add") == 2 + MORE
+    assert ended.summary["notes"]["jsonstream.pipes_idle"] == 1
+    gone = [event["symbols"] for event in ended.events if event["event"] == "probes taken away"]
+    assert gone == [["os.(*File).Read", "os.(*File).Write"]]
+
+
 def traced_stdio(binary: Path, arguments: list[str], sent: bytes, count: int, *settings: str) -> tuple[Ended, bytes]:
     """A server on standard input and output under goinst: what was seen, and what it answered."""
     child = subprocess.Popen([binary, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -4,6 +4,7 @@
 //	rpcstreams -over ... -client ADDRESS [-calls N]             waits for a line on stdin, makes its calls, prints "done"
 //	rpcstreams -over lines|headers                              serves on standard input and output
 //	rpcstreams -over lines|headers -spawn N [-calls N]          as a client, starts N of those, to which it talks in turn
+//	rpcstreams ... -spawn N -read N                             reads a file so often before, and behind a line once more
 //
 // Methods: add (params [a, b]), ask (the server calls "whoami" of its client first), note (a notification), never (is
 // not answered). Where messages are bare (not a library's), a client also sends a batch.
@@ -208,6 +209,35 @@ func (w wire) caller() caller {
 				return errors.New(reply.Error.Message)
 			}
 			return nil
+		}
+	}
+}
+
+// readTwice reads a file many times, and once more when it is told to; lines on standard input say when.
+func readTwice(times int) {
+	file, err := os.Open(os.Args[0])
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer file.Close()
+	fmt.Println("ready")
+	for round := 0; round < 2; round++ {
+		waitForLine()
+		for range times {
+			if _, err := file.Read(make([]byte, 1)); err != nil {
+				log.Fatal(err)
+			}
+		}
+		fmt.Println("read")
+	}
+	waitForLine()
+}
+
+// waitForLine takes one byte after the other: what follows is for others.
+func waitForLine() {
+	for one := []byte{0}; one[0] != '\n'; {
+		if _, err := os.Stdin.Read(one); err != nil {
+			log.Fatal(err)
 		}
 	}
 }
@@ -430,10 +460,14 @@ func main() {
 	server := flag.String("client", "", "be a client of this address")
 	children := flag.Int("spawn", 0, "be a client of so many, on their standard input and output")
 	calls := flag.Int("calls", 0, "more calls of add")
+	reads := flag.Int("read", 0, "read a file so often, twice, before children are started, each time behind a line on stdin")
 	flag.Parse()
 	var err error
 	switch {
 	case *children > 0:
+		if *reads > 0 {
+			readTwice(*reads)
+		}
 		err = spawn(*over, *children, *calls)
 	case *over == "lines" || *over == "headers":
 		err = framed(os.Stdin, os.Stdout, *over == "headers").serve()
