@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goinst.plugins.connectrpc.decode import decode_rpc
 
-from goinst import Column, Field, Fragment, Probe, Protocol, Record, Site, Type
+from goinst import Column, Field, Fragment, Probe, Protocol, Record, Series, Site, Type
 
 __all__ = ["PROTOCOL"]
 
@@ -53,6 +53,7 @@ PROTOCOL = Protocol(
         Record(
             "connectrpc_rpc",
             decode=decode_rpc,
+            series=Series(("procedure", "protocol", "code")),
             columns=(
                 Column("code", "u32"),
                 Column("message_length", "u32"),

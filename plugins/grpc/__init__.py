@@ -5,7 +5,7 @@ from __future__ import annotations
 from goinst.plugins.grpc.decode import decode_client, decode_metadata, decode_server
 from goinst.plugins.grpc.messages import MESSAGE_COLUMNS, MESSAGE_PROBES
 
-from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
+from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Series, Site, Tail, Type
 
 __all__ = ["PROTOCOL"]
 
@@ -252,6 +252,7 @@ PROTOCOL = Protocol(
             role="operation",
             kind="server",
             decode=decode_server,
+            series=Series(("method", "code", "flags"), name=False),
             columns=(
                 Column("stream", "u64"),
                 Column("metadata", "u64"),
@@ -273,6 +274,7 @@ PROTOCOL = Protocol(
             role="operation",
             kind="client",
             decode=decode_client,
+            series=Series(("method", "code", "error", "authority", ("tail", "message_copied")), name=False),
             columns=(
                 *MESSAGE_COLUMNS,
                 Column("attempts", "u32"),
@@ -291,6 +293,7 @@ PROTOCOL = Protocol(
         Record(
             "grpc_metadata",
             decode=decode_metadata,
+            series=Series(()),
             columns=(
                 Column("value_whole", "u32"),
                 Column("value_length", "u16"),

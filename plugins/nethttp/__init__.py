@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from goinst.plugins.nethttp import series
 from goinst.plugins.nethttp.client import decode_client, decode_error
 from goinst.plugins.nethttp.decode import decode_line, decode_request
 from goinst.plugins.nethttp.fields import FIELDS, SERVER, TYPES
@@ -184,6 +185,7 @@ PROTOCOL = Protocol(
             active="http.server.active_requests",
             partial=True,
             decode=decode_request,
+            series=series.REQUEST,
             columns=(
                 Column("conn", "u64"),
                 Column("tls", "u64"),
@@ -215,6 +217,7 @@ PROTOCOL = Protocol(
             active="http.server.active_requests",
             partial=True,
             decode=decode_stream,
+            series=series.STREAM,
             columns=(
                 Column("state", "u64"),
                 Column("request", "u64"),
@@ -253,6 +256,7 @@ PROTOCOL = Protocol(
             active="http.client.active_requests",
             partial=True,
             decode=decode_client,
+            series=series.CALL,
             columns=(
                 Column("header", "u64"),
                 Column("content_length", "i64"),
@@ -286,6 +290,7 @@ PROTOCOL = Protocol(
         Record(
             "nethttp_error",
             decode=decode_error,
+            series=series.ERROR,
             columns=(
                 Column("errno", "u32"),
                 Column("kind", "u8"),
@@ -298,6 +303,7 @@ PROTOCOL = Protocol(
         Record(
             "nethttp_line",
             decode=decode_line,
+            series=series.LINE,
             columns=(
                 Column("uri_length", "u32"),
                 Column("uri_copied", "u32"),
@@ -316,6 +322,7 @@ PROTOCOL = Protocol(
         Record(
             "nethttp_headers",
             decode=decode_headers,
+            series=series.NOTHING,
             columns=(
                 Column("response", "u8"),
                 Column("cut", "u8"),
@@ -326,6 +333,7 @@ PROTOCOL = Protocol(
         Record(
             "nethttp_route",
             decode=decode_route,
+            series=series.ROUTE,
             columns=(
                 Column("router", "u8"),
                 Column("count", "u8"),
@@ -336,6 +344,7 @@ PROTOCOL = Protocol(
         Record(
             "nethttp_tls",
             decode=decode_tls,
+            series=series.NOTHING,
             columns=(
                 Column("version", "u16"),
                 Column("cipher", "u16"),

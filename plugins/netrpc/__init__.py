@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goinst.plugins.netrpc.decode import decode_client, decode_server
 
-from goinst import Column, Field, Fragment, Probe, Protocol, Record, Site, Tail, Type
+from goinst import Column, Field, Fragment, Probe, Protocol, Record, Series, Site, Tail, Type
 
 __all__ = ["PROTOCOL"]
 
@@ -22,6 +22,7 @@ _COMMON = (
     Column("method", "bytes", 128),
     Column("error", "bytes", 128),
 )
+_SERIES = Series((("method", "method_copied"), "codec", "flags"))
 
 
 def _client(program: str, symbol: str, signature: str) -> Probe:
@@ -121,8 +122,8 @@ PROTOCOL = Protocol(
     ),
     tails=(Tail("netrpc_find_id"), Tail("netrpc_find_codec_id")),
     records=(
-        Record("netrpc_server", role="operation", kind="server", decode=decode_server, columns=_COMMON),
-        Record("netrpc_client", role="operation", kind="client", decode=decode_client, columns=_COMMON),
+        Record("netrpc_server", role="operation", kind="server", decode=decode_server, columns=_COMMON, series=_SERIES),
+        Record("netrpc_client", role="operation", kind="client", decode=decode_client, columns=_COMMON, series=_SERIES),
     ),
     losses={
         "id_unknown": "some 200 calls of one connection at a time, or more: a call's id is missing",

@@ -45,11 +45,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.sampling": ("goinst.errors",),
     "goinst.where": ("goinst.errors", "goinst.events.span", "goinst.sampling"),
     "goinst.report": ("goinst.events.span",),
-    "goinst.metrics": ("goinst.events.span", "goinst.events.tap"),
-    "goinst.recording": ("goinst.errors", "goinst.extras", "goinst.events", "goinst.plugin.declare"),
+    "goinst.metrics": ("goinst.events", "goinst.plugin.declare"),
+    "goinst.recording": (
+        "goinst.errors", "goinst.extras", "goinst.events", "goinst.metrics", "goinst.plugin.declare",
+    ),
     "goinst.engine": (
         "goinst.errors", "goinst.config", "goinst.golang", "goinst.native", "goinst.plugin", "goinst.events",
-        "goinst.target", "goinst.export.base", "goinst.sampling", "goinst.where", "goinst.capture",
+        "goinst.target", "goinst.export.base", "goinst.metrics", "goinst.sampling", "goinst.where", "goinst.capture",
     ),
     "goinst.demo": ("goinst.errors",),
     "goinst.cli": ("goinst",),

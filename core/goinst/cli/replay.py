@@ -130,7 +130,9 @@ def replay_into(
             lambda error: log.error("plugin switched off", reason=str(error)),
             keep,
         )
+        replay.store = delivery.store
         for batch in replay:
+            delivery.tallied(batch.tallied)
             delivery.deliver(batch.spans, len(batch.spans))
             if ended[0]:
                 break

@@ -9,6 +9,7 @@ from goinst.engine.summary import Summary
 from goinst.errors import PluginError
 from goinst.events.span import Span
 from goinst.export.base import Exporter, Listener, Meter, OutputClosed
+from goinst.metrics import MetricStore
 from goinst.plugin.manager import PluginSet
 
 __all__ = ["Delivery"]
@@ -39,10 +40,28 @@ class Delivery:
         self._limit = limit
         self._end = end
         self._failed = failed
+        self._meters = [one for one in self._exporters if isinstance(one, Meter) and one.counts]
         # whether anybody wants more of spans than their number
-        self.decode = any(exporter.wants_spans for exporter in self._exporters) or bool(self.keep)
-        self._meters = [one for one in self._exporters if isinstance(one, Meter)]
+        self.decode = any(exporter.wants_spans for exporter in self._exporters) or bool(self.keep or self._meters)
         self.listeners: list[Listener] = [one for one in self._exporters if isinstance(one, Listener)]
+
+    @property
+    def store(self) -> MetricStore | None:
+        """Where records can be counted without a span for each, because metrics are all that anybody wants; None where
+        spans are wanted, or a hook, a filter or a limit has to see them."""
+        if any(one.wants_spans for one in self._exporters) or self.keep or self._limit is not None:
+            return None
+        if self._hooks.hook.goinst_spans.get_hookimpls() or len(self._meters) != 1:
+            return None
+        return self._meters[0].store
+
+    def tallied(self, spans: Mapping[str, int]) -> None:
+        """A batch of which only metrics were wanted: spans by plugin."""
+        count = sum(spans.values())
+        self._summary.spans_by_plugin.update(spans)
+        self._summary.spans += count
+        for exporter in self._exporters:
+            exporter.count(count)
 
     def deliver(self, spans: list[Span], count: int) -> None:
         """A batch: ``count`` spans, decoded if anybody wants them decoded."""

@@ -43,7 +43,6 @@ _SCAN_EVERY = 1.0
 _DEMAND_EVERY = 0.1
 _SHORTEST, _LONGEST = 0.001, 0.05
 _FULL = 0.25
-_BATCH = 1024  # what fits in the CPU's caches: larger batches are slower
 
 # (device, inode): what a uprobe sits on
 _File = tuple[int, int]
@@ -282,17 +281,17 @@ class Session:
                 self._still_open.report((one.operations, one.correlator) for one in self._tracers.values())
             pause = _SHORTEST if taken else min(pause * 2, _LONGEST)
             if not taken or all(tracer.ring.waiting < _FULL for tracer in self._tracers.values()):
-                self._stop.wait(min(max(pause, 0.005 if taken else pause), max(deadline - now, 0)))
+                # metrics alone are in no hurry, and cheaper for many records at once
+                quiet = _LONGEST if self._delivery.store is not None else 0.005 if taken else pause
+                self._stop.wait(min(max(pause, quiet), max(deadline - now, 0)))
 
     def _drain(self) -> int:
         total = 0
         for tracer in self._tracers.values():
             while not self._stop.is_set():
-                taken, count, spans = tracer.drain(decode=self._delivery.decode, limit=_BATCH)
+                taken, more = tracer.hand_on(self._delivery)
                 total += taken
-                if count:
-                    self._delivery.deliver(spans, count)
-                if taken < _BATCH:
+                if not more:
                     break
         if total:
             self._delivery.flush()

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goinst.capture.aggregate import Table
 from goinst.engine import sys as kernel
 from goinst.engine.attach import Attachment, attach
 from goinst.engine.build import Built
+from goinst.engine.delivery import Delivery
 from goinst.engine.demand import Demand
 from goinst.engine.source import Program
 from goinst.engine.still_open import OpenOperations
@@ -23,7 +24,12 @@ from goinst.events.ring import Ring
 from goinst.events.span import Resource, Span
 from goinst.events.tap import Observer, Source, Telemetry
 
+if TYPE_CHECKING:
+    from goinst.metrics.tally import Tally
+
 __all__ = ["Tracer"]
+
+_BATCH = 1024  # what fits in the CPU's caches: larger batches are slower
 
 
 class Tracer:
@@ -76,6 +82,7 @@ class Tracer:
         self.operations = OpenOperations(
             built.loaded.maps["goinst_operations"], built.loaded.sizes["goinst_operations"]
         )
+        self._tally: Tally | None = None
         self._cpus = kernel.possible_cpus()
         self._final: list[int] | None = None
         self._ended = 0
@@ -135,6 +142,23 @@ class Tracer:
         self.traced.discard(pid)
         if not self.every:
             kernel.delete(self._loaded.maps["goinst_pids"], struct.pack("<I", pid))
+
+    def hand_on(self, delivery: Delivery) -> tuple[int, bool]:
+        """Take some of the records that wait, and give the spans to ``delivery``, or count them if it wants no more:
+        how many, and whether there may be more."""
+        store = delivery.store
+        if store is not None:
+            if self._tally is None:
+                from goinst.metrics.tally import Tally  # it needs numpy, which others can do without
+
+                self._tally = Tally(self.correlator, store)
+            taken, tallied = self._tally.drain(self.ring)
+            delivery.tallied(tallied)
+            return taken, taken > 0
+        taken, count, spans = self.drain(decode=delivery.decode, limit=_BATCH)
+        if count:
+            delivery.deliver(spans, count)
+        return taken, taken >= _BATCH
 
     def drain(self, *, decode: bool, limit: int = 8192) -> tuple[int, int, list[Span]]:
         """(records taken, spans among them, spans decoded: none unless ``decode``)."""

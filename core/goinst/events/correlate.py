@@ -6,7 +6,7 @@ import random
 import struct
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from goinst.events.memory import Memory
@@ -15,14 +15,17 @@ from goinst.events.ring import Ring, Slab
 from goinst.events.span import Clock, DecodeContext, Resource, Span
 from goinst.events.tap import Tap
 
-__all__ = ["Correlator"]
+__all__ = ["Correlator", "Fact"]
 
 _PENDING = 65536
 _ERRORS = 100
-_NONE: list[tuple[Layout, Any]] = []
+# a fact that waits for its operation: its layout; its columns, or its bytes; by what of it a span is counted in metrics
+# (None: it has to be decoded)
+Fact = tuple[Layout, Any, bytes | None]
+_NONE: list[Fact] = []
 
 
-def _declared(fact: tuple[Layout, Any]) -> int:
+def _declared(fact: Fact) -> int:
     return fact[0].type
 
 
@@ -32,6 +35,8 @@ class Correlator:
     ``resource(tgid)`` describes a process. What is lost here is in ``losses`` by (plugin, reason); a decoder that
     raises is counted, and after 100 times in a row switched off (``failed`` is called with plugin and words). ``taps``
     see the records first. ``fields`` are the offsets that each plugin's decoders may need for what is still open.
+    ``layouts`` are those of the records by type, ``facts`` wait for the operation of a span id, ``clock`` is that of
+    the batch; ``tapped``: there are taps.
     """
 
     def __init__(
@@ -46,12 +51,13 @@ class Correlator:
         fields: Mapping[str, Mapping[str, int]] | None = None,
     ) -> None:
         self._taps = tuple(taps)
-        self._clock = Clock()
+        self.tapped = bool(taps)
+        self.clock = Clock()
         self._memory = Memory()
-        self._layouts: dict[int, Layout] = {layout.type: layout for layout in layouts}
-        self._resource = resource
+        self.layouts: dict[int, Layout] = {layout.type: layout for layout in layouts}
+        self.resource = resource
         self._failed = failed
-        self._facts: dict[int, list[tuple[Layout, Any]]] = {}
+        self.facts: dict[int, list[Fact]] = {}
         self.losses: Counter[tuple[str, str]] = Counter()
         self.late: Counter[str] = Counter()
         self._raised: Counter[str] = Counter()
@@ -61,7 +67,7 @@ class Correlator:
                 redact,
                 options.get(layout.plugin, {}),
                 self._counter(layout.plugin),
-                clock=self._clock,
+                clock=self.clock,
                 memory=self._memory,
                 fields=(fields or {}).get(layout.plugin, {}),
             )
@@ -71,7 +77,7 @@ class Correlator:
     def finish(self) -> list[Span]:
         """The spans that decoders still hold: call it when all records are decoded."""
         spans: list[Span] = []
-        for layout in self._layouts.values():
+        for layout in self.layouts.values():
             if layout.record.finish is None or layout.plugin in self._off:
                 continue
             try:
@@ -93,11 +99,11 @@ class Correlator:
         if not records:
             return 0, 0
         unpack, data, total = HEAD.unpack_from, ring.data, 0
-        spans = {number for number, layout in self._layouts.items() if layout.record.role != "fact"}
+        spans = {number for number, layout in self.layouts.items() if layout.record.role != "fact"}
         for start, _ in records:
             if unpack(data, start)[0] in spans:
                 total += 1
-        self._show(ring, records)
+        self.show(ring, records)
         ring.release()
         return len(records), total
 
@@ -105,7 +111,7 @@ class Correlator:
         """The span so far of an operation as it is in the map, at a time (CLOCK_MONOTONIC, ns); None when its record
         is not meant for that, or its process is gone."""
         kind, _, tgid, _ = HEAD.unpack_from(operation)
-        layout = self._layouts.get(kind)
+        layout = self.layouts.get(kind)
         if layout is None or not layout.record.partial or not self._memory.open(tgid):
             return None
         try:
@@ -115,33 +121,34 @@ class Correlator:
             self._memory.close()
         return None if span.dropped else span
 
-    def _show(self, ring: Ring, records: Sequence[tuple[int, int]]) -> None:
+    def show(self, ring: Ring, records: Sequence[tuple[int, int]]) -> None:
         """Begin a batch: what time it is, and the taps."""
         # CLOCK_MONOTONIC to Unix time, anew for each batch: the wall clock may be set
         now = time.time_ns()
-        self._clock.turn(now - time.clock_gettime_ns(time.CLOCK_MONOTONIC), now, random.getrandbits(64))
+        self.clock.turn(now - time.clock_gettime_ns(time.CLOCK_MONOTONIC), now, random.getrandbits(64))
         for tap in self._taps:
-            tap.batch(ring.slab(), ring.data, records, self._clock)
+            tap.batch(ring.slab(), ring.data, records, self.clock)
 
     def drain(self, ring: Ring, limit: int = 8192) -> tuple[int, list[Span]]:
         """Take records and decode them; (number of records taken, spans that are complete)."""
         records = ring.take(limit)
         if not records:
             return 0, []
-        self._show(ring, records)
-        spans = self._spans(ring.data, records)
+        self.show(ring, records)
+        spans = self.spans(ring.data, records)
         ring.release()
         return len(records), spans
 
     def replay(self, slab: Slab, wall: int, now: int, seed: int) -> list[Span]:
         """The spans of a batch that was recorded at another time; ``struct.error`` when it is not whole."""
-        self._clock.turn(wall, now, seed)
-        return self._spans(slab.data, slab.take(1 << 30))
+        self.clock.turn(wall, now, seed)
+        return self.spans(slab.data, slab.take(1 << 30))
 
-    def _spans(self, data: memoryview, records: Sequence[tuple[int, int]]) -> list[Span]:
-        wall = self._clock.wall
+    def spans(self, data: memoryview, records: Iterable[tuple[int, int]]) -> list[Span]:
+        """The spans of these records, which are places in the data, in their order."""
+        wall = self.clock.wall
         spans: list[Span] = []
-        layouts = self._layouts
+        layouts = self.layouts
         for start, end in records:
             try:
                 kind, _, tgid, span_id = HEAD.unpack_from(data, start)
@@ -150,15 +157,15 @@ class Correlator:
                 if role == "operation":
                     span = self._operation(layout, data, start, end, wall)
                 elif role == "fact":
-                    self._fact(span_id, layout, layout.read(data, start + HEAD.size, end))
+                    self.hold(span_id, (layout, layout.read(data, start + HEAD.size, end), None))
                     continue
                 else:
                     values = layout.read(data, start + HEAD.size, end)
-                    clock = self._clock
+                    clock = self.clock
                     span = Span(
                         layout.plugin, layout.record.name, layout.record.kind, clock.new_id(128),
                         span_id or clock.new_id(), 0, clock.now, 0,
-                        self._resource(tgid),
+                        self.resource(tgid),
                     )  # fmt: skip
                     self._decode(layout, values, span)
             except (struct.error, KeyError):
@@ -184,30 +191,31 @@ class Correlator:
             parent,
             began + wall,
             ended - began if ended > began else 0,
-            self._resource(tgid),
+            self.resource(tgid),
         )
         if still_open:
             span.partial = True
-            facts = list(self._facts.get(span_id, ()))
+            facts = list(self.facts.get(span_id, ()))
         else:
-            facts = self._facts.pop(span_id, _NONE)
+            facts = self.facts.pop(span_id, _NONE)
         self._decode(layout, values, span)
-        if len(facts) > 2:
+        if len(facts) > 1:
             facts.sort(key=_declared)
-        for other, fact in facts:
-            self._decode(other, fact, span)
+        for other, fact, _ in facts:
+            self._decode(other, other.read(fact, 0, len(fact)) if type(fact) is bytes else fact, span)
         return span
 
-    def _fact(self, span_id: int, layout: Layout, values: Any) -> None:
-        facts = self._facts.get(span_id)
+    def hold(self, span_id: int, fact: Fact) -> None:
+        """Keep a fact until its operation comes."""
+        facts = self.facts.get(span_id)
         if facts is not None:
-            facts.append((layout, values))
+            facts.append(fact)
             return
-        if len(self._facts) >= _PENDING:
+        if len(self.facts) >= _PENDING:
             # the oldest: its operation was evicted, or its end lost
-            lost = self._facts.pop(next(iter(self._facts)))
+            lost = self.facts.pop(next(iter(self.facts)))
             self.losses[lost[0][0].plugin, "fact_without_span"] += len(lost)
-        self._facts[span_id] = [(layout, values)]
+        self.facts[span_id] = [fact]
 
     def _decode(self, layout: Layout, values: Any, span: Span) -> None:
         plugin = layout.plugin
@@ -227,4 +235,4 @@ class Correlator:
     @property
     def pending(self) -> int:
         """Operations that facts wait for."""
-        return len(self._facts)
+        return len(self.facts)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from goinst.errors import PluginError
-from goinst.plugin.declare import Column, Record
+from goinst.plugin.declare import Column, Record, Series
 
 __all__ = ["HEAD", "OPERATION", "OPERATION_SIZE", "Layout", "lay_out"]
 
@@ -29,15 +29,17 @@ _LARGEST = 1 << 16
 class Layout:
     """A record of one plugin as it is on the wire.
 
-    ``columns`` are the record's with their sizes in bytes; ``members`` is the C text of the struct's members; ``size``
-    its size in bytes; ``read(buffer, offset, end)`` returns the columns as a named tuple from the bytes between offset
-    and end, where the last column may be cut short, or raises ``struct.error`` when there are too few.
+    ``columns`` are the record's with their sizes in bytes, ``offsets`` where each begins; ``members`` is the C text of
+    the struct's members; ``size`` its size in bytes; ``read(buffer, offset, end)`` returns the columns as a named tuple
+    from the bytes between offset and end, where the last column may be cut short, or raises ``struct.error`` when there
+    are too few.
     """
 
     plugin: str
     record: Record
     type: int
     columns: tuple[Column, ...]
+    offsets: tuple[int, ...]
     members: str
     size: int
     last: str
@@ -55,6 +57,7 @@ def lay_out(plugin: str, record: Record, number: int, options: Mapping[str, Any]
     """Lay out a record as C does on both architectures (natural alignment, a multiple of 8 in all)."""
     members: list[str] = []
     columns: list[Column] = []
+    offsets: list[int] = []
     form, code, at, align, size = "<", "", 0, 1, 0
     for column in record.columns:
         if column.type == "bytes":
@@ -71,6 +74,7 @@ def lay_out(plugin: str, record: Record, number: int, options: Mapping[str, Any]
         columns.append(replace(column, size=size))
         padding = -at % align
         form += f"{padding}x{code}" if padding else code
+        offsets.append(at + padding)
         at += padding + size
     names = [column.name for column in record.columns]
     try:
@@ -78,12 +82,23 @@ def lay_out(plugin: str, record: Record, number: int, options: Mapping[str, Any]
         last = record.columns[-1]
     except (ValueError, IndexError) as error:
         raise PluginError(plugin, f"record {record.name!r} needs columns with names of their own: {error}") from None
+    if record.series is not None and (unknown := _named_in(record.series) - set(names)):
+        raise PluginError(plugin, f"record {record.name}: there are no columns {sorted(unknown)} that its series names")
     head = struct.Struct(form.removesuffix(code))
     if last.type == "bytes":
         read = _reader_of_tail(head, head.size + size, make)
     else:
         read = _reader_of_fixed(struct.Struct(form), make)
-    return Layout(plugin, record, number, tuple(columns), "\n".join(members), at + -at % 8, last.name, read)
+    return Layout(
+        plugin, record, number, tuple(columns), tuple(offsets), "\n".join(members), at + -at % 8, last.name, read
+    )
+
+
+def _named_in(series: Series) -> set[str]:
+    names = set(series.sizes.values())
+    for one in series.columns:
+        names.update((one,) if isinstance(one, str) else one)
+    return names
 
 
 def _named(name: str, columns: list[str]) -> Any:

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import mmap
 import struct
+from collections.abc import Callable
+from typing import TypeVar
 
-__all__ = ["Ring", "Slab"]
+__all__ = ["Ring", "Slab", "walk"]
 
 _HEADER = 8
-_BUSY, _DISCARD, _LENGTH = 1 << 31, 1 << 30, (1 << 30) - 1
+BUSY, DISCARD, LENGTH = 1 << 31, 1 << 30, (1 << 30) - 1
 _U64 = struct.Struct("<Q")
 _U32 = struct.Struct("<I")
+_Found = TypeVar("_Found")
+# as ``walk``
+Walk = Callable[[memoryview, int, int, int, int], tuple[_Found, int]]
 
 
 class Ring:
@@ -37,12 +42,16 @@ class Ring:
         The producer position is read once; a record behind it whose BUSY bit is set is still being written and ends
         the batch, so the order of the stores is the kernel's (smp_store_release of the header).
         """
+        return self.take_by(walk, limit)
+
+    def take_by(self, find: Walk[_Found], limit: int) -> _Found:
+        """``take`` with another way to find the records."""
         produced = _U64.unpack_from(self._map, 0)[0]
         waiting = produced - self._position
         if waiting > self.high_water:
             self.high_water = waiting
         self._taken = self._position
-        found, self._position = _walk(self.data, self._position, produced, self._size - 1, limit)
+        found, self._position = find(self.data, self._position, produced, self._size - 1, limit)
         return found
 
     def slab(self) -> memoryview:
@@ -77,7 +86,11 @@ class Slab:
 
     def take(self, limit: int = 8192) -> list[tuple[int, int]]:
         """As ``Ring.take``. ``struct.error`` when a record is not there as a whole."""
-        found, self._position = _walk(self.data, self._position, len(self.data), -1, limit)
+        return self.take_by(walk, limit)
+
+    def take_by(self, find: Walk[_Found], limit: int) -> _Found:
+        """As ``Ring.take_by``; ``struct.error`` likewise."""
+        found, self._position = find(self.data, self._position, len(self.data), -1, limit)
         if self._position > len(self.data):
             raise struct.error("the last record is cut")
         return found
@@ -86,18 +99,19 @@ class Slab:
         """Nothing to give back."""
 
 
-def _walk(data: memoryview, position: int, produced: int, mask: int, limit: int) -> tuple[list[tuple[int, int]], int]:
-    """Finished records between two positions, as (start, end), and the position behind the last."""
+def walk(data: memoryview, position: int, produced: int, mask: int, limit: int) -> tuple[list[tuple[int, int]], int]:
+    """Finished records between two positions, as (start, end), and the position behind the last. At most ``limit``;
+    ``mask`` makes places in the data of positions."""
     unpack = _U32.unpack_from
     found: list[tuple[int, int]] = []
     append = found.append
     while position < produced and limit > 0:
         at = position & mask
         (header,) = unpack(data, at)
-        if header & _BUSY:
+        if header & BUSY:
             break
-        length = header & _LENGTH
-        if not header & _DISCARD:
+        length = header & LENGTH
+        if not header & DISCARD:
             append((at + _HEADER, at + _HEADER + length))
             limit -= 1
         position += (length + _HEADER + 7) & ~7

@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 from goinst.errors import GoinstError
 from goinst.events.span import Span
 from goinst.events.tap import Telemetry
+from goinst.metrics import MetricStore
 
 __all__ = ["Exporter", "Listener", "Meter", "OutputClosed", "Sink"]
 
@@ -45,7 +46,12 @@ class Exporter(Protocol):
 
 @runtime_checkable
 class Meter(Protocol):
-    """An exporter that measures spans, also those that are filtered out of the outputs."""
+    """An exporter that measures spans, also those that are filtered out of the outputs. ``store`` is where they are
+    counted; two meters may have one. ``counts``: it is this one that does; then ``measure`` is called, or, where nobody
+    wants spans, records are counted in the store."""
+
+    store: MetricStore
+    counts: bool
 
     def measure(self, spans: Sequence[Span]) -> None:
         """Count these."""

@@ -40,13 +40,11 @@ class OtlpExporter:
     """
 
     name = "otlp"
-    wants_spans = True
 
     def __init__(self, endpoint: str, version: str, store: MetricStore | None = None, *, counts: bool = True) -> None:
         self.losses: Counter[str] = Counter()
-        self._spans = os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "none"
-        self._store = store or MetricStore()
-        self._counts = counts
+        self.wants_spans = os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "none"
+        self.store = store or MetricStore()
         self._limit = _number("OTEL_BSP_MAX_QUEUE_SIZE", 50_000)
         self._batch = min(_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 2000), self._limit)
         self._delay = _number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000
@@ -65,22 +63,20 @@ class OtlpExporter:
         self._stop = self._failing = False
         self._interval = _number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
         self._metrics: Any = None
+        self.counts = counts and os.environ.get("OTEL_METRICS_EXPORTER", "otlp") != "none"
         if os.environ.get("OTEL_METRICS_EXPORTER", "otlp") != "none":
             from goinst.export.otlp_metrics import MetricsPusher
 
-            self._metrics = MetricsPusher(metric_exporter(endpoint), self._store, more, version)
+            self._metrics = MetricsPusher(metric_exporter(endpoint), self.store, more, version)
         self._thread = threading.Thread(target=self._run, name="goinst-otlp", daemon=True)
         self._thread.start()
 
     def measure(self, spans: Sequence[Span]) -> None:
         """Count them for the metrics."""
-        if self._metrics is not None and self._counts:
-            self._store.add(spans)
+        self.store.add(spans)
 
     def export(self, spans: Sequence[Span]) -> None:
         """Queue them."""
-        if not self._spans:
-            return
         with self._change:
             room = self._limit - len(self._queue) - self._sending
             if room < len(spans):
@@ -92,7 +88,7 @@ class OtlpExporter:
 
     def telemetry(self, telemetry: Telemetry) -> None:
         """Remember how goinst does, for the metrics."""
-        self._store.telemetry = telemetry
+        self.store.telemetry = telemetry
 
     def _run(self) -> None:
         due = time.monotonic() + self._interval

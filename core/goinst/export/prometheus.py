@@ -45,17 +45,18 @@ class PrometheusExporter:
     be had."""
 
     name = "prometheus"
-    wants_spans = True
+    wants_spans = False
+    counts = True
 
     def __init__(self, address: str, store: MetricStore | None = None) -> None:
         what = f"--prometheus {address}"
         need("prometheus_client", "prometheus", what)
         from prometheus_client import CollectorRegistry, make_wsgi_app
 
-        self._store = store or MetricStore()
+        self.store = store or MetricStore()
         self._ready = False
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collector(self._store))
+        registry.register(_Collector(self.store))
         self._metrics: Any = make_wsgi_app(registry)
         host, port = parse_address(address)
         kind: type[WSGIServer] = type("Server", (_Server,), {"address_family": _family(host)})
@@ -80,7 +81,7 @@ class PrometheusExporter:
 
     def measure(self, spans: Sequence[Span]) -> None:
         """Count them."""
-        self._store.add(spans)
+        self.store.add(spans)
 
     def export(self, spans: Sequence[Span]) -> None:
         """The endpoint has metrics, and no spans."""
@@ -88,10 +89,10 @@ class PrometheusExporter:
     def telemetry(self, telemetry: Telemetry) -> None:
         """Remember how goinst does, for the next scrape."""
         self._ready = True
-        self._store.telemetry = telemetry
+        self.store.telemetry = telemetry
 
     def count(self, n: int) -> None:
-        """Spans that nobody decoded have nothing to be counted by."""
+        """What the store holds is what counts."""
 
     def flush(self) -> None:
         """It is asked, it sends nothing."""

@@ -14,7 +14,7 @@ from goinst.events.span import Span
 from goinst.events.tap import Telemetry
 from goinst.metrics.conventions import Instrument, measure
 
-__all__ = ["OTHER", "Exemplar", "Limits", "MetricStore", "Point"]
+__all__ = ["OTHER", "Addition", "Exemplar", "Limits", "MetricStore", "Point"]
 
 OTHER = "_OTHER"
 
@@ -43,6 +43,10 @@ class Point:
     counts: list[int]
     exemplars: list[Exemplar | None]
     total: float = 0.0
+
+
+# a series, how many more in each of its buckets, the sum of their values
+Addition = tuple[Point, Sequence[int], float]
 
 
 @dataclass(slots=True)
@@ -82,7 +86,28 @@ class MetricStore:
                     point.counts[bucket] += 1
                     point.total += value
                     if instrument.unit == "s":
-                        point.exemplars[bucket] = span.trace_id, span.span_id, value, span.start_ns + span.duration_ns
+                        point.exemplars[bucket] = _exemplar(span)
+
+    def series(self, span: Span) -> list[tuple[Instrument, Point, float]] | None:
+        """Where this span would be counted, and with which values; None when there is no room for one of its series,
+        or of the values of their attributes."""
+        service = str(span.resource.attributes.get("service.name", "unknown"))
+        with self._lock:
+            before = self.overflowed.copy()
+            found = [(one, self.point(one, service, values), value) for one, values, value in measure(span)]
+            fits, self.overflowed = self.overflowed == before, before
+            return found if fits else None
+
+    def fold(self, additions: Iterable[Addition], shown: Iterable[tuple[Point, int, Span]]) -> None:
+        """Add to series: how many more in each bucket, and the sum of their values; and let spans stand for buckets."""
+        with self._lock:
+            for point, counts, total in additions:
+                counted = point.counts
+                for bucket, count in enumerate(counts):
+                    counted[bucket] += count
+                point.total += total
+            for point, bucket, span in shown:
+                point.exemplars[bucket] = _exemplar(span)
 
     def point(self, instrument: Instrument, service: str, values: tuple[Any, ...]) -> Point:
         """The series of these attributes, made if it is new and there is room."""
@@ -131,6 +156,10 @@ class MetricStore:
 def _all(family: _Family) -> Sequence[Point]:
     points = list(family.points.values())
     return [*points, family.overflow] if family.overflow is not None else points
+
+
+def _exemplar(span: Span) -> Exemplar:
+    return span.trace_id, span.span_id, span.duration_ns / 1e9, span.start_ns + span.duration_ns
 
 
 def _new(instrument: Instrument, service: str, attributes: dict[str, Any]) -> Point:

@@ -23,6 +23,7 @@ __all__ = [
     "Probe",
     "Protocol",
     "Record",
+    "Series",
     "Site",
     "Tail",
     "Type",
@@ -33,6 +34,8 @@ PIPED_STDIN = "piped_stdin"
 Place = Literal["entry", "return", "call"]
 Decoder = Callable[[Any, "Span", "DecodeContext"], None]
 Finisher = Callable[["DecodeContext"], "Iterable[Span]"]
+# columns as numpy arrays, one row for each record -> (more of the key: bytes, 2-D; rows that may be counted so)
+Deriver = Callable[[Mapping[str, Any]], tuple[Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,28 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """What of a record decides in which series of the metrics its span is counted. Where metrics are all that is
+    wanted, the records of a batch that have the same there are counted at once, and only one of them is decoded.
+
+    ``columns`` are those that decide, beside the process: on them the decoder's choice of kind, metric attributes and
+    losses depends, and with ``name`` also the span's name. Of a ``bytes`` column so much counts as the column
+    ``<its name>_length`` says, where there is one, or the one that is named with it: ``("tail", "tail_copied")``.
+    ``sizes`` are attributes whose value is a column's, and that are absent when that is negative:
+    ``{"http.request.body.size": "content_length"}``.
+    ``derive(columns)`` makes what decides out of the columns where none of them does. It gets numpy arrays by name, of
+    two dimensions for ``bytes``, and gives bytes of two dimensions, and which rows it can tell; the others are decoded
+    one by one.
+    For a fact: what of it changes any of that of the span it is about. ``Series(())``: nothing.
+    """
+
+    columns: tuple[str | tuple[str, str], ...]
+    sizes: Mapping[str, str] = field(default_factory=dict)
+    derive: Deriver | None = None
+    name: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """A wire layout, declared once: the C struct, its helpers and the decoder's view are generated from it.
 
@@ -159,6 +184,7 @@ class Record:
     record holds then is what the programs have written so far.
     ``decode(values, span, context)`` gets a named tuple of the columns; it must not trust what is in them.
     ``finish(context)`` gives, once, when the run ends, the spans that its decoder has kept in ``context.state``.
+    ``series`` lets many records be counted at once where only metrics are wanted.
     """
 
     name: str
@@ -170,6 +196,7 @@ class Record:
     active: str = ""
     finish: Finisher | None = None
     partial: bool = False
+    series: Series | None = None
 
 
 @dataclass(frozen=True, slots=True)

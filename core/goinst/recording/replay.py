@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from collections import Counter, namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from goinst.errors import PluginError
 from goinst.events.correlate import Correlator
@@ -17,15 +17,22 @@ from goinst.plugin.declare import Protocol, Record
 from goinst.recording.frame import columns_of
 from goinst.recording.reader import Recording
 
+if TYPE_CHECKING:
+    from goinst.metrics import MetricStore
+    from goinst.metrics.tally import Tally
+
 __all__ = ["Batch", "Replay"]
+
+_TOGETHER = 1 << 20  # bytes of records that are counted at once
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Spans that came at one time (Unix ns)."""
+    """Spans that came at one time (Unix ns); or how many by plugin, if they were only counted."""
 
     time: int
     spans: list[Span]
+    tallied: Counter[str] = field(default_factory=Counter)
 
 
 class Replay:
@@ -35,7 +42,8 @@ class Replay:
     (by plugin) win over the recorded ones; ``redact`` None means: as it was asked for then. ``failed`` is told of a
     plugin that cannot be used; what is lost with it is counted in ``losses``, as what decoders give up is.
     ``telemetry`` is the last that was recorded of each run, by session, ``summaries`` the ends, ``sources`` the frames
-    of the executables, and ``cut`` says of each file that has no good end what is wrong with it.
+    of the executables, and ``cut`` says of each file that has no good end what is wrong with it. ``store`` is set where
+    metrics are all that is wanted: the records are counted there.
     """
 
     def __init__(
@@ -60,6 +68,7 @@ class Replay:
         self.sources: dict[tuple[str, int], dict[str, Any]] = {}
         self.cut: list[str] = []
         self._now = 0
+        self.store: MetricStore | None = None
 
     def __iter__(self) -> Iterator[Batch]:
         for recording in self._recordings:
@@ -70,11 +79,14 @@ class Replay:
                 except (KeyError, TypeError, ValueError, struct.error) as error:
                     recording.cut = f"a frame that makes no sense: {type(error).__name__}: {error}"
                     break
-                if batch is not None and batch.spans:
+                if batch is not None and (batch.spans or batch.tallied):
                     yield batch
             if recording.cut:
                 self.cut.append(f"{recording.path}: {recording.cut}")
             recording.close()
+        if self.store is not None:
+            for target in self._targets.values():
+                yield Batch(self._now, [], target.count(self.store))
         kept = [span for target in self._targets.values() for span in target.correlator.finish()]
         if kept:
             yield Batch(self._now, kept)
@@ -83,8 +95,10 @@ class Replay:
         kind = frame["frame"]
         if kind == "records":
             target = self._targets[session, frame["source"]]
-            spans = target.correlator.replay(Slab(frame["data"]), frame["wall"], frame["now"], frame["seed"])
             self._now = max(self._now, frame["now"])
+            if self.store is not None:
+                return Batch(frame["now"], [], target.count(self.store, frame))
+            spans = target.correlator.replay(Slab(frame["data"]), frame["wall"], frame["now"], frame["seed"])
             return Batch(frame["now"], spans)
         if kind == "process":
             self._targets[session, frame["source"]].processes[frame["pid"]] = Resource(frame["resource"], frame["json"])
@@ -109,8 +123,10 @@ class Replay:
                     PluginError(plugin, f"records called {name} were made by a plugin that is not on here: left out")
                 )
                 record = Record(name, (), _leave_out(self._lost, plugin), members["role"], members["kind"])
+            columns = columns_of(members)
+            series = record.series if {one.name for one in record.columns} <= {one.name for one in columns} else None
             recorded = Record(
-                name, columns_of(members), record.decode, members["role"], members["kind"], finish=record.finish
+                name, columns, record.decode, members["role"], members["kind"], finish=record.finish, series=series
             )
             layouts.append(_with_new_columns(lay_out(plugin, recorded, members["type"], {}), record))
         given = frame["options"]
@@ -143,10 +159,30 @@ class Replay:
         return recorded | now
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Target:
     correlator: Correlator
     processes: dict[int, Resource]
+    tally: Tally | None = None
+    waiting: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def count(self, store: MetricStore, frame: Mapping[str, Any] | None = None) -> Counter[str]:
+        """Count a frame's records, or what waits. Some frames are counted at once, by the clock of the last: all that
+        metrics have of it is when an exemplar was."""
+        if self.tally is None:
+            from goinst.metrics.tally import Tally  # it needs numpy, which others can do without
+
+            self.tally = Tally(self.correlator, store)
+        if frame is not None:
+            self.waiting.append(frame)
+            if sum(len(one["data"]) for one in self.waiting) < _TOGETHER:
+                return Counter()
+        if not self.waiting:
+            return Counter()
+        frames, self.waiting = self.waiting, []
+        last = frames[-1]
+        data = Slab(b"".join([one["data"] for one in frames]))
+        return self.tally.replay(data, last["wall"], last["now"], last["seed"])
 
 
 def _leave_out(lost: Counter[str], plugin: str) -> Any:
