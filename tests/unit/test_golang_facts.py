@@ -12,7 +12,7 @@ import pytest
 
 import gobuild
 from goinst.errors import BinaryError
-from goinst.golang import facts as module
+from goinst.golang import answers as module
 from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
 

@@ -7,9 +7,12 @@ from functools import cached_property
 from goinst.golang.buildinfo import BuildInfo, read_build_info, release
 from goinst.golang.dwarf import DebugInfo
 from goinst.golang.elf import Image
+from goinst.golang.inlinetrees import InlineTrees
+from goinst.golang.lines import Lines
 from goinst.golang.model import BinaryInfo, Function
 from goinst.golang.moduledata import Module, find_module
 from goinst.golang.pclntab import FunctionTable
+from goinst.golang.sourcefiles import SourceFiles
 from goinst.golang.typemeta import GoType, TypeTable
 
 __all__ = ["GoBinary"]
@@ -80,7 +83,17 @@ class GoBinary:
 
     def inlined_callers(self, name: str) -> tuple[str, ...]:
         """Return the names of the functions that hold an inlined body of ``name``."""
-        return self.functions.inlined_callers(name)
+        return self.inlines.callers(name)
+
+    @cached_property
+    def lines(self) -> Lines:
+        """Source lines."""
+        return Lines(self.functions, self.inlines, SourceFiles(self.image, self.module, self.functions))
+
+    @cached_property
+    def inlines(self) -> InlineTrees:
+        """What is inlined where."""
+        return InlineTrees(self.image, self.module, self.functions)
 
     # Types
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo
+from elftools.dwarf.lineprogram import LineProgram
 from elftools.dwarf.locationlists import LocationLists
 from elftools.dwarf.ranges import RangeLists
 
@@ -20,7 +21,9 @@ __all__ = ["DebugSections"]
 _SHF_COMPRESSED = 1 << 11
 _ZLIB = 1  # ELFCOMPRESS_ZLIB
 _LARGEST = 1 << 30  # bytes of a section after decompression
-_LONGEST_LIST = 1 << 18  # bytes of one location or range list
+_LONGEST_LIST = 1 << 18  # bytes of one location or range list, or of one function's lines
+_SET_ADDRESS = b"\0\x09\x02"  # DW_LNE_set_address
+_END_SEQUENCE = b"\0\x01\x01"  # DW_LNE_end_sequence
 
 
 class DebugSections:
@@ -92,6 +95,32 @@ class DebugSections:
         window = self._window("rnglists" if new else "ranges", offset)
         lists = RangeLists(window, entry.cu.structs, 5 if new else 4, entry.dwarfinfo)
         return lists.get_range_list_at_offset(0, entry.cu)
+
+    def statements(self, entry: Any, start: int) -> frozenset[int]:
+        """Return the addresses that the line table marks as starting a statement, of the code at ``start``.
+
+        ``entry`` is in the code's unit. Go writes a sequence of its own for each function, since Go 1.15.
+        """
+        if self.reader is None:
+            return frozenset()
+        if self.reader.debug_line_sec is None:
+            content = self._section("line") or b""
+            self.reader.debug_line_sec = _described("line", io.BytesIO(content), len(content))
+            self._lists["line"] = content
+        whole = self.reader.line_program_for_CU(entry.cu)
+        if whole is None:
+            return frozenset()
+        data = self._lists["line"]
+        first = data.find(
+            _SET_ADDRESS + start.to_bytes(8, "little"), whole.program_start_offset, whole.program_end_offset
+        )
+        if first < 0:
+            return frozenset()
+        behind = data.find(_END_SEQUENCE + _SET_ADDRESS, first, min(whole.program_end_offset, first + _LONGEST_LIST))
+        last = behind + len(_END_SEQUENCE) if behind >= 0 else min(whole.program_end_offset, first + _LONGEST_LIST)
+        program = LineProgram(whole.header, io.BytesIO(data), whole.structs, first, last)
+        states = (each.state for each in program.get_entries() if each.state is not None)
+        return frozenset(state.address for state in states if state.is_stmt and not state.end_sequence)
 
     def _window(self, name: str, offset: int) -> io.BytesIO:
         """Give a bounded piece of a section: a list without an end must not be read for ever."""

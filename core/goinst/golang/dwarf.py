@@ -13,6 +13,7 @@ from typing import Any
 
 from goinst.golang.debugsections import DebugSections
 from goinst.golang.elf import Image
+from goinst.golang.model import Function
 from goinst.golang.typemeta import KINDS, GoField, GoType
 
 __all__ = ["GO_KIND", "DebugInfo", "UnusableError", "attribute", "children", "name_of"]
@@ -150,6 +151,14 @@ class DebugInfo:
                     break
             at += 1
         return tuple(sorted(found))
+
+    def statements(self, function: Function) -> frozenset[int]:
+        """Return the instructions that start a statement, as the line table marks them; none without one."""
+        try:
+            entry = self.subprogram(function.name, function.entry)
+            return frozenset() if entry is None else self.sections.statements(entry, function.entry)
+        except Exception:  # pyelftools raises what it likes on broken tables
+            return frozenset()
 
     # Entries
 

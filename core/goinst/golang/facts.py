@@ -3,24 +3,21 @@ binary."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache as remembered
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from goinst.errors import BinaryError
-from goinst.golang.buildid import Identity, read_identity
+from goinst.golang.answers import Answers
+from goinst.golang.buildid import Identity
 from goinst.golang.cache import Cache
 from goinst.golang.model import (
     Argument,
     BinaryInfo,
     Fact,
     Function,
+    LineSite,
     Location,
     Member,
     Parameter,
@@ -33,15 +30,13 @@ from goinst.golang.model import (
 
 if TYPE_CHECKING:
     from goinst.golang.binary import GoBinary
-    from goinst.golang.typemeta import GoField, GoType
 
 __all__ = ["Facts"]
 
-_EMBEDDED_DEPTH = 8
-_T = TypeVar("_T")
+_MOST_SYMBOLS = 1 << 16  # addresses whose names are remembered
 
 
-class Facts:
+class Facts(Answers):
     """Questions about one binary. Every answer is remembered: also that there is none, and that it is an
     error.
 
@@ -55,23 +50,8 @@ class Facts:
     kind = "facts"
 
     def __init__(self, path: str, identity: Identity, answers: dict[str, Any], cache: Cache | None) -> None:
-        self._path = path
-        self._identity = identity
-        self._answers = answers
-        self._cache = cache
-        self._new: dict[str, Any] = {}
-        self._opened: Any = None
-
-    @classmethod
-    def open(cls, path: str, *, cache: Cache | None = None) -> Self:
-        """Identify the file at ``path`` and fetch what is known of it; without a cache nothing is kept."""
-        identity = read_identity(path)
-        return cls(path, identity, _kept(cache, cls.kind, identity), cache)
-
-    @property
-    def known(self) -> bool:
-        """Whether answers were in the cache: then most likely all are that a plan needs."""
-        return bool(self._answers) and not self._new
+        super().__init__(path, identity, answers, cache)
+        self._symbols: dict[int, tuple[tuple[str, str, int], ...]] = {}
 
     @property
     def info(self) -> BinaryInfo:
@@ -116,7 +96,9 @@ class Facts:
         """
 
         def find(binary: GoBinary) -> Any:
-            return _find_field(binary, type_name, path)
+            from goinst.golang.fields import find_field
+
+            return find_field(binary, type_name, path)
 
         return self._ask(f"field {type_name} {path}", find, _fact)
 
@@ -125,8 +107,10 @@ class Facts:
         it."""
 
         def find(binary: GoBinary) -> Any:
+            from goinst.golang.fields import source_of
+
             kind = binary.type(type_name)
-            return [kind.hash, _source(kind), 4] if kind is not None and kind.address else None
+            return [kind.hash, source_of(kind), 4] if kind is not None and kind.address else None
 
         return self._ask(f"hash {type_name}", find, _fact)
 
@@ -196,13 +180,63 @@ class Facts:
         def make(answer: Any) -> tuple[Site, ...]:
             # A probe in the middle of an instruction would crash the target. The build id is what a file says
             # of itself, so kept sites are only for the very same code.
-            if answer["code"] is not None:
-                offset, size, digest = answer["code"]
-                if self._digest(offset, size) != digest:
-                    raise ValueError("the function is another one")
+            self._same_code([] if answer["code"] is None else [answer["code"]])
             return tuple(Site(**site) for site in answer["sites"])
 
         return self._ask(f"sites {place} {symbol} {callee}", find, make)
+
+    def lines(self, file: str, line: int) -> tuple[LineSite, ...]:
+        """Return where the code of a source line starts: in each function one site for its own code, and one for each
+        body that is inlined into it. None when the line has no code.
+
+        ``file`` is a path or the end of one (``main.go``, ``net/http/server.go``): of all files that it can be.
+        """
+
+        def find(binary: GoBinary) -> Any:
+            from goinst.golang.linesites import find_line_sites
+
+            found = find_line_sites(binary, file, line)
+            held = {binary.containing(each.site.address) for each in found}
+            codes = [code for function in held if function and (code := self._code_of(binary, function))]
+            return {"codes": codes, "lines": [asdict(each) for each in found]}
+
+        def make(answer: Any) -> tuple[LineSite, ...]:
+            self._same_code(answer["codes"])
+            return tuple(LineSite(**{**each, "site": Site(**each["site"])}) for each in answer["lines"])
+
+        return self._ask(f"line {line} {file}", find, make)
+
+    def lines_near(self, file: str, line: int) -> tuple[int, ...]:
+        """Return the lines with code that are nearest to one that has none: up to three before it, three behind it."""
+
+        def find(binary: GoBinary) -> Any:
+            from goinst.golang.linesites import lines_near
+
+            return list(lines_near(binary, file, line))
+
+        return self._ask(f"near {line} {file}", find, lambda answer: tuple(int(each) for each in answer))
+
+    def source_files(self, file: str) -> tuple[str, ...]:
+        """Return the paths of the source files that end with ``file``, as whole parts."""
+        return self._ask(f"files {file}", lambda binary: list(binary.lines.files(file)), _names)
+
+    def source_line(self, address: int) -> tuple[str, int] | None:
+        """Return the file and line of the instruction at ``address``; None when it is in no function. Not kept."""
+        found = self.symbolise(address)
+        return (found[0][1], found[0][2]) if found else None
+
+    def symbolise(self, address: int) -> tuple[tuple[str, str, int], ...]:
+        """Return (function, file, line) of an instruction: the innermost inlined body first, the function last.
+
+        Nothing when it is in no function. Of a return address, subtract 1: it is behind the call. Remembered until
+        ``save``, not kept in the cache.
+        """
+        found = self._symbols.get(address)
+        if found is None:
+            if len(self._symbols) >= _MOST_SYMBOLS:
+                self._symbols.clear()
+            found = self._symbols[address] = self._binary().lines.symbolise(address)
+        return found
 
     def inlined(self, symbol: str) -> tuple[str, ...]:
         """Return the functions that hold an inlined body of ``symbol``: a probe on it does not see calls
@@ -254,88 +288,14 @@ class Facts:
         """Return the names of all types by runtime hash."""
         return self._ask("type names", lambda binary: binary.types.hashes(), dict)
 
-    def save(self) -> None:
-        """Keep new answers, beside those that others have kept meanwhile; let go of the binary and its
-        memory."""
-        self._opened = None
-        if self._new and self._cache is not None:
-            kept = {**_kept(self._cache, self.kind, self._identity), **self._new}
-            self._cache.put(self.kind, _key(self._identity), {"code": _fingerprint(), "answers": kept})
-        self._new = {}
-
-    def _ask(self, question: str, find: Callable[[Any], Any], make: Callable[[Any], _T]) -> _T:
-        """Make the remembered answer into a value, or a new one; ``find`` answers in plain data."""
-        if question in self._answers:
-            try:
-                return self._made(self._answers[question], make)
-            except (TypeError, ValueError, KeyError):
-                pass  # not what this function has kept: asked again
-        binary = self._binary()
-        try:
-            answer = {"answer": find(binary)}
-        except BinaryError as error:
-            # Without the path: the same program may be elsewhere the next time.
-            answer = {"error": str(error).removeprefix(f"{self._path}: "), "of": str(error).startswith(self._path)}
-        self._answers[question] = self._new[question] = answer
-        return self._made(answer, make)
-
-    def _made(self, answer: dict[str, Any], make: Callable[[Any], _T]) -> _T:
-        if "error" in answer:
-            raise BinaryError(f"{self._path}: {answer['error']}" if answer["of"] else answer["error"])
-        return make(answer["answer"])
-
     def _open(self) -> Any:
-        """Open the binary that questions are put to: here, a GoBinary."""
         from goinst.golang.binary import GoBinary  # numpy and the ELF library come in here, and not before
 
         return GoBinary.open(self._path)
 
-    def _binary(self) -> Any:
-        if self._opened is None:
-            self._opened = self._open()
-            if read_identity(self._path) != self._identity:
-                self._opened = None
-                raise BinaryError(f"{self._path}: was replaced while it was looked at; run goinst again")
-        return self._opened
-
     def _code(self, binary: GoBinary, symbol: str) -> list[Any] | None:
         function = binary.function(symbol)
-        offset = binary.image.file_offset(function.entry) if function else None
-        if function is None or offset is None:
-            return None
-        size = function.end - function.entry
-        return [offset, size, self._digest(offset, size)]
-
-    def _digest(self, offset: int, size: int) -> str:
-        """Hash a piece of the file as it is now."""
-        try:
-            with Path(self._path).open("rb", buffering=0) as file:
-                return hashlib.sha256(os.pread(file.fileno(), size, offset)).hexdigest()
-        except OSError:
-            return ""
-
-
-def _kept(cache: Cache | None, kind: str, identity: Identity) -> dict[str, Any]:
-    known = cache.get(kind, _key(identity)) if cache is not None else None
-    if not isinstance(known, dict) or known.get("code") != _fingerprint():
-        return {}
-    answers = known.get("answers")
-    return answers if isinstance(answers, dict) else {}
-
-
-def _key(identity: Identity) -> str:
-    return f"{identity.build_id} {identity.digest}"
-
-
-@remembered
-def _fingerprint() -> str:
-    """Tell versions of the analysis apart: an answer is only as good as the code that found it."""
-    digest = hashlib.sha256()
-    core = Path(__file__).parents[1]
-    for path in sorted([*core.glob("golang/*.py"), *core.glob("native/*.py")]):
-        status = path.stat()
-        digest.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
+        return None if function is None else self._code_of(binary, function)
 
 
 def _names(answer: Any) -> tuple[str, ...]:
@@ -358,43 +318,3 @@ def _variable(data: dict[str, Any]) -> Variable:
         Piece(**{**piece, "based": tuple(piece["based"]) if piece["based"] else None}) for piece in data["pieces"]
     )
     return Variable(**{**data, "pieces": tuple(pieces)})
-
-
-def _source(kind: GoType) -> str:
-    return f"type metadata, {kind.name} at {kind.address:#x}" if kind.address else f"DWARF, {kind.name}"
-
-
-def _find_field(binary: GoBinary, type_name: str, path: str) -> list[Any] | None:
-    kind = binary.type(type_name)
-    sources: list[str] = []
-    offset, size = 0, 0
-    for name in path.split("."):
-        found = _member(binary, kind, name) if kind is not None else None
-        if kind is None or found is None:
-            return None
-        at, member = found
-        sources.append(_source(kind))
-        offset, size = offset + at, member.size
-        kind = _type_of(binary, member)
-    return [offset, "; ".join(dict.fromkeys(sources)), size]
-
-
-def _member(binary: GoBinary, kind: GoType, name: str) -> tuple[int, GoField] | None:
-    """Return a field, or one promoted from an embedded struct: the shallowest (Go specification,
-    Selectors)."""
-    level: list[tuple[int, GoType]] = [(0, kind)]
-    for _ in range(_EMBEDDED_DEPTH):
-        below: list[tuple[int, GoType]] = []
-        for base, struct in level:
-            for member in struct.fields:
-                if member.name == name:
-                    return base + member.offset, member
-                inner = _type_of(binary, member) if member.embedded else None
-                if inner is not None and inner.kind == "struct":
-                    below.append((base + member.offset, inner))
-        level = below
-    return None
-
-
-def _type_of(binary: GoBinary, member: GoField) -> GoType | None:
-    return binary.type_at(member.type_address) if member.type_address else binary.type(member.type_name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["receiver", "takes_dictionary"]
+__all__ = ["package_of", "receiver", "takes_dictionary"]
 
 _CLOSURE = re.compile(r"(func|gowrap|deferwrap)\d+.*")  # cmd/compile/internal/ir/func.go: closureName
 
@@ -16,6 +16,13 @@ def receiver(name: str) -> str:
         return ""
     kind = rest[0].removeprefix("(").removesuffix(")")
     return f"*{package}.{kind[1:]}" if kind.startswith("*") else f"{package}.{kind}"
+
+
+def package_of(name: str) -> str:
+    """Return the path of the package that a function is of, as names have it."""
+    head = name.partition("[")[0]
+    start = head.rfind("/") + 1
+    return head[: start + len(head[start:].partition(".")[0])]
 
 
 def takes_dictionary(name: str) -> bool:

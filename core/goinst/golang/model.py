@@ -10,6 +10,7 @@ __all__ = [
     "BinaryInfo",
     "Fact",
     "Function",
+    "LineSite",
     "Location",
     "Member",
     "Parameter",
@@ -20,7 +21,7 @@ __all__ = [
     "Variable",
 ]
 
-Place = Literal["entry", "return", "call"]
+Place = Literal["entry", "return", "call", "line"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,21 @@ class Parameter:
     name: str
     type_name: str
     result: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineSite:
+    """An instruction that the code of a source line starts with.
+
+    ``symbol`` is the function that the line is of: what ``variables`` is asked for. Where that is inlined,
+    ``inlined_in`` is the function that ``site`` is in, else empty. ``file`` is the whole path that the compiler knew.
+    """
+
+    symbol: str
+    site: Site
+    file: str
+    line: int
+    inlined_in: str
 
 
 @dataclass(frozen=True, slots=True)

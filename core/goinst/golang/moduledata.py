@@ -62,6 +62,10 @@ class Module:
     pclntab_size: int
     names: int
     names_size: int
+    units: int
+    units_size: int
+    files: int
+    files_size: int
     pctab: int
     functab: int
     text: int
@@ -204,6 +208,10 @@ def _shaped(
         pclntab_size=size,
         names=tables[0][0],
         names_size=tables[0][1],
+        units=tables[1][0],
+        units_size=4 * tables[1][1],
+        files=tables[2][0],
+        files_size=tables[2][1],
         pctab=tables[3][0],
         functab=functab,
         text=words[22],

@@ -20,6 +20,7 @@ from goinst.golang.instruction import Instruction, Machine, Scan
 from goinst.golang.model import BinaryInfo, Function, Place, Site
 
 if TYPE_CHECKING:
+    from goinst.golang.binary import GoBinary
     from goinst.golang.elf import Image
 
 __all__ = ["Code", "decode_one", "find_sites"]
@@ -27,6 +28,7 @@ __all__ = ["Code", "decode_one", "find_sites"]
 _MAX_CODE = 1 << 20  # bytes of one function; the largest of a real server has about 50,000
 _CHECK = 14  # instructions that a stack check takes at most, with its branch
 _MORESTACK = 96  # instructions of the block that saves arguments, calls runtime.morestack and starts again
+_LONGEST_INSTRUCTION = 16  # bytes
 _STRAIGHT = 32  # instructions that are followed in a function without a stack check
 
 _MACHINES: dict[str, type[Machine]] = {"amd64": AMD64, "arm64": ARM64}
@@ -84,6 +86,31 @@ def decode_one(arch: str, code: bytes, address: int) -> tuple[str, bool]:
     machine = _machine(arch)
     decoded = machine.decode(code, address, 1)
     return (decoded[0].text, machine.emulated(decoded[0])) if decoded else ("", False)
+
+
+def site_at(binary: GoBinary, function: Function, address: int, why: str) -> Site:
+    """Return the site for the instruction at ``address``, somewhere in a function, for place ``line``.
+
+    BinaryError when the kernel takes no probe there.
+    """
+    code = binary.image.read(address, min(_LONGEST_INSTRUCTION, max(function.end - address, 0)))
+    machine = _machine(binary.info.arch)
+    instruction = next(iter(machine.decode(code, address, 1)), None)
+    offset = binary.image.file_offset(address)
+    if instruction is None or offset is None or machine.refused(instruction):
+        raise BinaryError(f"function {function.name}: cannot be probed at {address:#x}; choose another line")
+    return Site(
+        symbol=function.name,
+        place="line",
+        address=address,
+        file_offset=offset,
+        instruction=instruction.text,
+        emulated=machine.emulated(instruction),
+        guard=None,
+        g=machine.goroutine(binary.info.abi, checked=False),
+        stack_adjust=max(binary.functions.stack_depth(address), 0),
+        why=why,
+    )
 
 
 def _machine(arch: str) -> Machine:
