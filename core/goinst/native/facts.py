@@ -11,7 +11,7 @@ from typing import Any
 from goinst.errors import BinaryError
 from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
-from goinst.golang.model import Argument, Fact, Location, Piece, Place, Site, Variable
+from goinst.golang.model import Argument, Fact, LineSite, Location, Piece, Place, Site, Variable
 from goinst.native.binary import NativeBinary
 from goinst.native.usdt import PREFIX, UsdtProbe
 
@@ -57,6 +57,26 @@ class NativeFacts(Facts):
         """Return None, as ``field``."""
         del type_name
         return None
+
+    def lines(self, file: str, line: int) -> tuple[LineSite, ...]:
+        """Return none: lines are looked up in Go's own tables."""
+        del file, line
+        return ()
+
+    def lines_near(self, file: str, line: int) -> tuple[int, ...]:
+        """Return none, as ``lines``."""
+        del file, line
+        return ()
+
+    def source_files(self, file: str) -> tuple[str, ...]:
+        """Return none, as ``lines``."""
+        del file
+        return ()
+
+    def symbolise(self, address: int) -> tuple[tuple[str, str, int], ...]:
+        """Return none, as ``lines``."""
+        del address
+        return ()
 
     def usdt(self) -> tuple[UsdtProbe, ...]:
         """Return the USDT probes of the file, by provider and name."""
