@@ -37,14 +37,12 @@ RESULT = "result"
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a parameter is to the ABI. ``classes``: "int" or "float" for each word that may be in a register (on arm64,
-    for each member of a homogeneous aggregate of floats, of ``part`` bytes); none when it is passed in memory.
-    ``reference``: the caller passes the address of a copy, because the type (C++) is not trivial to copy."""
+    """What a parameter is to the ABI. ``parts``: (offset, size, "int" or "float") of each piece that takes a register;
+    none when it is passed in memory. ``reference``: the caller passes the address of a copy instead."""
 
     size: int
     align: int
-    classes: tuple[str, ...]
-    part: int = _WORD
+    parts: tuple[tuple[int, int, str], ...]
     reference: bool = False
 
 
@@ -64,25 +62,22 @@ class Places:
 
     def take(self, value: Value) -> tuple[tuple[Piece, ...], bool]:
         """Where the next value is, and whether that holds its address instead."""
-        if value.reference or (self._arch == "arm64" and not value.classes and value.size > 2 * _WORD):
-            return self._words(Value(_WORD, _WORD, ("int",))), True
+        if value.reference:
+            return self._words(Value(_WORD, _WORD, ((0, _WORD, "int"),))), True
         return self._words(value), False
 
     def _words(self, value: Value) -> tuple[Piece, ...]:
         if value.size == 0:
             return ()
-        floats = value.classes.count("float")
-        integers = len(value.classes) - floats
+        floats = sum(kind == "float" for _, _, kind in value.parts)
+        integers = len(value.parts) - floats
         if self._arch == "arm64" and value.align > _WORD and integers > 1 and len(self._integers) % 2:
             self._integers.pop(0)
-        if value.classes and floats <= len(self._floats) and integers <= len(self._integers):
-            pieces, at = [], 0
-            for kind in value.classes:
-                part = min(value.part, value.size - at)
-                register = (self._floats if kind == "float" else self._integers).pop(0)
-                pieces.append(Piece(at, part, register=register))
-                at += part
-            return tuple(pieces)
+        if value.parts and floats <= len(self._floats) and integers <= len(self._integers):
+            return tuple(
+                Piece(at, size, register=(self._floats if kind == "float" else self._integers).pop(0))
+                for at, size, kind in value.parts
+            )
         if self._arch == "arm64":  # what did not fit closes the registers of its kind
             (self._floats if floats else self._integers).clear()
         align = max(_WORD, value.align)
@@ -133,4 +128,4 @@ def _value(kind: Expression) -> Value:
             f"type {kind.text}: a native function's signature takes one-word types (int32, uint64, float64, bool, *T);"
             " pass a struct by its words"
         )
-    return Value(kind.size, kind.size, ("float" if kind.kind == "float" else "int",))
+    return Value(kind.size, kind.size, ((0, kind.size, "float" if kind.kind == "float" else "int"),))

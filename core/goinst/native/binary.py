@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from goinst.errors import BinaryError
 from goinst.golang.elf import Image
@@ -12,6 +14,10 @@ from goinst.native.debugfile import DebugFile, find_debug_file
 from goinst.native.demangle import available
 from goinst.native.symbols import INDIRECT, Symbol, Symbols
 from goinst.native.usdt import PREFIX, UsdtProbe, find_probes
+
+if TYPE_CHECKING:
+    from goinst.native.dwarf import Dwarf
+    from goinst.native.shapes import Shapes
 
 __all__ = ["NativeBinary"]
 
@@ -58,6 +64,27 @@ class NativeBinary:
             has_dwarf=image.has_dwarf or ".debug_info" in apart,
             size=image.size,
         )
+
+    # Types
+
+    @cached_property
+    def dwarf(self) -> Dwarf | None:
+        """The debugging information, where there is any."""
+        from goinst.native.dwarf import Dwarf
+
+        if self.image.has_dwarf:
+            return Dwarf(self.image.map, self.image.sections, os.path.realpath(self.image.path))
+        debug = self.debug
+        if debug is None or not {".debug_info", ".zdebug_info"} & set(debug.sections):
+            return None
+        return Dwarf(debug.map, debug.sections, debug.path)
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        """The types."""
+        from goinst.native.shapes import Shapes
+
+        return Shapes(self.dwarf)
 
     # Places that were marked
 

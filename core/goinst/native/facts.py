@@ -11,7 +11,19 @@ from typing import Any
 from goinst.errors import BinaryError
 from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
-from goinst.golang.model import Argument, Fact, LineSite, Location, Piece, Place, Site, Variable
+from goinst.golang.model import (
+    Argument,
+    Fact,
+    LineSite,
+    Location,
+    Member,
+    Parameter,
+    Piece,
+    Place,
+    Shape,
+    Site,
+    Variable,
+)
 from goinst.native.binary import NativeBinary
 from goinst.native.usdt import PREFIX, UsdtProbe
 
@@ -120,11 +132,69 @@ class NativeFacts(Facts):
         return found.arguments if found is not None else None
 
     def variables(self, symbol: str, address: int) -> tuple[Variable, ...]:
-        """Return what is known where a function starts, or at a USDT probe: its arguments."""
+        """Return the parameters where a function starts, what it returns (``result``) at one of its RETs, or the
+        arguments of a USDT probe at one of its places; as far as DWARF tells. None at other instructions."""
         if symbol.startswith(PREFIX):
             known = address in (site.address for site in self.sites(symbol, "entry"))
             return self.marked(symbol) or () if known else ()
-        return ()
+        starts = {site.address for site in self.sites(symbol, "entry")}
+        returns = set() if address in starts else {site.address for site in self.sites(symbol, "return")}
+        if address not in starts | returns:
+            return ()
+
+        def find(binary: NativeBinary) -> Any:
+            from goinst.native.variables import variables_of
+
+            return [asdict(each) for each in variables_of(binary, symbol, address, frozenset(returns))]
+
+        return self._ask(
+            f"variables {symbol} {address}", find, lambda answer: tuple(_variable(each) for each in answer)
+        )
+
+    def parameters(self, symbol: str) -> tuple[Parameter, ...] | None:
+        """Return the names of a function's parameters and of what it returns (``result``), with their types as shown;
+        None when there is no DWARF for it."""
+
+        def find(binary: NativeBinary) -> Any:
+            from goinst.native.variables import parameters_of
+
+            if symbol.startswith(PREFIX):
+                return None
+            found = parameters_of(binary, symbol)
+            return None if found is None else [asdict(each) for each in found]
+
+        return self._ask(
+            f"parameters {symbol}",
+            find,
+            lambda answer: None if answer is None else tuple(Parameter(**each) for each in answer),
+        )
+
+    def shape(self, reference: str) -> Shape | None:
+        """Return one level of a type: by a reference that another shape or a variable has, or by the name that people
+        write (see native.shapes)."""
+
+        def find(binary: NativeBinary) -> Any:
+            found = binary.shapes.shape(reference)
+            return asdict(found) if found is not None else None
+
+        def make(answer: Any) -> Shape | None:
+            if answer is None:
+                return None
+            fields = tuple(Member(**field) for field in answer["fields"])
+            return Shape(**{**answer, "fields": fields, "values": dict(answer["values"])})
+
+        return self._ask(f"shape {reference}", find, make)
+
+    def full_name(self, written: str) -> str:
+        """Return a type as people write it when there is one. BinaryError when there is none."""
+        if self.shape(written) is None:
+            tells = "" if self.info.has_dwarf else ", which has no debugging information"
+            raise BinaryError(f"type {written}: is not in the binary{tells}; name one of fixed size, such as uint32")
+        return written
+
+    def type_names(self) -> dict[int, str]:
+        """Return nothing: no value of a native program says what it is."""
+        return {}
 
     def arguments(self, signature: str) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
         """Return where parameters (at entry) and result (at RET) are by the C ABI; see native.abi.locate."""

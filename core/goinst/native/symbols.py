@@ -207,6 +207,14 @@ class Symbols:
         at = bisect_right(self._starts, address)
         return bool(at) and self._starts[at - 1] == address
 
+    def exported(self, address: int) -> bool:
+        """Whether code of other files, or of other units, may call what is there by a name."""
+        for table in self._tables:
+            rows = table.rows
+            if np.any((rows["value"] == address) & (rows["section"] != 0) & (rows["info"] >> 4 != 0)):
+                return True
+        return False
+
     def around(self, address: int) -> Symbol | None:
         """The function that the address is in, as the symbol tables say."""
         best: Symbol | None = None
