@@ -73,22 +73,23 @@ static __always_inline void go_map_begin(struct go_map *walk, u64 map)
 {
     walk->base = map ? go_word(map + GOINST_HMAP_BUCKETS) : 0;
     walk->count = walk->base ? 1UL << (go_byte(map + GOINST_HMAP_B) & 15) : 0;
-    walk->at = 0;
+    walk->at = bpf_ktime_get_ns() >> 63; /* 0, but not for the verifier: one path less for each bucket */
     walk->here = 0;
 }
 
 static __always_inline int go_map_enter_sized(struct go_map *walk, u32 index, u64 size)
 {
-    u64 overflow = walk->here ? go_word(walk->here + size - 8) : 0;
+    /* By arithmetic, so that the verifier has one path: the overflow bucket, or the next one. Nothing is at `size - 8`
+     * of address 0. LLVM knows these idioms, and would make branches of them. */
+    u64 overflow = go_word(walk->here + size - 8), negative = -overflow, there;
 
-    if (overflow) {
-        walk->here = overflow;
-    } else {
-        if (walk->at >= walk->count)
-            return 0;
-        walk->here = walk->base + walk->at * size;
-        walk->at++;
-    }
+    asm volatile("" : "+r"(negative));
+    there = (overflow | negative) >> 63;
+    asm volatile("" : "+r"(there));
+    if (walk->at >= walk->count + (there & 1))
+        return 0;
+    walk->here = overflow * there + (walk->base + walk->at * size) * (there ^ 1);
+    walk->at += there ^ 1;
     walk->live = go_word(walk->here);
     return 1;
 }
@@ -96,7 +97,10 @@ static __always_inline int go_map_enter_sized(struct go_map *walk, u32 index, u6
 /* runtime/map.go: minTopHash is 5, what is below says that the slot is empty or was moved; 0 or 1 without a branch */
 static __always_inline u64 go_map_empty(const struct go_map *walk, u32 slot)
 {
-    return ((walk->live >> (8 * slot) & 0xff) - 5) >> 63;
+    u64 difference = (walk->live >> (8 * slot) & 0xff) - 5;
+
+    asm volatile("" : "+r"(difference)); /* LLVM would make a comparison of it */
+    return difference >> 63;
 }
 
 static __always_inline u64 go_map_key(const struct go_map *walk, u32 slot)

@@ -16,6 +16,7 @@ __all__ = ["Entries", "MapLayout", "Slots", "find_entry"]
 
 _SLOTS = 64  # looked at for the first entries
 _SEARCHED = 128  # looked at for a key
+_LONGEST_KEY = 64  # bytes that are compared
 _INDIRECT = 128  # bytes: larger keys and elements are behind a pointer (internal/runtime/maps/map.go, runtime/map.go)
 _PAIR = struct.Struct("<QQ")
 
@@ -141,21 +142,32 @@ class Entries:
 
 
 def find_entry(out: Text, map_: str, layout: MapLayout, key: Shape, elem: Shape, wanted: int | str) -> Place:
-    """The element under a key, which is a text or a number; no such element among the first 128 slots: none."""
+    """The element under a key, which is a text or a number; no such element among the first 128 slots: none.
+
+    Without branches, so that the verifier has one path a slot: what differs is gathered, and selects by arithmetic.
+    """
     found = out.temporary(f"{map_} < CAPTURE_OK ? {map_} : CAPTURE_NO_ITEM")
     empty, at, element = _walk(out, map_, layout.slots(key, elem), _SEARCHED)
-    out.line(f"if ({empty})")
-    out.line("    continue;")
+    differs = out.temporary(empty)
     if isinstance(wanted, str):
-        same = text_is(out, f"capture_hop({at}, 0)", f"capture_hop({at}, 8)", wanted, whole=True)
+        data = wanted.encode()[:_LONGEST_KEY]
+        header, words = out.name("h"), max((len(data) + 7) // 8, 1)
+        text = out.name("b")
+        out.line(f"u64 {header}[2] = {{}}, {text}[{words}] = {{}};")
+        out.line(f"bpf_probe_read_user({header}, 16, (void *){at});")
+        out.line(f"bpf_probe_read_user({text}, {max(len(data), 1)}, (void *){header}[0]);")
+        out.line(f"{differs} |= {header}[1] ^ {len(data)};")
+        for number in range((len(data) + 7) // 8):
+            value = int.from_bytes(data[8 * number : 8 * number + 8], "little")
+            out.line(f"{differs} |= {text}[{number}] ^ {value:#x}UL;")
     else:
-        there = out.temporary("1")
-        kind = f"{'s' if key.kind == 'int' else 'u'}{8 * key.size}"
-        same = f"({kind})capture_number({at}, 0, {key.size}, &{there}) == ({kind}){wanted} && {there}"
-    out.line(f"if ({same}) {{")
-    out.line(f"    {found} = {element};")
-    out.line("    break;")
-    out.line("}")
+        number_ = out.temporary("0")
+        out.line(f"{differs} |= bpf_probe_read_user(&{number_}, {key.size}, (void *){at}) != 0;")
+        out.line(f"{differs} |= {number_} ^ {wanted & (1 << 8 * key.size) - 1:#x}UL;")
+    negative = out.temporary(f"-{differs}")
+    out.line(f'asm volatile("" : "+r"({negative}));')  # LLVM knows the idiom, and would make a comparison of it
+    out.line(f"{differs} = ({differs} | {negative}) >> 63;")
+    out.line(f"{found} = {found} * {differs} + {element} * ({differs} ^ 1);")
     out.indent -= 1
     out.line("}")
     return Memory(found)

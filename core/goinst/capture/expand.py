@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from goinst.capture.dynamic import Errors
 from goinst.capture.entries import MapLayout
 from goinst.capture.generate import Around, Generated, generate
-from goinst.capture.resolve import Types, Value, align_of
+from goinst.capture.resolve import Types, align_of
 from goinst.capture.scope import entry_scope, raw_arguments, result_scope
 from goinst.capture.trace import short_name
 from goinst.capture.wanted import Wanted, from_capture
 from goinst.errors import BinaryError
+from goinst.golang.model import Shape
 from goinst.plugin.declare import Capture, Fragment, Probe, Protocol, Record
 
 __all__ = ["Expanded", "Maker", "expand", "with_captures"]
@@ -62,11 +63,12 @@ class Maker:
 
     def __init__(self, facts: Any) -> None:
         self._facts = facts
-        native = facts.info.abi == "c"
+        self._native = native = facts.info.abi == "c"
         maps = None
         if not native:
             maps = MapLayout(facts.field(*_SWISS) is not None, align_of(facts.shape))
-        self.types = Types(facts.shape, (lambda name: name) if native else facts.full_name, self._hash, maps)
+        shape = _with_integers(facts.shape) if native else facts.shape
+        self.types = Types(shape, (lambda name: name) if native else facts.full_name, self._hash, maps)
         self._errors = Errors({} if native else self._known_errors())
         self._names: dict[int, str] | None = None
 
@@ -91,13 +93,15 @@ class Maker:
         if not entry:
             raise BinaryError(f"{symbol}: has no instruction that can be probed")
         returns = facts.sites(symbol, "return")
-        parameters: dict[str, Value] = dict(raw_arguments(facts.info.arch, facts.info.abi))
-        parameters.update(entry_scope(facts, symbol, entry[0], wanted.declared, self.types))
-        results = result_scope(facts, symbol, returns[0], wanted.declared, self.types) if returns else {}
+        parameters = entry_scope(facts, symbol, entry[0], wanted.declared, self.types)
+        results = {}
+        if returns:
+            results = result_scope(facts, symbol, returns[0], wanted.declared, wanted.returned, self.types)
         results = {name: value for name, value in results.items() if name not in parameters}
         return Around(
-            symbol, entry[0], tuple(returns), parameters, results, self.types, self._errors, _Names(self), self.symbol
-        )
+            symbol, entry[0], tuple(returns), parameters, results, raw_arguments(facts.info.arch, facts.info.abi),
+            self.types, self._errors, _Names(self), self.symbol,
+        )  # fmt: skip
 
     def names(self) -> dict[int, str]:
         """Types by runtime hash."""
@@ -113,6 +117,14 @@ class Maker:
             return f"{address:#x}"
         function, file, line = frames[0]
         return f"{function} {file}:{line}" if file else str(function)
+
+
+def _with_integers(shape: Callable[[str], Shape | None]) -> Callable[[str], Shape | None]:
+    """Types by reference, and integers by the names that USDT arguments have."""
+    known = {
+        f"{kind}{8 * size}": Shape(f"{kind}{8 * size}", kind, size) for kind in ("int", "uint") for size in (1, 2, 4, 8)
+    }
+    return lambda reference: known.get(reference) or shape(reference)
 
 
 class _Names:

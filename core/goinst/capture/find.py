@@ -22,6 +22,8 @@ def find_functions(facts: Any, target: str, *, regex: bool = False, most: int = 
     main, behind the dot (``ping``); with ``*`` for anything; or a regular expression. BinaryError says that there is
     none, or more than ``most``, and what else there is.
     """
+    if target.startswith("usdt:"):
+        return _marks(facts, target, most)
     if regex or _wild(target):
         try:
             pattern = target if regex else _pattern(target)
@@ -44,6 +46,20 @@ def find_functions(facts: Any, target: str, *, regex: bool = False, most: int = 
     if found:
         raise BinaryError(f"{target}: can be {', '.join(found[:_NEAR])}; write the full package path")
     raise BinaryError(_why_not(facts, target))
+
+
+def _marks(facts: Any, target: str, most: int) -> tuple[str, ...]:
+    """USDT probes; one whose places have their arguments in different ways has several symbols."""
+    probes = facts.usdt()
+    pattern = re.compile(_pattern(target) if _wild(target) else rf"{re.escape(target)}$")
+    found = tuple(probe.symbol for probe in probes if pattern.match(probe.symbol.partition("#")[0]))
+    if len(found) > most:
+        raise BinaryError(f"{target}: {len(found)} probes match, more than {most}; narrow it down (-l lists them)")
+    if not found:
+        near = difflib.get_close_matches(target, [probe.symbol for probe in probes], _NEAR, 0.3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else f"; it has {len(probes)} others"
+        raise BinaryError(f"no probe {target} in the file{hint}")
+    return found
 
 
 def _wild(target: str) -> bool:

@@ -31,7 +31,7 @@ _CLOCK = {"duration": Shape("time.Duration", "int", 8), "goid": Shape("uint64", 
 class Around:
     """What is known of the function: its variables where it is entered and where it returns, and what its binary has.
 
-    ``symbol`` names frames and functions by address; ``names`` are types by hash.
+    ``raw`` are words by number. ``symbol`` names frames and functions by address; ``names`` are types by hash.
     """
 
     function: str
@@ -39,6 +39,7 @@ class Around:
     returns: tuple[Site, ...]
     parameters: Mapping[str, Value]
     results: Mapping[str, Value]
+    raw: Mapping[str, Value]
     types: Types
     errors: Errors
     names: Any
@@ -128,11 +129,7 @@ class _Generator:
         """The items that can be taken at the call, and those that can at the return."""
         items = self._wanted.items
         if items is None:
-            items = tuple(
-                Item(name, Name(name))
-                for name in self._around.parameters
-                if name not in _CLOCK and not name.startswith("arg")
-            )
+            items = tuple(Item(name, Name(name)) for name, value in self._around.parameters.items() if not value.why)
         entry = [item for item in items if not self._is_late(names_in(item.expression))]
         late = [item for item in items if item not in entry]
         return entry, [*late, *self._wanted.results]
@@ -181,8 +178,11 @@ class _Generator:
             self._fill(program, items)
         expressions = [item.expression for item in late] + [a.item.expression for a in self._wanted.aggregates]
         needed = frozenset[str]().union(*(names_in(each) for each in [*expressions, *later]))
-        for name in sorted(needed & {*self._around.parameters} - {*_CLOCK}):
-            value = self._around.parameters[name]
+        known = {**self._around.raw, **self._around.parameters}
+        for name in sorted(needed & {*known} - {*_CLOCK}):
+            value = known[name]
+            if value.why:
+                continue
             self._saved[name] = (self._size + 8, value.shape)
             raw = Raw(value.shape, None)
             raw.fetch(out, value.place, f"v + {self._size}")
@@ -223,7 +223,7 @@ class _Generator:
         if late:
             scope["duration"] = Value(Words(((0, 8, "duration"),)), _CLOCK["duration"])
             return scope
-        return {**scope, **self._around.parameters}
+        return {**self._around.raw, **scope, **self._around.parameters}
 
     def _restored(self) -> dict[str, Value]:
         """Parameters as they were at the call: their bytes are in the record."""

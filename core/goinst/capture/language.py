@@ -34,7 +34,7 @@ from goinst.capture.expression import (
 from goinst.capture.tokens import Token, number, token_at, unquoted
 from goinst.errors import UsageError
 
-__all__ = ["FUNCTIONS", "Item", "Spec", "parse_condition", "parse_expression", "parse_spec"]
+__all__ = ["FUNCTIONS", "LINE", "Item", "Spec", "parse_condition", "parse_expression", "parse_spec"]
 
 FUNCTIONS = {
     "len": (1, 1),
@@ -50,7 +50,7 @@ FUNCTIONS = {
 
 _LONGEST = 4096
 _DEEPEST = 32
-_LINE = re.compile(r"[^\s():]+\.[A-Za-z]+:\d+(?=$|[\s(])")
+LINE = re.compile(r"[^\s():]+\.[A-Za-z]+:\d+(?=$|[\s(])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ class Item:
 class Spec:
     """A parsed SPEC. ``regex``: the target is a regular expression; else ``*`` in it stands for anything.
 
-    ``items`` is None when nothing was said: all parameters. ``declared`` are (name, type) of parameters, in order.
+    ``items`` is None when nothing was said: all parameters. ``declared`` are (name, type) of parameters,
+    in order, ``returned`` of results.
     """
 
     text: str
@@ -75,6 +76,7 @@ class Spec:
     declared: tuple[tuple[str, str], ...] = ()
     results: tuple[Item, ...] = ()
     condition: Condition | None = None
+    returned: tuple[tuple[str, str], ...] = ()
 
 
 def parse_spec(text: str) -> Spec:
@@ -111,7 +113,7 @@ def _target(text: str) -> tuple[str, bool, int]:
         if end < 0:
             raise UsageError(f"{text!r}: the regular expression does not end; write re:/…/")
         return text[start + 4 : end], True, end + 1
-    if line := _LINE.match(text, start):
+    if line := LINE.match(text, start):
         return line[0], False, line.end()
     at, depth = start, 0
     while at < len(text):
@@ -146,25 +148,33 @@ class _Parser:
 
     def spec(self, target: str, *, regex: bool) -> Spec:
         items, declared = self._arguments() if self._take("(") else (None, ())
-        results: tuple[Item, ...] = ()
+        results: list[Item] = []
+        returned: list[tuple[str, str]] = []
         if self._take("->"):
-            results = (self._item(),)
+            self._either(results, returned)
             while self._take(","):
-                results += (self._item(),)
+                self._either(results, returned)
+            if not results:
+                results = [Item(name, Name(name)) for name, _ in returned if name != "_"]
         condition = self.condition() if self._take("if") else None
         self.end()
-        return Spec(self._text.strip(), target, regex, items, declared, results, condition)
+        return Spec(
+            self._text.strip(), target, regex, items, declared, tuple(results), condition, tuple(returned)
+        )  # fmt: skip
+
+    def _either(self, items: list[Item], declared: list[tuple[str, str]]) -> None:
+        declaration = self._declaration()
+        if declaration is not None:
+            declared.append(declaration)
+        else:
+            items.append(self._item())
 
     def _arguments(self) -> tuple[tuple[Item, ...] | None, tuple[tuple[str, str], ...]]:
         items: list[Item] = []
         declared: list[tuple[str, str]] = []
         empty = self._peek().text == ")"
         while self._peek().text != ")":
-            declaration = self._declaration()
-            if declaration is not None:
-                declared.append(declaration)
-            else:
-                items.append(self._item())
+            self._either(items, declared)
             if not self._take(","):
                 break
         self._expect(")")
@@ -176,11 +186,11 @@ class _Parser:
         if name.kind != "name" or not self._text[name.end : name.end + 1].isspace():
             return None
         rest = self._text[name.end :].lstrip()
-        if not re.match(r"[\w*\[(]|<-|struct\b", rest):
+        if not re.match(r"(?!if\b)(?:[\w*\[(]|<-)", rest):
             return None
         start = at = len(self._text) - len(rest)
         depth = 0
-        while at < len(self._text) and not (depth == 0 and self._text[at] in ",)"):
+        while at < len(self._text) and not (depth == 0 and re.match(r"[,)]|->|\s+if\s", self._text[at:])):
             depth += self._text[at] in "([{"
             depth -= self._text[at] in ")]}"
             at += 1

@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from goinst.errors import BinaryError
 from goinst.golang.model import Location, Piece
 
-__all__ = ["Memory", "Place", "Text", "Words", "address_of", "at_locations", "at_pieces", "moved", "number", "word"]
+__all__ = [
+    "Memory",
+    "Place",
+    "Text",
+    "Words",
+    "address_of",
+    "at_locations",
+    "at_pieces",
+    "moved",
+    "number",
+    "word",
+]
 
 _TYPES = {1: "u8", 2: "u16", 4: "u32", 8: "u64"}
 
@@ -65,29 +76,32 @@ def at_locations(locations: Sequence[Location]) -> Place:
 
 
 def at_pieces(pieces: Sequence[Piece]) -> Place:
-    """What DWARF says of a variable. BinaryError for what is not in a place that a program can read."""
+    """What is known of a variable at an instruction. The C text knows ``bias``, what to add to linked addresses."""
     first = pieces[0]
     if all(piece.stack is not None for piece in pieces) and _contiguous(pieces):
         assert first.stack is not None
         return Memory("hit->sp", first.stack - first.offset)
-    found = []
-    for piece in pieces:
-        if piece.stack is not None:
-            text = f"goinst_stack_word(hit, {piece.stack})"
-        elif piece.constant is not None:
-            text = f"{piece.constant & (1 << 64) - 1:#x}UL"
-        elif piece.based is not None:
-            register, offset = piece.based
-            index = f" + (u64)ctx->{piece.index[0]} * {piece.index[1]}" if piece.index is not None else ""
-            if len(pieces) == 1:
-                return Memory(f"((u64)ctx->{register} + {offset}{index})")
-            text = f"go_word((u64)ctx->{register} + {offset}{index})"
-        elif piece.address is not None:
-            raise BinaryError("a static variable's address is not known before the program runs")
-        else:
-            text = _register(piece.register)
-        found.append((piece.offset, piece.size, text))
-    return Words(tuple(found))
+    if len(pieces) == 1 and (address := _address(first)):
+        return Memory(address, -first.offset)
+    return Words(tuple((piece.offset, piece.size, _piece_text(piece)) for piece in pieces))
+
+
+def _address(piece: Piece) -> str:
+    """Where a piece in memory is, as C; "" for what is in a register."""
+    if piece.based is not None:
+        register, offset = piece.based
+        index = f" + (u64)ctx->{piece.index[0]} * {piece.index[1]}" if piece.index is not None else ""
+        return f"((u64)ctx->{register} + ({offset}){index})"
+    return f"({piece.address:#x}UL + bias)" if piece.address is not None else ""
+
+
+def _piece_text(piece: Piece) -> str:
+    if piece.stack is not None:
+        return f"goinst_stack_word(hit, {piece.stack})"
+    if piece.constant is not None:
+        return f"{piece.constant & (1 << 64) - 1:#x}UL"
+    address = _address(piece)
+    return f"go_word({address})" if address else _register(piece.register)
 
 
 def _contiguous(pieces: Sequence[Piece]) -> bool:

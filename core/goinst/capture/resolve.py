@@ -25,12 +25,13 @@ _DIRECT = ("pointer", "map", "chan", "func")
 @dataclass(frozen=True, slots=True)
 class Value:
     """A typed value somewhere. ``most``: how many elements or bytes are wanted; ``after``: what is done with it when it
-    has been decoded."""
+    has been decoded. ``why`` says that it is in no place that can be read, and why."""
 
     place: Place
     shape: Shape
     most: int | None = None
     after: Callable[[Any], Any] | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,11 @@ class Resolver:
         match expression:
             case Name(name):
                 if name not in self._scope:
-                    near = ", ".join(sorted(self._scope)) or "none"
-                    raise BinaryError(f"{name}: is no variable here; known are: {near}")
-                return self._scope[name]
+                    raise BinaryError(_unknown(name, self._scope))
+                found = self._scope[name]
+                if found.why:
+                    raise BinaryError(f"{name}: {found.why}")
+                return found
             case Select(base, field):
                 return self._field(self.value(base), field)
             case Index(base, key):
@@ -253,6 +256,16 @@ def align_of(shape: Callable[[str], Shape | None]) -> Callable[[Shape], int]:
         return min(one.size, 8) or 1
 
     return align
+
+
+def _unknown(name: str, scope: Mapping[str, Value]) -> str:
+    known = ", ".join(each for each in scope if each not in ("goid", "duration") and not each.startswith("arg"))
+    if known:
+        return f"{name}: is no variable here; known are {known}, and goid"
+    return (
+        f"{name}: the binary does not say what the parameters are called: name them all, in order, with their types,"
+        f" as in 'main.f(w http.ResponseWriter, {name} *http.Request, …)'; or arg1, arg2, … for plain words"
+    )
 
 
 def _hexadecimal(value: Any) -> Any:

@@ -7,18 +7,20 @@ from typing import Any, Protocol
 
 from goinst.capture.place import Memory, Place, Words, at_locations, at_pieces
 from goinst.capture.resolve import Types, Value
-from goinst.errors import BinaryError
 from goinst.golang.model import Argument, Function, Parameter, Shape, Site, Variable
 
-__all__ = ["Binary", "entry_scope", "raw_arguments", "result_scope", "signature_of"]
+__all__ = ["Binary", "entry_scope", "everything", "raw_arguments", "result_scope", "signature_of"]
 
 _WORD = Shape("uint64", "uint", 8)
 _REGISTERS = {
+    "c amd64": ("di", "si", "dx", "cx", "r8", "r9"),
+    "c arm64": tuple(f"regs[{number}]" for number in range(8)),
     "amd64": ("ax", "bx", "cx", "di", "si", "r8", "r9", "r10", "r11"),
     "arm64": tuple(f"regs[{number}]" for number in range(16)),
 }
 _ON_STACK = 8  # where the first argument is from SP, on the stack ABI
 _STACK_WORDS = 10
+_AT_ENTRY = ("parameter", "captured")
 
 
 class Binary(Protocol):
@@ -29,9 +31,6 @@ class Binary(Protocol):
 
     def sites(self, symbol: str, place: Any, callee: str = "") -> tuple[Site, ...]:
         """Instructions to probe."""
-
-    def parameters(self, symbol: str) -> tuple[Parameter, ...] | None:
-        """Parameters and results by name, where the binary says."""
 
     def arguments(self, signature: str) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
         """Where parameters and results are."""
@@ -68,7 +67,6 @@ def entry_scope(
     binary: Binary, symbol: str, site: Site, declared: tuple[tuple[str, str], ...], types: Types
 ) -> dict[str, Value]:
     """Parameters by name where the function is entered. BinaryError when what was declared does not fit the binary."""
-    del site
     if declared:
         full = [(name, types.full_name(written)) for name, written in declared]
         named = tuple(Parameter(name, type_, result=False) for name, type_ in full)
@@ -76,45 +74,55 @@ def entry_scope(
         return {
             name: _value(place, types, type_) for place, (name, type_) in zip(places, full, strict=True) if name != "_"
         }
-    return _by_abi(binary, symbol, types, result=False)
+    variables = binary.variables(symbol, site.address)
+    return {each.name: from_variable(each, types) for each in variables if each.role in _AT_ENTRY and each.name != "_"}
 
 
-def _by_abi(binary: Binary, symbol: str, types: Types, *, result: bool) -> dict[str, Value]:
-    named = binary.parameters(symbol)
-    if named is None:
-        return {}
-    chosen = [each for each in named if each.result == result]
-    places = binary.arguments(signature_of(named))[result]
-    return {each.name: _value(place, types, each.type_name) for each, place in zip(chosen, places, strict=True)}
+def everything(binary: Binary, symbol: str, site: Site, types: Types) -> dict[str, Value]:
+    """All variables by name at an instruction."""
+    variables = binary.variables(symbol, site.address)
+    return {each.name: from_variable(each, types) for each in variables if each.name != "_"}
 
 
 def result_scope(
-    binary: Binary, symbol: str, site: Site, declared: tuple[tuple[str, str], ...], types: Types
+    binary: Binary,
+    symbol: str,
+    site: Site,
+    declared: tuple[tuple[str, str], ...],
+    returned: tuple[tuple[str, str], ...],
+    types: Types,
 ) -> dict[str, Value]:
     """Results by name where the function returns; ``err`` is also what an only result of type error is called."""
-    del site
-    if declared:
-        return {}
-    found = _by_abi(binary, symbol, types, result=True)
-    values = list(found.values())
-    found.update({f"ret{number}": value for number, value in enumerate(values)})
-    errors = [value for value in values if value.shape.name == "error"]
+    if returned:
+        named = [Parameter(name, types.full_name(type_), result=False) for name, type_ in declared]
+        named += [Parameter(name, types.full_name(type_), result=True) for name, type_ in returned]
+        _, places = binary.arguments(signature_of(tuple(named)))
+        outputs = named[len(declared) :]
+        return {each.name: _value(place, types, each.type_name) for each, place in zip(outputs, places, strict=True)}
+    results = [each for each in binary.variables(symbol, site.address) if each.role == "result"]
+    found = {each.name: from_variable(each, types) for each in results}
+    found.update({f"ret{number}": value for number, value in enumerate(list(found.values()))})
+    errors = [from_variable(each, types) for each in results if each.type == "error"]
     if len(errors) == 1:
         found.setdefault("err", errors[0])
     return found
 
 
 def from_variable(variable: Variable, types: Types) -> Value:
-    """A variable where it can be read."""
+    """A variable where it can be read, or why it cannot."""
     shape = types.shape(variable.type)
+    if not variable.pieces:
+        size = shape.size if shape is not None else -1
+        why = "" if size == 0 and not variable.why else variable.why or "is not kept anywhere"
+        return Value(Words(()), shape or Shape(variable.type, "unknown", 0), why=why)
     if shape is None:
-        size = max(piece.offset + piece.size for piece in variable.pieces)
-        shape = Shape(variable.type, "unknown", size)
+        shape = Shape(variable.type, "unknown", max(piece.offset + piece.size for piece in variable.pieces))
     place = at_pieces(variable.pieces)
     if not variable.indirect:
         return Value(place, shape)
     if isinstance(place, Memory):
         return Value(Memory(f"capture_hop({place.address}, {place.offset})"), shape)
+    assert isinstance(place, Words)
     return Value(Memory(place.pieces[0][2]), shape)
 
 
@@ -123,8 +131,5 @@ def raw_arguments(arch: str, abi: str) -> Mapping[str, Value]:
     if abi == "stack":
         words = [f"goinst_stack_word(hit, {_ON_STACK + 8 * number})" for number in range(_STACK_WORDS)]
     else:
-        words = [f"((u64)ctx->{register})" for register in _REGISTERS[arch]]
+        words = [f"((u64)ctx->{register})" for register in _REGISTERS[f"c {arch}" if abi == "c" else arch]]
     return {f"arg{number}": Value(Words(((0, 8, text),)), _WORD) for number, text in enumerate(words, 1)}
-
-
-__all__ += ["BinaryError", "from_variable"]

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from goinst.capture.find import find_functions
 from goinst.capture.generate import Generated, generate
+from goinst.capture.language import LINE, Spec
 from goinst.capture.wanted import Wanted
 from goinst.errors import BinaryError
 
 if TYPE_CHECKING:
     from goinst.capture.expand import Maker
 
-__all__ = ["SpecCapture", "short_name"]
+__all__ = ["SpecCapture", "short_name", "split_target"]
+
+_USDT = "usdt:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,23 @@ class SpecCapture:
                 yield generate(f"trace_{number}_{index}", wanted, around, kind="internal", span=short_name(symbol))
             except BinaryError as error:
                 yield f"{short_name(symbol)}: {error}"
+
+
+def split_target(spec: Spec) -> tuple[str, str]:
+    """(library, function): ``libssl:SSL_write`` is SSL_write of a library; of ``usdt:[PATH:]PROVIDER:NAME`` the library
+    is the path, or else the probe itself, for whatever file has it. ``""``: the function is in the executable."""
+    target = spec.target
+    if spec.regex or LINE.fullmatch(target):
+        return "", target
+    if target.startswith(_USDT):
+        path, _, probe = target.removeprefix(_USDT).rpartition(":")
+        path, _, provider = path.rpartition(":")
+        symbol = f"{_USDT}{provider}:{probe}"
+        return path or symbol, symbol
+    library, colon, function = target.partition(":")
+    if colon and library and function and not function.startswith(":"):
+        return library, function
+    return "", target
 
 
 def short_name(symbol: str) -> str:

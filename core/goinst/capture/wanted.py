@@ -33,6 +33,7 @@ class Wanted:
     items: tuple[Item, ...] | None
     results: tuple[Item, ...] = ()
     declared: tuple[tuple[str, str], ...] = ()
+    returned: tuple[tuple[str, str], ...] = ()
     condition: Condition | None = None
     limits: Limits = field(default_factory=Limits)
     duration: bool = False
@@ -49,6 +50,7 @@ def from_spec(spec: Spec, **more: object) -> Wanted:
         spec.items,
         spec.results,
         spec.declared,
+        spec.returned,
         spec.condition,
         text=spec.text,
         **more,  # type: ignore[arg-type]
@@ -60,13 +62,15 @@ def from_capture(plugin: str, capture: Capture) -> Wanted:
     try:
         items = tuple(Item(label, parse_expression(text)) for label, text in capture.fields.items())
         condition = parse_condition(capture.where) if capture.where else None
-        declared = parse_spec(f"f({capture.signature})").declared if capture.signature else ()
+        inputs, _, outputs = capture.signature.partition("->")
+        signature = parse_spec(f"f({inputs}) -> {outputs}" if outputs else f"f({inputs})")
     except UsageError as error:
         raise PluginError(plugin, f"capture of {capture.function}: {error}") from None
     return Wanted(
         capture.function if isinstance(capture.function, str) else capture.function[0],
         items,
-        declared=declared,
+        declared=signature.declared,
+        returned=signature.returned,
         condition=condition,
         limits=Limits(capture.text, capture.items, capture.depth),
         duration=capture.duration,

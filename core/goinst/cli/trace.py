@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from goinst.capture.language import Item, parse_expression, parse_spec
 from goinst.capture.nodes import Limits
-from goinst.capture.trace import SpecCapture
+from goinst.capture.trace import SpecCapture, split_target
 from goinst.capture.wanted import Aggregate, from_spec
 from goinst.config import RunConfig, merge
 from goinst.diagnostics import configure
@@ -119,16 +120,21 @@ def trace_command(ctx: click.Context, /, specs: tuple[str, ...], **given: Any) -
       goinst trace --pid 4711 'main.(*Order).Place()' --hist duration
       goinst trace --port 8080 'database/sql.(*DB).QueryContext(query)' --count query
       goinst trace -l --exe ./server 'main.*'
+      goinst trace --exe redis-server 'createStringObject(str(arg1, arg2))'
+      goinst trace --pid 4711 'libssl:SSL_write(bytes(arg2, arg3))'
+      goinst trace --exe java 'usdt:hotspot:class__loaded(str(arg1, arg2))'
     """
     log = configure(verbose=given["verbose"])
     command = ctx.meta.get(_COMMAND, ())
-    protocol = _protocol(specs, given)
+    library, protocol = _protocol(specs, given)
     config = merge(
         {},
         {
             "pids": given["pids"], "exes": given["exes"], "ports": given["ports"], "command": command,
             "outputs": given["outputs"], "wait": given["wait"], "verbose": given["verbose"], "cache": given["cache"],
             "lineage": False,
+            "native": "auto",
+            "library": library,
             **({"duration": given["duration"]} if given["duration"] is not None else {}),
             **({"max_spans": given["max_events"]} if given["max_events"] is not None else {}),
         },
@@ -155,7 +161,8 @@ def trace_command(ctx: click.Context, /, specs: tuple[str, ...], **given: Any) -
     return summary.exit_code
 
 
-def _protocol(specs: tuple[str, ...], given: dict[str, Any]) -> Any:
+def _protocol(specs: tuple[str, ...], given: dict[str, Any]) -> tuple[str, Any]:
+    """The library that all SPECs are in ("" for the executable), and what they ask for."""
     from goinst.plugin.declare import Protocol
 
     aggregates = tuple(
@@ -164,8 +171,11 @@ def _protocol(specs: tuple[str, ...], given: dict[str, Any]) -> Any:
         for text in texts
     )
     captures = []
+    libraries: dict[str, str] = {}
     for text in specs:
         spec = parse_spec(text)
+        library, target = split_target(spec)
+        libraries[library] = text
         wanted = from_spec(
             spec,
             limits=Limits(given["text"], given["items"], given["depth"]),
@@ -174,8 +184,12 @@ def _protocol(specs: tuple[str, ...], given: dict[str, Any]) -> Any:
             stack=16 if given["stack"] else 0,
             aggregates=aggregates,
         )
-        captures.append(SpecCapture(wanted, spec.regex))
-    return Protocol("trace", "values of functions", captures=tuple(captures))
+        captures.append(SpecCapture(replace(wanted, target=target), spec.regex))
+    if len(libraries) > 1:
+        raise UsageError(
+            f"{' and '.join(repr(text) for text in libraries.values())} are in different files; trace one at a time"
+        )
+    return next(iter(libraries)), Protocol("trace", "values of functions", captures=tuple(captures))
 
 
 def _exporters(config: RunConfig, *, counting: bool) -> list[Exporter]:

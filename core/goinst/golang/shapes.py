@@ -115,6 +115,8 @@ def full_name(binary: GoBinary, written: str) -> str:
     base = {"byte": "uint8", "rune": "int32", "any": "interface {}", "interface{}": "interface {}"}.get(base, base)
     if base in BUILTIN or base.startswith(("func(", "struct", "interface ")) or binary.type(base) is not None:
         return head + base
+    if "." not in base and binary.type(f"main.{base}") is not None:
+        return f"{head}main.{base}"
     names = binary.types.spelled(base) or binary.debug.spelled(base)
     if len(names) == 1:
         return head + names[0]
