@@ -43,11 +43,14 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
     body = _whole(values, span, context, 0) if values.source != _PART else values.body[: values.body_length]
     if values.source == _READ:
         _forget(span, context)
+    declared = span.attributes.get("http.request.body.size")
+    ended = len(body) == declared or (bool(values.chunked) and body.endswith(b"\r\n0\r\n\r\n"))
     # A late body that was left in the buffer may stand behind a chunk size line; one that was read does not.
     if values.chunked and values.source != _READ:
         body = _dechunk(body)
     message, cut = parse(body)
-    found = calls(message, cut=cut)
+    # what has all come and does not end as JSON is none
+    found = [] if cut and ended else calls(message, cut=cut)
     head = values.head[: values.head_length]
     session, version = _header(head, b"mcp-session-id"), _header(head, b"mcp-protocol-version")
     if given := replies(message):

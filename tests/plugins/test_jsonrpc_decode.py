@@ -12,7 +12,7 @@ from goinst.plugins.jsonrpc import PROTOCOL
 from goinst import Span
 from wire import decode, new_span
 
-AT_START, AT_END, READ = 0, 1, 2
+AT_START, AT_END, READ, PART = 0, 1, 2, 4
 WRITER, WIRE = 0, 1
 CALL = b'{"jsonrpc":"2.0","method":"tools/call","params":{"name":"add"},"id":7}'
 HEAD = b"POST /rpc HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAccept: */*\r\n\r\n"
@@ -238,6 +238,31 @@ def test_a_call_that_is_cut_but_was_captured_whole() -> None:
     assert span.attributes["rpc.method"] == "tools/call"
     assert "goinst.jsonrpc.notification" not in span.attributes
     assert span.truncated == ["jsonrpc.request.id", "gen_ai.tool.name"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_what_has_all_come_and_does_not_end_is_no_call(chunked: bool) -> None:
+    body = b'[{"jsonrpc":"2.0","id":1,"method":"m"}, {'
+    sent = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if chunked else body
+    span = new_span(next(record for record in PROTOCOL.records if record.name == "jsonrpc_request"), PROTOCOL.name)
+    if not chunked:
+        span.attributes["http.request.body.size"] = len(body)
+    span, counted = request(sent, chunked=chunked, span=span)
+    assert (rpc(span), span.children) == ({}, ())
+    assert counted == ["body_unclear"]
+    assert [child.name for child in called(sent[:-4] if chunked else body, chunked=chunked).children] == ["m"]
+
+
+def test_a_part_of_a_chunked_body_is_forgotten_when_the_whole_is_there() -> None:
+    state: dict[str, Any] = {}
+    batch = b'[{"jsonrpc":"2.0","id":1,"method":"m"},{"jsonrpc":"2.0","id":2,"method":"n"}]'
+    for part in (b"14\r\n" + batch[:20], b"28\r\n" + batch[:40], b"3a\r\n" + batch[:58]):
+        span = called(part, chunked=True, source=PART, state=state)
+        again, counted = request(batch, span=span, source=READ, chunked=True, state=state)
+        assert counted == []
+        assert [child.name for child in again.children] == ["m", "n"]
+        assert (again.name, again.truncated) == ("batch", [])
+        assert again.attributes["goinst.jsonrpc.batch.size"] == 2
 
 
 def test_a_cut_number_is_marked() -> None:

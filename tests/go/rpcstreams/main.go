@@ -5,6 +5,8 @@
 //	rpcstreams -over lines|headers                              serves on standard input and output
 //	rpcstreams -over lines|headers -spawn N [-calls N]          as a client, starts N of those, to which it talks in turn
 //	rpcstreams ... -spawn N -read N                             reads a file so often before, and behind a line once more
+//	rpcstreams -over http1|http2|sse|lines|headers|socket-lines|socket-headers|values|gorilla|coder -plain LOG [-listen PATH]
+//	    serves, also on a Unix socket, messages of any form; logs each call as a line of JSON
 //
 // Methods: add (params [a, b]), ask (the server calls "whoami" of its client first), note (a notification), never (is
 // not answered). Where messages are bare (not a library's), a client also sends a batch.
@@ -328,7 +330,7 @@ func (binder) Bind(_ context.Context, conn *exp.Connection) (exp.ConnectionOptio
 
 // -- a server on TCP -----------------------------------------------------------------------------------------------
 
-func serve(over string) error {
+func serve(over string, talk func(wire) error) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -361,12 +363,12 @@ func serve(over string) error {
 		if over == "gorilla" {
 			upgrader := websocket.Upgrader{}
 			if conn, err := upgrader.Upgrade(w, r, nil); err == nil {
-				_ = gorillaWire(conn).serve()
+				_ = talk(gorillaWire(conn))
 			}
 			return
 		}
 		if conn, err := coder.Accept(w, r, nil); err == nil {
-			_ = coderWire(conn).serve()
+			_ = talk(coderWire(conn))
 		}
 	}))
 }
@@ -461,9 +463,13 @@ func main() {
 	children := flag.Int("spawn", 0, "be a client of so many, on their standard input and output")
 	calls := flag.Int("calls", 0, "more calls of add")
 	reads := flag.Int("read", 0, "read a file so often, twice, before children are started, each time behind a line on stdin")
+	plainLog := flag.String("plain", "", "serve messages of any form, and log them to this file")
+	address := flag.String("listen", "127.0.0.1:0", "listen on this address, or on a Unix socket")
 	flag.Parse()
 	var err error
 	switch {
+	case *plainLog != "":
+		err = servePlain(*over, *address, *plainLog)
 	case *children > 0:
 		if *reads > 0 {
 			readTwice(*reads)
@@ -477,7 +483,7 @@ func main() {
 			err = converse(call, *over == "gorilla" || *over == "coder", *calls)
 		}
 	default:
-		err = serve(*over)
+		err = serve(*over, wire.serve)
 	}
 	if err != nil {
 		log.Fatal(err)
