@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,10 +49,12 @@ class Decoder:
         span.name = self._span
         span.attributes["code.function.name"] = self._function
         bias = int.from_bytes(data[:8], "little")
-        symbol = self._symbol
 
         def named(address: int) -> Any:
-            return symbol((address - bias) & (1 << 64) - 1) if address else None
+            if not address:
+                return None
+            frames = self._symbol((address - bias) & (1 << 64) - 1)
+            return frames[-1].partition(" ")[0] if frames else f"{address:#x}"
 
         for slot in self._slots:
             reader = Reader(data, self._names, named)
@@ -62,6 +65,15 @@ class Decoder:
             if reader.cut:
                 span.truncated.append(slot.label)
         if self._frames:
-            count = min(int.from_bytes(data[8:16], "little"), self._frames + 1)
-            found = [int.from_bytes(data[HEAD + 8 * i : HEAD + 8 * i + 8], "little") for i in range(count)]
-            span.attributes["code.stacktrace"] = "\n".join(str(named(address)) for address in found if address)
+            span.attributes["code.stacktrace"] = "\n".join(self._stack(data, bias))
+
+    def _stack(self, data: bytes, bias: int) -> Iterator[str]:
+        count = min(int.from_bytes(data[8:16], "little"), self._frames + 1)
+        found = [int.from_bytes(data[HEAD + 8 * i : HEAD + 8 * i + 8], "little") for i in range(count)]
+        # since Linux 6.11 the kernel's walk knows a function that has not pushed its frame pointer yet
+        if found[1:2] == found[2:3]:
+            del found[1:2]
+        for number, address in enumerate(each for each in found if each):
+            # behind the first, addresses are those behind calls
+            frames = self._symbol((address - bias - (number > 0)) & (1 << 64) - 1)
+            yield from frames or (f"{address:#x}",)

@@ -10,11 +10,11 @@ from goinst.capture.dynamic import Errors
 from goinst.capture.entries import MapLayout
 from goinst.capture.generate import Around, Generated, generate
 from goinst.capture.resolve import Types, align_of
-from goinst.capture.scope import entry_scope, raw_arguments, result_scope
+from goinst.capture.scope import entry_scope, everything, raw_arguments, result_scope
 from goinst.capture.trace import short_name
 from goinst.capture.wanted import Wanted, from_capture
 from goinst.errors import BinaryError
-from goinst.golang.model import Shape
+from goinst.golang.model import Shape, Site
 from goinst.plugin.declare import Capture, Fragment, Probe, Protocol, Record
 
 __all__ = ["Expanded", "Maker", "expand", "with_captures"]
@@ -103,20 +103,29 @@ class Maker:
             self.types, self._errors, _Names(self), self.symbol,
         )  # fmt: skip
 
+    def at(self, symbol: str, site: Site) -> Around:
+        """What is known at one instruction: of a line, or of an inlined body of ``symbol``."""
+        variables = everything(self._facts, symbol, site, self.types)
+        return Around(
+            symbol, site, (), variables, {}, {}, self.types, self._errors, _Names(self), self.symbol
+        )  # fmt: skip
+
     def names(self) -> dict[int, str]:
         """Types by runtime hash."""
         if self._names is None:
-            self._names = self._facts.type_names() if hasattr(self._facts, "type_names") else {}
+            try:
+                self._names = {} if self._native else self._facts.type_names()
+            except BinaryError:  # the file is gone
+                self._names = {}
         return self._names
 
-    def symbol(self, address: int) -> str:
-        """A function, as linked, with file and line where they are known."""
-        find = getattr(self._facts, "symbolise", None)
-        frames = find(address) if find is not None else ()
-        if not frames:
-            return f"{address:#x}"
-        function, file, line = frames[0]
-        return f"{function} {file}:{line}" if file else str(function)
+    def symbol(self, address: int) -> tuple[str, ...]:
+        """What code an address, as linked, is in: the innermost inlined body first, each with file and line."""
+        try:
+            frames = self._facts.symbolise(address)
+        except BinaryError:  # the file is gone
+            frames = ()
+        return tuple(f"{function} {file}:{line}" if file else function for function, file, line in frames)
 
 
 def _with_integers(shape: Callable[[str], Shape | None]) -> Callable[[str], Shape | None]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from goinst.capture.find import find_functions
-from goinst.capture.generate import Generated, generate
+from goinst.capture.generate import Around, Generated, generate
 from goinst.capture.language import LINE, Spec
 from goinst.capture.wanted import Wanted
 from goinst.errors import BinaryError
+from goinst.golang.model import LineSite
 
 if TYPE_CHECKING:
     from goinst.capture.expand import Maker
@@ -22,25 +24,75 @@ _USDT = "usdt:"
 
 @dataclass(frozen=True, slots=True)
 class SpecCapture:
-    """A SPEC, for whatever binary is traced. ``regex``: its target is a regular expression."""
+    """A SPEC, for whatever binary is traced. ``regex``: its target is a regular expression; ``inlined``: also where
+    the function is inlined."""
 
     wanted: Wanted
     regex: bool = False
+    inlined: bool = False
 
     def make(self, facts: Any, maker: Maker, number: int) -> Iterator[Generated | str]:
         """The captures of the functions that it means in a binary, or in words why one cannot be had."""
         try:
-            symbols = find_functions(facts, self.wanted.target, regex=self.regex)
+            places = list(self._places(facts, maker))
         except BinaryError as error:
             yield str(error)
             return
-        for index, symbol in enumerate(symbols):
+        for index, place in enumerate(places):
             try:
-                wanted = replace(self.wanted, target=symbol)
-                around = maker.around(symbol, wanted)
-                yield generate(f"trace_{number}_{index}", wanted, around, kind="internal", span=short_name(symbol))
+                around = place.around()
+                yield generate(f"trace_{number}_{index}", self.wanted, around, kind="internal", span=place.span)
             except BinaryError as error:
-                yield f"{short_name(symbol)}: {error}"
+                yield f"{place.span}: {error}"
+
+    def _places(self, facts: Any, maker: Maker) -> Iterator[_Place]:
+        target = self.wanted.target
+        if LINE.fullmatch(target) and not self.regex:
+            for found in _line_sites(facts, target):
+                name = f"{found.file.rpartition('/')[2]}:{found.line} {short_name(found.symbol)}"
+                if found.inlined_in:
+                    name += f" in {short_name(found.inlined_in)}"
+                yield _Place(name, partial(maker.at, found.symbol, found.site))
+            return
+        try:
+            for symbol in find_functions(facts, target, regex=self.regex):
+                yield _Place(short_name(symbol), partial(maker.around, symbol, self.wanted))
+        except BinaryError:
+            if not self.inlined:
+                raise
+        for found in _inlined_sites(facts, target) if self.inlined else ():
+            name = f"{short_name(found.symbol)} in {short_name(found.inlined_in)}"
+            yield _Place(name, partial(maker.at, found.symbol, found.site))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where one capture goes, and what its events are called."""
+
+    span: str
+    around: Callable[[], Around]
+
+
+def _line_sites(facts: Any, target: str) -> tuple[LineSite, ...]:
+    file, _, number = target.rpartition(":")
+    files = facts.source_files(file)
+    if not files:
+        raise BinaryError(f"{file}: no source file of the binary ends with it")
+    if len(files) > 1:
+        raise BinaryError(f"{file}: can be {', '.join(files[:3])}; write more of the path")
+    found: tuple[LineSite, ...] = facts.lines(file, int(number))
+    if not found:
+        near = ", ".join(str(line) for line in facts.lines_near(file, int(number)))
+        raise BinaryError(f"{target}: the line has no code" + (f"; lines near it that have: {near}" if near else ""))
+    return found
+
+
+def _inlined_sites(facts: Any, target: str) -> tuple[LineSite, ...]:
+    for name in (target, f"main.{target}"):
+        found: tuple[LineSite, ...] = facts.inlined_sites(name)
+        if found:
+            return found
+    raise BinaryError(f"{target}: is inlined nowhere in the binary")
 
 
 def split_target(spec: Spec) -> tuple[str, str]:

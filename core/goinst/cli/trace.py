@@ -51,6 +51,7 @@ _OPTIONS = (
     click.option(
         "--count", "counts", multiple=True, metavar="EXPR", help="How often each value occurs, counted in the kernel."
     ),
+    click.option("--inlined", is_flag=True, help="Also where the compiler has inlined the function."),
     click.option("--stack", is_flag=True, help="Who called, up to 16 frames."),
     click.option(
         "--rate",
@@ -119,6 +120,7 @@ def trace_command(ctx: click.Context, /, specs: tuple[str, ...], **given: Any) -
       goinst trace --pid 4711 'main.(*Order).Place(o.ID, o.User.Name) -> err if err != nil'
       goinst trace --pid 4711 'main.(*Order).Place()' --hist duration
       goinst trace --port 8080 'database/sql.(*DB).QueryContext(query)' --count query
+      goinst trace --pid 4711 'main.go:42(x, y)'
       goinst trace -l --exe ./server 'main.*'
       goinst trace --exe redis-server 'createStringObject(str(arg1, arg2))'
       goinst trace --pid 4711 'libssl:SSL_write(bytes(arg2, arg3))'
@@ -184,7 +186,7 @@ def _protocol(specs: tuple[str, ...], given: dict[str, Any]) -> tuple[str, Any]:
             stack=16 if given["stack"] else 0,
             aggregates=aggregates,
         )
-        captures.append(SpecCapture(replace(wanted, target=target), spec.regex))
+        captures.append(SpecCapture(replace(wanted, target=target), spec.regex, given["inlined"]))
     if len(libraries) > 1:
         raise UsageError(
             f"{' and '.join(repr(text) for text in libraries.values())} are in different files; trace one at a time"
