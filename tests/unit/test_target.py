@@ -341,3 +341,20 @@ def test_commands_that_cannot_be_traced(tmp_path: Path, monkeypatch: pytest.Monk
     for argv, kind, words in cases:
         with pytest.raises(kind, match=words):
             Command(argv)
+
+
+def test_a_command_that_is_a_link_is_known_by_what_it_was_called_as(program: Path, tmp_path: Path) -> None:
+    links = [tmp_path / "goinst-test-one", tmp_path / "goinst-test-two"]
+    for link in links:
+        link.symlink_to(program)
+    with subprocess.Popen([links[0], "60"]) as one, subprocess.Popen([links[1], "60"]) as two:
+        try:
+            until_exec = [str(program)] * 2
+            while [os.readlink(f"/proc/{process.pid}/exe") for process in (one, two)] != until_exec:
+                pass
+            for link, process in zip(links, (one, two), strict=True):
+                assert [found.pid for found in Selector(exes=[str(link)]).scan()] == [process.pid]
+            assert {found.pid for found in Selector(exes=[str(program)]).scan()} == {one.pid, two.pid}
+        finally:
+            one.kill()
+            two.kill()

@@ -104,7 +104,7 @@ def split_target(spec: Spec) -> tuple[str, str]:
     if target.startswith(_USDT):
         path, _, probe = target.removeprefix(_USDT).rpartition(":")
         path, _, provider = path.rpartition(":")
-        symbol = f"{_USDT}{provider}:{probe}"
+        symbol = f"{_USDT}{provider or '*'}:{probe}"
         return path or symbol, symbol
     library, colon, function = target.partition(":")
     if colon and library and function and not function.startswith(":"):

@@ -135,18 +135,18 @@ def trace_command(ctx: click.Context, /, specs: tuple[str, ...], **given: Any) -
             "pids": given["pids"], "exes": given["exes"], "ports": given["ports"], "command": command,
             "outputs": given["outputs"], "wait": given["wait"], "verbose": given["verbose"], "cache": given["cache"],
             "lineage": False,
-            "native": "auto",
+            "native": "always" if any(text.lstrip().startswith("usdt:") for text in specs) else "auto",
             "library": library,
             **({"duration": given["duration"]} if given["duration"] is not None else {}),
             **({"max_spans": given["max_events"]} if given["max_events"] is not None else {}),
         },
     )  # fmt: skip
-    if not config.has_target:
-        raise UsageError(_NO_TARGET)
     if given["listing"]:
         from goinst.cli.listing import list_functions
 
         return list_functions(specs, config)
+    if not config.has_target:
+        raise UsageError(_NO_TARGET)
     exporters = _exporters(config, counting=bool(given["hists"] or given["counts"]))
     try:
         from goinst.engine.session import Session
@@ -187,6 +187,8 @@ def _protocol(specs: tuple[str, ...], given: dict[str, Any]) -> tuple[str, Any]:
             aggregates=aggregates,
         )
         captures.append(SpecCapture(replace(wanted, target=target), spec.regex, given["inlined"]))
+    if all(library.startswith("usdt:") for library in libraries):
+        return " ".join(libraries), Protocol("trace", "values of functions", captures=tuple(captures))
     if len(libraries) > 1:
         raise UsageError(
             f"{' and '.join(repr(text) for text in libraries.values())} are in different files; trace one at a time"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
+from fnmatch import translate
 from typing import Protocol
 
 from goinst.config import RunConfig
@@ -35,7 +37,7 @@ def scanner(config: RunConfig, *, strict: bool) -> Scanner | None:
         return inside
     if config.command and inside is None:
         return None
-    wanted = _Marked(config.library) if config.library.startswith(PREFIX) else None
+    wanted = _Marked(config.library.split()) if config.library.startswith(PREFIX) else None
     return LibrarySelector(config.library, inside, wanted=wanted, strict=strict)
 
 
@@ -69,14 +71,16 @@ def analyse(process: Process, config: RunConfig, cache: Cache | None) -> Facts:
 
 
 class _Marked:
-    """Says whether a file has a USDT probe: ``usdt:PROVIDER:NAME``."""
+    """Says whether a file has one of these USDT probes: ``usdt:PROVIDER:NAME``, where ``*`` stands for anything."""
 
-    def __init__(self, symbol: str) -> None:
-        self._symbol = symbol
+    def __init__(self, symbols: list[str]) -> None:
+        self._patterns = [re.compile(translate(symbol)) for symbol in symbols]
 
     def __call__(self, file: MappedFile) -> bool:
         """See LibrarySelector."""
         try:
-            return NativeFacts.open(file.binary).function(self._symbol) is not None
+            probes = NativeFacts.open(file.binary).usdt()
         except BinaryError:
             return False
+        names = {f"{PREFIX}{probe.provider}:{probe.name}" for probe in probes}
+        return any(pattern.match(name) for pattern in self._patterns for name in names)

@@ -86,9 +86,14 @@ class NativeFacts(Facts):
         return ()
 
     def symbolise(self, address: int) -> tuple[tuple[str, str, int], ...]:
-        """Return none, as ``lines``."""
-        del address
-        return ()
+        """Return the function that the address is in, without file and line; none when no symbol tells."""
+
+        def find(binary: NativeBinary) -> Any:
+            symbol = binary.symbols.around(address)
+            return symbol.text if symbol is not None else ""
+
+        name = self._ask(f"symbolise {address}", find, str)
+        return ((name, "", 0),) if name else ()
 
     def usdt(self) -> tuple[UsdtProbe, ...]:
         """Return the USDT probes of the file, by provider and name."""
@@ -153,13 +158,14 @@ class NativeFacts(Facts):
 
     def parameters(self, symbol: str) -> tuple[Parameter, ...] | None:
         """Return the names of a function's parameters and of what it returns (``result``), with their types as shown;
-        None when there is no DWARF for it."""
+        None when there is no DWARF for it. Those of a USDT probe are ``arg1``, ``arg2``..."""
+        marked = self.marked(symbol)
+        if marked is not None:
+            return tuple(Parameter(each.name, each.type, result=False) for each in marked)
 
         def find(binary: NativeBinary) -> Any:
             from goinst.native.variables import parameters_of
 
-            if symbol.startswith(PREFIX):
-                return None
             found = parameters_of(binary, symbol)
             return None if found is None else [asdict(each) for each in found]
 

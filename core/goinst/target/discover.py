@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from fnmatch import translate
 from pathlib import Path
@@ -19,8 +20,9 @@ class Selector:
     """Chooses processes by number, by executable and by listening port.
 
     ``exes`` are shell patterns (``*``, ``?``, ``[a-z]``) that match the whole path of an executable or its
-    last part. A process that several of them choose comes once. goinst itself is never chosen. Without ``strict``
-    nothing need be there: what is not may come later.
+    last part; a command that is a link to another executable is known by what it was called as. A process
+    that several of them choose comes once. goinst itself is never chosen. Without ``strict`` nothing need be there:
+    what is not may come later.
     """
 
     def __init__(
@@ -74,13 +76,14 @@ class Selector:
 
     def _by_exe(self, pids: list[int], found: dict[int, Process], *, strict: bool) -> None:
         unmatched = set(self._patterns)
+        real = {glob: _behind(glob) for glob in self._patterns}
         for pid in pids:
             path = exe_of(pid)
             if path is None:
                 continue
             name = path.rpartition("/")[2]
             for glob, pattern in self._patterns.items():
-                if pattern.match(path) or pattern.match(name):
+                if pattern.match(path) or pattern.match(name) or (path == real[glob] and _called(pid, glob)):
                     unmatched.discard(glob)
                     _add(found, pid, f"--exe {glob}")
         if strict and unmatched:
@@ -111,6 +114,19 @@ class Selector:
 def _absolute(glob: str) -> str:
     """A relative path, as a shell completes it, means the file there; a bare name any executable of that name."""
     return str(Path.cwd() / glob.removeprefix("./")) if "/" in glob and not glob.startswith(("/", "*")) else glob
+
+
+def _behind(name: str) -> str:
+    """Where a command or a path leads to: redis-server is a link to redis-check-rdb on Debian."""
+    path = shutil.which(name)
+    return os.path.realpath(path) if path else ""
+
+
+def _called(pid: int, name: str) -> bool:
+    """Whether a process was started by this name: many commands can be links to one file."""
+    process = read_process(pid)
+    words = process.command[0].split() if process is not None and process.command else []
+    return bool(words) and words[0].rstrip(":").rpartition("/")[2] == name.rpartition("/")[2]
 
 
 def _add(found: dict[int, Process], pid: int, matched: str) -> None:
