@@ -100,12 +100,13 @@ class _Generator:
         ):
             if not around.returns:
                 raise BinaryError(f"{around.function}: it has no RET that can be probed; ask only for its parameters")
-            texts = [self._enter(entry, late, at_entry, at_return), self._leave(late, at_return)]
-            probes = [
-                self._probe(f"{self._name}_entry", (around.entry,), "entry"),
-                self._probe(f"{self._name}_return", around.returns, "return", closes=True),
-            ]
             role: Literal["operation", "span"] = "operation"
+            leave = self._probe(f"{self._name}_return", around.returns, "return", closes=True)
+            if around.returns[0].g is None:
+                texts, probes, role = [self._at_return(entry, late, [*at_entry, *at_return])], [leave], "span"
+            else:
+                texts = [self._enter(entry, late, at_entry, at_return), self._leave(late, at_return)]
+                probes = [self._probe(f"{self._name}_entry", (around.entry,), "entry"), leave]
         else:
             texts = [self._only(entry, at_entry)]
             probes = [self._probe(f"{self._name}_entry", (around.entry,), "entry")]
@@ -136,8 +137,23 @@ class _Generator:
 
     # Programs
 
+    def _at_return(self, items: list[Item], late: list[Item], conditions: list[Condition]) -> str:
+        """Everything where the function returns: in Go 1.16 nothing tells there which goroutine it is, so its call is
+        not known; but all arguments are on the stack, and still there."""
+        wanted = self._wanted
+        expressions = [item.expression for item in (*late, *(a.item for a in wanted.aggregates))]
+        if wanted.duration or any("duration" in names_in(each) for each in [*expressions, *conditions]):
+            raise BinaryError("duration: in Go 1.16 nothing tells which call it is that returns; ask without it")
+        program = _Program(f"{self._name}_return", self._around.returns[0], self._around.types, self._scope())
+        program.out.lines[:] = ["    u64 bias = 0;"]
+        return self._one(program, [*items, *late], conditions)
+
     def _only(self, items: list[Item], conditions: list[Condition]) -> str:
         program = _Program(f"{self._name}_entry", self._around.entry, self._around.types, self._scope())
+        return self._one(program, items, conditions)
+
+    def _one(self, program: _Program, items: list[Item], conditions: list[Condition]) -> str:
+        """The only program of a capture: an event by itself."""
         out = program.out
         out.line("struct goinst_operation *around = hit->g ? goinst_operation_around(hit) : 0;")
         out.line("if (!around && hit->g)")
@@ -223,7 +239,7 @@ class _Generator:
         if late:
             scope["duration"] = Value(Words(((0, 8, "duration"),)), _CLOCK["duration"])
             return scope
-        return {**self._around.raw, **scope, **self._around.parameters}
+        return {**self._around.raw, **scope, **self._around.results, **self._around.parameters}
 
     def _restored(self) -> dict[str, Value]:
         """Parameters as they were at the call: their bytes are in the record."""

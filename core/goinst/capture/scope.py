@@ -32,6 +32,9 @@ class Binary(Protocol):
     def sites(self, symbol: str, place: Any, callee: str = "") -> tuple[Site, ...]:
         """Instructions to probe."""
 
+    def parameters(self, symbol: str) -> tuple[Parameter, ...] | None:
+        """Parameters and results by name, where the binary says."""
+
     def arguments(self, signature: str) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
         """Where parameters and results are."""
 
@@ -95,9 +98,12 @@ def result_scope(
     """Results by name where the function returns; ``err`` is also what an only result of type error is called."""
     if returned:
         named = [Parameter(name, types.full_name(type_), result=False) for name, type_ in declared]
+        if not declared:  # results on the stack lie behind them
+            named = [each for each in binary.parameters(symbol) or () if not each.result]
+        inputs = len(named)
         named += [Parameter(name, types.full_name(type_), result=True) for name, type_ in returned]
         _, places = binary.arguments(signature_of(tuple(named)))
-        outputs = named[len(declared) :]
+        outputs = named[inputs:]
         return {each.name: _value(place, types, each.type_name) for each, place in zip(outputs, places, strict=True)}
     results = [each for each in binary.variables(symbol, site.address) if each.role == "result"]
     found = {each.name: from_variable(each, types) for each in results}
