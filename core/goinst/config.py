@@ -25,8 +25,8 @@ class RunConfig:
     ``duration`` is in seconds, ``ring_megabytes`` in MiB (a power of two). ``plugin_options`` maps a plugin
     to its options as given: text, numbers or booleans, not yet checked against what the plugin declares.
     ``library``: what is traced in the processes, instead of the executables: a shared library by name, or, as
-    ``usdt:PROVIDER:NAME`` (several, with blanks between), whatever has such a probe. ``native``: whether what is no Go program is traced, too, or
-    everything looked at as if it were none.
+    ``usdt:PROVIDER:NAME`` (several, with blanks between), whatever has such a probe. ``native``: whether what is no Go
+    program is traced, too, or everything looked at as if it were none.
     """
 
     plugins: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from typing import Any
 from goinst.capture.dynamic import Errors
 from goinst.capture.entries import MapLayout
 from goinst.capture.generate import Around, Generated, generate
+from goinst.capture.nodes import Limits, smaller_limits
 from goinst.capture.resolve import Types, align_of
 from goinst.capture.scope import entry_scope, everything, raw_arguments, result_scope
 from goinst.capture.trace import short_name
@@ -17,7 +18,7 @@ from goinst.errors import BinaryError
 from goinst.golang.model import Shape, Site
 from goinst.plugin.declare import Capture, Fragment, Probe, Protocol, Record
 
-__all__ = ["Expanded", "Maker", "expand", "with_captures"]
+__all__ = ["Expanded", "Maker", "expand", "smaller", "with_captures"]
 
 _LOSSES = {
     "rate_limited": "events beyond the limit of so many a second",
@@ -159,6 +160,20 @@ def expand(protocol: Protocol, facts: Any) -> Expanded:
             (result.made if isinstance(made, Generated) else result.problems).append(made)
     result.protocol = with_captures(protocol, result.made)
     return result
+
+
+def smaller(protocol: Protocol) -> Protocol | None:
+    """The same captures with less of each value, for when the verifier finds a program too large; None: there is no
+    less."""
+    shrunk = tuple(_shrunk(capture) for capture in protocol.captures)
+    return replace(protocol, captures=shrunk) if shrunk != protocol.captures else None
+
+
+def _shrunk(capture: Any) -> Any:
+    if isinstance(capture, Capture):
+        less = smaller_limits(Limits(capture.text, capture.items, capture.depth))
+        return replace(capture, text=less.text, items=less.items, depth=less.depth)
+    return replace(capture, wanted=replace(capture.wanted, limits=smaller_limits(capture.wanted.limits)))
 
 
 def with_captures(protocol: Protocol, made: list[Generated]) -> Protocol:

@@ -11,7 +11,7 @@ from goinst.capture.values import ABSENT, Absent, Captured, Scalar, go_duration,
 from goinst.capture.wire import Bytes, CString, Elements, Follow, Pointee, Raw, Reader
 from goinst.golang.model import Shape
 
-__all__ = ["Limits", "Nodes"]
+__all__ = ["Limits", "Nodes", "smaller_limits"]
 
 Decode = Callable[[Reader, int, Mapping[int, Captured]], Captured]
 _LARGEST = 1024  # bytes of a value that are copied in one piece
@@ -52,10 +52,10 @@ class Nodes:
             self._left = _NODES
             try:
                 made = Nodes(self._shape, self._errors, self._maps, limits)._raw(shape, limits.depth, root=True)
-                if made.size <= limits.size or limits == (smaller := _smaller(limits)):
+                if made.size <= limits.size or limits == (smaller := smaller_limits(limits)):
                     return made, limits
             except TooLargeError:
-                smaller = _smaller(limits)
+                smaller = smaller_limits(limits)
                 if smaller == limits:
                     raise
             limits = smaller
@@ -195,7 +195,8 @@ class Nodes:
         return _followed(follows, base, Entries(self._maps, keys, values, self._limits.items))
 
 
-def _smaller(limits: Limits) -> Limits:
+def smaller_limits(limits: Limits) -> Limits:
+    """The next less: first pointers, then elements, then bytes; the same when there is no less."""
     if limits.depth > 0:
         return replace(limits, depth=limits.depth - 1)
     if limits.items > 2:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from goinst.capture.expand import smaller
 from goinst.engine.compiler import Compiler, blame
 from goinst.engine.loader import Loaded, Rejected, load
 from goinst.engine.plan import Plan, Propagate, make_plan
@@ -15,6 +16,8 @@ from goinst.plugin.declare import Protocol
 from goinst.sampling import EVERYTHING, Sampling
 
 __all__ = ["Built", "build"]
+
+_TOO_LARGE = "too large"  # the verifier's words for more than a million instructions on all paths
 
 
 @dataclass(slots=True)
@@ -82,10 +85,21 @@ def build(
         try:
             loaded = load(built, plan.programs, multi=multi, ring_bytes=ring_bytes, operations=operations)
         except Rejected as error:
+            if _TOO_LARGE in str(error) and (less := _with_less(protocols, error.program.plugin)) is not None:
+                protocols = less
+                continue
             failed(PluginError(error.program.plugin, str(error), detail=error.detail))
             disabled[error.program.plugin] = str(error)
             continue
         return Built(plan, loaded)
+
+
+def _with_less(protocols: Sequence[Protocol], plugin: str) -> list[Protocol] | None:
+    """The protocols, of which one captures less; None when it cannot."""
+    found = {protocol.name: smaller(protocol) for protocol in protocols if protocol.name == plugin}
+    if not any(found.values()):
+        return None
+    return [found.get(protocol.name) or protocol for protocol in protocols]
 
 
 def _find_culprit(

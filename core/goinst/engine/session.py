@@ -159,7 +159,7 @@ class Session:
                 self._plugins.protocols,
                 self._options,
                 compiler,
-                self._plugin_failed,
+                self._plugin_failed if len(self._plugins.protocols) > 1 else self._only_failed,
                 filter_pids=not self._every(process),
                 lineage=self._config.lineage,
                 count_only=self._count_only,
@@ -219,7 +219,7 @@ class Session:
                     "plugin not used here", plugin=plugin.name, executable=process.exe, reason=plugin.reason
                 )
             for problem in plugin.problems if plugin.enabled else ():
-                self._log.warning("not captured", plugin=plugin.name, executable=process.exe, reason=problem)
+                self._log.warning("not captured as asked", plugin=plugin.name, executable=process.exe, reason=problem)
             for probe in plugin.probes if plugin.enabled else ():
                 # a function that the linker left out is never called: nothing is lost
                 if not probe.sites and (self._config.verbose or not probe.optional or probe.inlined_in):
@@ -385,6 +385,10 @@ class Session:
 
     def _telemetry(self) -> Telemetry:
         return gather(self._tracers.values(), self._summary.spans_by_plugin, self._delivery.losses())
+
+    def _only_failed(self, error: PluginError) -> None:
+        """Say nothing more of the only plugin than the error with which the run ends."""
+        self._log.debug("plugin switched off", plugin=error.plugin, reason=str(error))
 
     def _plugin_failed(self, error: PluginError) -> None:
         """Name a broken plugin, once for each reason."""
