@@ -162,7 +162,10 @@ def test_answers_are_kept(tmp_path: Path) -> None:
 
     def answers(facts: Facts) -> list[object]:
         line = line_of("return 1, nil")
-        return [facts.lines("main.go", line), facts.lines_near("main.go", 1), facts.source_files("main.go")]
+        return [
+            facts.lines("main.go", line), facts.lines_near("main.go", 1), facts.source_files("main.go"),
+            facts.inlined_sites("main.inlined"),
+        ]  # fmt: skip
 
     cold = Facts.open(path, cache=cache)
     expected = answers(cold)
@@ -188,3 +191,25 @@ def test_many_addresses_are_named_quickly() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     assert float(shown.stdout) < 0.5
+
+
+@pytest.mark.parametrize("ldflags", ["", "-s -w"])
+@pytest.mark.parametrize("go", VERSIONS)
+def test_each_inlined_body_is_found_where_it_starts(go: str, ldflags: str) -> None:
+    facts = Facts.open(str(gobuild.build(gobuild.PROGRAMS / "ping", go=go, ldflags=ldflags)))
+    readable = 0
+    for symbol in ("net/http.Header.Get", "net/url.(*URL).Hostname"):
+        found = facts.inlined_sites(symbol)
+        assert len(found) >= len(facts.inlined(symbol)) > 0
+        assert {each.site.symbol for each in found} == set(facts.inlined(symbol))
+        assert len({each.site.address for each in found}) == len(found)
+        for each in found:
+            chain = facts.symbolise(each.site.address)
+            level = [name for name, _, _ in chain].index(symbol)
+            assert chain[level + 1][1:] == (each.file, each.line)
+            assert chain[-1][0] == each.site.symbol
+            readable += any(variable.pieces for variable in each.variables)
+            assert all(variable.pieces or variable.why for variable in each.variables)
+        assert found[0].variables == facts.variables(symbol, found[0].site.address)
+    assert bool(readable) is not bool(ldflags)
+    assert facts.inlined_sites("net/http.serverHandler.ServeHTTP") == facts.inlined_sites("no.such") == ()

@@ -7,6 +7,7 @@ import io
 import mmap
 import zlib
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo
@@ -21,6 +22,7 @@ __all__ = ["DebugSections"]
 _SHF_COMPRESSED = 1 << 11
 _ZLIB = 1  # ELFCOMPRESS_ZLIB
 _LARGEST = 1 << 30  # bytes of a section after decompression
+_LONGEST_PATH = 1 << 10  # bytes of a package's path
 _LONGEST_LIST = 1 << 18  # bytes of one location or range list, or of one function's lines
 _SET_ADDRESS = b"\0\x09\x02"  # DW_LNE_set_address
 _END_SEQUENCE = b"\0\x01\x01"  # DW_LNE_end_sequence
@@ -35,6 +37,7 @@ class DebugSections:
     def __init__(self, image: Image) -> None:
         self._image = image
         self._lists: dict[str, bytes] = {}
+        self._programs: dict[int, LineProgram | None] = {}  # of a unit
 
     @cached_property
     def info(self) -> tuple[bytes | mmap.mmap, int, int]:
@@ -57,6 +60,18 @@ class DebugSections:
                 break
             at += 4 + size
         return units
+
+    @cached_property
+    def packages(self) -> dict[str, tuple[int, int]]:
+        """Where the unit of each Go package is in what ``info`` says to search: from, to."""
+        data, base, end = self.info
+        found = {}
+        for start, until in pairwise((*self.units, end - base)):
+            name = base + start + (13 if data[base + start + 4 : base + start + 5] >= b"\5" else 12)  # behind its code
+            stop = data.find(b"\0", name, name + _LONGEST_PATH)
+            if stop > name:
+                found[bytes(data[name:stop]).decode("utf-8", "replace")] = (base + start, base + until)
+        return found
 
     @cached_property
     def reader(self) -> DWARFInfo | None:
@@ -107,7 +122,9 @@ class DebugSections:
             content = self._section("line") or b""
             self.reader.debug_line_sec = _described("line", io.BytesIO(content), len(content))
             self._lists["line"] = content
-        whole = self.reader.line_program_for_CU(entry.cu)
+        if entry.cu.cu_offset not in self._programs:
+            self._programs[entry.cu.cu_offset] = self.reader.line_program_for_CU(entry.cu)
+        whole = self._programs[entry.cu.cu_offset]
         if whole is None:
             return frozenset()
         data = self._lists["line"]

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from goinst.golang.debugsections import DebugSections
 from goinst.golang.elf import Image
+from goinst.golang.funcnames import package_of
 from goinst.golang.model import Function
 from goinst.golang.typemeta import KINDS, GoField, GoType
 
@@ -49,6 +51,8 @@ class DebugInfo:
 
     def __init__(self, image: Image) -> None:
         self.sections = DebugSections(image)
+        self._subprograms: dict[tuple[str, int], Any] = {}
+        self._statements: dict[int, frozenset[int]] = {}
 
     def type(self, name: str) -> GoType | None:
         """Return the type with this full name; address and hash are 0, and only structs have their parts.
@@ -70,8 +74,16 @@ class DebugInfo:
         Where it has no body of its own, and is only inlined: its abstract entry. Names of generic functions are as in
         pclntab (``F[...]``), or as in DWARF (``F[go.shape.int]``).
         """
+        key = (name, address)
+        if key not in self._subprograms:
+            self._subprograms[key] = self._subprogram(name, address)
+        return self._subprograms[key]
+
+    def _subprogram(self, name: str, address: int) -> Any | None:
+        unit = self.sections.packages.get(package_of(name).replace("%2e", "."))
+        places = (unit, None) if unit is not None else (None,)  # bodies of generic functions are where they are used
         abstract = None
-        for entry in self._entries(name, ("DW_TAG_subprogram",)):
+        for entry in chain.from_iterable(self._entries(name, ("DW_TAG_subprogram",), place) for place in places):
             bodies: Iterable[Any] = (entry,)
             if "DW_AT_inline" in entry.attributes:
                 bodies, abstract = self.referring(entry, "DW_TAG_subprogram"), abstract or entry
@@ -154,23 +166,27 @@ class DebugInfo:
 
     def statements(self, function: Function) -> frozenset[int]:
         """Return the instructions that start a statement, as the line table marks them; none without one."""
-        try:
-            entry = self.subprogram(function.name, function.entry)
-            return frozenset() if entry is None else self.sections.statements(entry, function.entry)
-        except Exception:  # pyelftools raises what it likes on broken tables
-            return frozenset()
+        if function.entry not in self._statements:
+            try:
+                entry = self.subprogram(function.name, function.entry)
+                found = frozenset() if entry is None else self.sections.statements(entry, function.entry)
+            except Exception:  # pyelftools raises what it likes on broken tables
+                found = frozenset()
+            self._statements[function.entry] = found
+        return self._statements[function.entry]
 
     # Entries
 
-    def _entries(self, name: str, tags: tuple[str, ...]) -> Iterator[Any]:
-        """Give the entries of these kinds that have the name."""
+    def _entries(self, name: str, tags: tuple[str, ...], place: tuple[int, int] | None = None) -> Iterator[Any]:
+        """Give the entries of these kinds that have the name; ``place``: from where to where to look."""
         if self.sections.reader is None or not name or "\0" in name:
             return
         first, generic, _ = name.partition("[...]")
         pattern = re.compile(re.escape(name.encode()).replace(rb"\[\.\.\.\]", rb"\[.*\]"), re.DOTALL)
         wanted = f"{first}[".encode() if generic else name.encode() + b"\0"
         data, base, end = self.sections.info
-        at = data.find(wanted, base, end)
+        start, end = place or (base, end)
+        at = data.find(wanted, start, end)
         for _ in range(_MOST_HITS):
             if at < 0:
                 return

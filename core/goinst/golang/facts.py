@@ -4,6 +4,7 @@ binary."""
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -17,6 +18,7 @@ from goinst.golang.model import (
     BinaryInfo,
     Fact,
     Function,
+    InlinedSite,
     LineSite,
     Location,
     Member,
@@ -196,9 +198,7 @@ class Facts(Answers):
             from goinst.golang.linesites import find_line_sites
 
             found = find_line_sites(binary, file, line)
-            held = {binary.containing(each.site.address) for each in found}
-            codes = [code for function in held if function and (code := self._code_of(binary, function))]
-            return {"codes": codes, "lines": [asdict(each) for each in found]}
+            return {"codes": self._codes(binary, found), "lines": [asdict(each) for each in found]}
 
         def make(answer: Any) -> tuple[LineSite, ...]:
             self._same_code(answer["codes"])
@@ -287,6 +287,31 @@ class Facts(Answers):
     def type_names(self) -> dict[int, str]:
         """Return the names of all types by runtime hash."""
         return self._ask("type names", lambda binary: binary.types.hashes(), dict)
+
+    def inlined_sites(self, symbol: str) -> tuple[InlinedSite, ...]:
+        """Return where each inlined body of ``symbol`` starts: what a probe on the function itself does not see."""
+
+        def find(binary: GoBinary) -> Any:
+            from goinst.golang.linesites import find_inlined_sites
+
+            found = find_inlined_sites(binary, symbol)
+            return {"codes": self._codes(binary, found), "bodies": [asdict(each) for each in found]}
+
+        def make(answer: Any) -> tuple[InlinedSite, ...]:
+            self._same_code(answer["codes"])
+            return tuple(
+                InlinedSite(
+                    **{**each, "site": Site(**each["site"]), "variables": tuple(map(_variable, each["variables"]))}
+                )
+                for each in answer["bodies"]
+            )
+
+        return self._ask(f"inlined sites {symbol}", find, make)
+
+    def _codes(self, binary: GoBinary, found: Sequence[LineSite | InlinedSite]) -> list[list[Any]]:
+        """Return what tells the functions that sites are in from others."""
+        held = {binary.containing(each.site.address) for each in found}
+        return [code for function in held if function and (code := self._code_of(binary, function))]
 
     def _open(self) -> Any:
         from goinst.golang.binary import GoBinary  # numpy and the ELF library come in here, and not before

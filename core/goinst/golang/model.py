@@ -10,6 +10,7 @@ __all__ = [
     "BinaryInfo",
     "Fact",
     "Function",
+    "InlinedSite",
     "LineSite",
     "Location",
     "Member",
@@ -199,6 +200,21 @@ class Variable:
     pieces: tuple[Piece, ...] = ()
     why: str = ""
     indirect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InlinedSite:
+    """Where a body of ``symbol`` starts that is inlined into the function that ``site`` is in.
+
+    ``file`` and ``line`` are those of the call. ``variables`` is what can be read of the body's parameters and
+    variables there: without DWARF nothing, with it often little.
+    """
+
+    symbol: str
+    site: Site
+    file: str
+    line: int
+    variables: tuple[Variable, ...]
 
 
 @dataclass(frozen=True, slots=True)

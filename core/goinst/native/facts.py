@@ -14,6 +14,7 @@ from goinst.golang.facts import Facts
 from goinst.golang.model import (
     Argument,
     Fact,
+    InlinedSite,
     LineSite,
     Location,
     Member,
@@ -69,6 +70,11 @@ class NativeFacts(Facts):
         """Return None, as ``field``."""
         del type_name
         return None
+
+    def inlined_sites(self, symbol: str) -> tuple[InlinedSite, ...]:
+        """Return none, as ``lines``."""
+        del symbol
+        return ()
 
     def lines(self, file: str, line: int) -> tuple[LineSite, ...]:
         """Return none: lines are looked up in Go's own tables."""
