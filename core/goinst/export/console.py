@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from goinst.capture.values import show
 from goinst.events.span import Span
 from goinst.export.base import Sink
 from goinst.export.moment import local_clock
@@ -146,6 +147,10 @@ def _peer(attributes: Mapping[str, Any]) -> str:
 
 
 def _details(span: Span) -> str:
-    rest = [f"{name}={value}" for name, value in span.attributes.items() if name not in _SAID]
+    rest = [
+        f"{name}={show(value) if isinstance(value, dict) else value}"
+        for name, value in span.attributes.items()
+        if name not in _SAID
+    ]
     more = ["…"] if len(rest) > _DETAILS else []
     return " ".join([*([span.status_message] if span.status_message else []), *rest[:_DETAILS], *more])

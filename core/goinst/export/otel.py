@@ -18,6 +18,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from goinst.capture.values import show
 from goinst.events.span import Span
 
 __all__ = ["OtelExporter"]
@@ -32,7 +33,10 @@ def _valid(text: str) -> str:
 
 
 def _value(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float) else _valid(str(value))
+    if isinstance(value, bool | int | float):
+        return value
+    # the API takes no structures: they go out as Go would print them
+    return _valid(show(value) if isinstance(value, dict | list) else str(value))
 
 
 class _Identifiers:

@@ -86,7 +86,7 @@ class SpanEncoder:
         known = self._attributes
         for name, value in span.attributes.items():
             kind = type(value)
-            if kind is list:
+            if kind is list or kind is dict:
                 parts.append(_attribute(name, value))
                 continue
             key = name, value, kind  # the type, because 1 == True == 1.0
@@ -138,6 +138,13 @@ def _set(into: Any, value: Any) -> None:
         into.double_value = value
     elif isinstance(value, bytes):
         into.bytes_value = value
+    elif isinstance(value, Mapping):
+        into.kvlist_value.SetInParent()
+        for name, item in value.items():
+            pair = into.kvlist_value.values.add()
+            pair.key = _valid(str(name))
+            if item is not None:
+                _set(pair.value, item)
     elif isinstance(value, Sequence) and not isinstance(value, str):
         into.array_value.SetInParent()
         for item in value:
