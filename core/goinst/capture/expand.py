@@ -11,11 +11,11 @@ from goinst.capture.entries import MapLayout
 from goinst.capture.generate import Around, Generated, generate
 from goinst.capture.nodes import Limits, smaller_limits
 from goinst.capture.resolve import Types, align_of
-from goinst.capture.scope import entry_scope, everything, raw_arguments, result_scope
+from goinst.capture.scope import entry_scope, from_variable, raw_arguments, result_scope
 from goinst.capture.trace import short_name
 from goinst.capture.wanted import Wanted, from_capture
 from goinst.errors import BinaryError
-from goinst.golang.model import Shape, Site
+from goinst.golang.model import InlinedSite, Shape, Site, Variable
 from goinst.plugin.declare import Capture, Fragment, Probe, Protocol, Record
 
 __all__ = ["Expanded", "Maker", "expand", "smaller", "with_captures"]
@@ -105,11 +105,17 @@ class Maker:
         )  # fmt: skip
 
     def at(self, symbol: str, site: Site) -> Around:
-        """What is known at one instruction: of a line, or of an inlined body of ``symbol``."""
-        variables = everything(self._facts, symbol, site, self.types)
-        return Around(
-            symbol, site, (), variables, {}, {}, self.types, self._errors, _Names(self), self.symbol
-        )  # fmt: skip
+        """What is known at one instruction of a line."""
+        return self._here(symbol, site, self._facts.variables(symbol, site.address))
+
+    def inside(self, body: InlinedSite) -> Around:
+        """What is known where an inlined body begins: also the variables of the function that it is in."""
+        outer = () if body.site.symbol == body.symbol else self._facts.variables(body.site.symbol, body.site.address)
+        return self._here(body.symbol, body.site, (*outer, *body.variables))
+
+    def _here(self, symbol: str, site: Site, variables: tuple[Variable, ...]) -> Around:
+        scope = {each.name: from_variable(each, self.types) for each in variables if each.name != "_"}
+        return Around(symbol, site, (), scope, {}, {}, self.types, self._errors, _Names(self), self.symbol)
 
     def names(self) -> dict[int, str]:
         """Types by runtime hash."""

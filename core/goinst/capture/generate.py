@@ -287,7 +287,7 @@ class _Generator:
                 raw, after = self._node(item.label, value)
                 raw.fetch(program.out, value.place, f"v + {self._size}")
             except BinaryError as error:
-                raise BinaryError(f"{item.label}: {error}") from None
+                raise _labelled(item.label, error) from None
             self._slots.append(Slot(item.label, self._size, raw, after))
             self._size += raw.size
 
@@ -311,7 +311,7 @@ class _Generator:
                     program.out, f"{self._name}_{aggregate.kind}{number}", aggregate, value, program.resolver
                 )
             except BinaryError as error:
-                raise BinaryError(f"{aggregate.item.label}: {error}") from None
+                raise _labelled(aggregate.item.label, error) from None
             self._tables.append(table)
 
     # The record
@@ -338,6 +338,12 @@ def program_shape(types: Types) -> Any:
     from goinst.capture.resolve import CHAR
 
     return lambda reference: CHAR if reference == "char" else types.shape(reference)
+
+
+def _labelled(label: str, error: BinaryError) -> BinaryError:
+    """The error, which says of which item it is."""
+    words = str(error)
+    return BinaryError(words if words.startswith(f"{label}: ") else f"{label}: {words}")
 
 
 def _conjuncts(condition: Condition | None, is_late: Any) -> tuple[list[Condition], list[Condition]]:

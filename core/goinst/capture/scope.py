@@ -9,7 +9,7 @@ from goinst.capture.place import Memory, Place, Words, at_locations, at_pieces
 from goinst.capture.resolve import Types, Value
 from goinst.golang.model import Argument, Function, Parameter, Shape, Site, Variable
 
-__all__ = ["Binary", "entry_scope", "everything", "raw_arguments", "result_scope", "signature_of"]
+__all__ = ["Binary", "entry_scope", "from_variable", "raw_arguments", "result_scope", "signature_of"]
 
 _WORD = Shape("uint64", "uint", 8)
 _REGISTERS = {
@@ -79,12 +79,6 @@ def entry_scope(
         }
     variables = binary.variables(symbol, site.address)
     return {each.name: from_variable(each, types) for each in variables if each.role in _AT_ENTRY and each.name != "_"}
-
-
-def everything(binary: Binary, symbol: str, site: Site, types: Types) -> dict[str, Value]:
-    """All variables by name at an instruction."""
-    variables = binary.variables(symbol, site.address)
-    return {each.name: from_variable(each, types) for each in variables if each.name != "_"}
 
 
 def result_scope(

@@ -12,7 +12,7 @@ from goinst.capture.generate import Around, Generated, generate
 from goinst.capture.language import LINE, Spec
 from goinst.capture.wanted import Wanted
 from goinst.errors import BinaryError
-from goinst.golang.model import LineSite
+from goinst.golang.model import InlinedSite, LineSite
 
 if TYPE_CHECKING:
     from goinst.capture.expand import Maker
@@ -48,11 +48,11 @@ class SpecCapture:
     def _places(self, facts: Any, maker: Maker) -> Iterator[_Place]:
         target = self.wanted.target
         if LINE.fullmatch(target) and not self.regex:
-            for found in _line_sites(facts, target):
-                name = f"{found.file.rpartition('/')[2]}:{found.line} {short_name(found.symbol)}"
-                if found.inlined_in:
-                    name += f" in {short_name(found.inlined_in)}"
-                yield _Place(name, partial(maker.at, found.symbol, found.site))
+            for line in _line_sites(facts, target):
+                name = f"{line.file.rpartition('/')[2]}:{line.line} {short_name(line.symbol)}"
+                if line.inlined_in:
+                    name += f" in {short_name(line.inlined_in)}"
+                yield _Place(name, partial(maker.at, line.symbol, line.site))
             return
         try:
             for symbol in find_functions(facts, target, regex=self.regex):
@@ -61,8 +61,8 @@ class SpecCapture:
             if not self.inlined:
                 raise
         for found in _inlined_sites(facts, target) if self.inlined else ():
-            name = f"{short_name(found.symbol)} in {short_name(found.inlined_in)}"
-            yield _Place(name, partial(maker.at, found.symbol, found.site))
+            name = f"{short_name(found.symbol)} at {found.file.rpartition('/')[2]}:{found.line}"
+            yield _Place(name, partial(maker.inside, found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,9 @@ def _line_sites(facts: Any, target: str) -> tuple[LineSite, ...]:
     return found
 
 
-def _inlined_sites(facts: Any, target: str) -> tuple[LineSite, ...]:
+def _inlined_sites(facts: Any, target: str) -> tuple[InlinedSite, ...]:
     for name in (target, f"main.{target}"):
-        found: tuple[LineSite, ...] = facts.inlined_sites(name)
+        found: tuple[InlinedSite, ...] = facts.inlined_sites(name)
         if found:
             return found
     raise BinaryError(f"{target}: is inlined nowhere in the binary")

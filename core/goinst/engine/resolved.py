@@ -67,7 +67,7 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
     reason = reason or f"no function {' or '.join(names) or 'for ' + facts.info.go_version} in the binary"
     for candidate in candidates:
         inlined.extend(facts.inlined(candidate.symbol))
-        if facts.function(candidate.symbol) is None:
+        if not candidate.at and facts.function(candidate.symbol) is None:
             continue
         for pattern in () if probe.until else probe.mentions:
             if not facts.mentions(pattern):
