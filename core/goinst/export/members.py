@@ -28,7 +28,7 @@ class Encoding:
         self._make = resource
         self._resource: Resource | None = None
         self._made: Any = None
-        self._second = -1
+        self._second = -_SECOND  # in ns; the prefix is its text
         self._prefix = ""
 
     def members(self, spans: Sequence[Span]) -> list[dict[str, Any]]:
@@ -43,10 +43,11 @@ class Encoding:
             if span.resource is not self._resource:
                 self._made = self._make(span.resource)
                 self._resource = span.resource
-            second, fraction = divmod(span.start_ns, _SECOND)
-            if second != self._second:
+            fraction = span.start_ns - self._second
+            if not 0 <= fraction < _SECOND:
+                fraction = span.start_ns % _SECOND
+                self._second = span.start_ns - fraction
                 self._prefix = rfc3339(span.start_ns)[:20]
-                self._second = second
             parent = span.parent_span_id
             row = {
                 "timestamp": f"{self._prefix}{fraction:09d}Z",
