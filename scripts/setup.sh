@@ -63,6 +63,11 @@ test | bench) command -v wrk >/dev/null || want wrk ;;
 esac
 if [ "$goal" = test ]; then # strip(1), and programs with C
     command -v strip >/dev/null || want binutils
+    command -v tmux >/dev/null || want tmux # the live view on a terminal
+    # the report in a browser; 60 MB, and Debian's only: Ubuntu has no package of it, and there that test is skipped
+    if grep -qs '^ID=debian' /etc/os-release; then
+        command -v chromium >/dev/null || command -v chromium-headless-shell >/dev/null || want chromium-headless-shell
+    fi
     command -v gcc >/dev/null || want 'gcc libc6-dev'
     ls /usr/include/sys/sdt.h /usr/include/*/sys/sdt.h >/dev/null 2>&1 || want systemtap-sdt-dev # USDT probes in C
 fi

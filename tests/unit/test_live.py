@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
-import time
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,7 @@ from goinst.events.span import Resource, Span
 from goinst.live.model import Model, quantile
 from goinst.live.screen import View, draw, sorted_rows
 from recordings import write_shop
+from terminal import Terminal
 
 RESOURCE = Resource({"service.name": "shop"}, b"{}")
 NOW = 1_700_000_000 * 10**9
@@ -51,6 +49,15 @@ def test_quantiles_of_nothing_and_of_one() -> None:
     assert quantile(Counter({-1: 3}), 0.99) == 0
 
 
+def test_what_is_open_is_there_without_having_ended() -> None:
+    model = Model()
+    model.add([span("GET /fast")], NOW)
+    model.still_open([span("GET /slow"), span("GET /slow"), span("GET /fast")], NOW)
+    assert {row.key[2]: (row.open, row.total) for row in model.rows()} == {"GET /fast": (1, 1), "GET /slow": (2, 0)}
+    model.add((), NOW + 5 * 10**9)  # nobody has said so since
+    assert {row.key[2]: row.open for row in model.rows()} == {"GET /fast": 0}
+
+
 def test_routes_are_bounded() -> None:
     model = Model()
     model.add([span(f"GET /{number}") for number in range(5000)], NOW)
@@ -73,44 +80,6 @@ def test_a_screen_is_as_large_as_the_terminal(width: int, height: int) -> None:
 
 
 # -- on a terminal -----------------------------------------------------------------------------------------------------
-
-
-class Terminal:
-    """goinst on an 80 x 24 terminal of tmux."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._name = f"goinst-{uuid.uuid4().hex[:8]}"
-        command = ["env", "NO_COLOR=1", "LANG=C.UTF-8", str(Path(sys.executable).with_name("goinst")), *arguments]
-        self._tmux("-f", os.devnull, "new-session", "-d", "-x", "80", "-y", "24", *command)
-
-    def _tmux(self, *arguments: str, check: bool = True) -> str:
-        done = subprocess.run(["tmux", "-L", self._name, *arguments], capture_output=True, text=True, timeout=20)
-        assert not check or done.returncode == 0, done.stderr
-        return done.stdout
-
-    def press(self, *keys: str) -> None:
-        self._tmux("send-keys", *keys)
-
-    def until(self, done: Callable[[str], bool], what: str) -> str:
-        """The screen, as soon as it is as wanted."""
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            screen = self._tmux("capture-pane", "-p", check=False)
-            if done(screen):
-                return screen
-            time.sleep(0.1)
-        raise AssertionError(f"never {what}:\n{screen}")
-
-    def ended(self) -> bool:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            if subprocess.run(["tmux", "-L", self._name, "has-session"], capture_output=True).returncode:
-                return True
-            time.sleep(0.1)
-        return False
-
-    def close(self) -> None:
-        self._tmux("kill-server", check=False)
 
 
 @pytest.fixture
@@ -137,15 +106,16 @@ def test_the_whole_view(terminal: Terminal) -> None:
         "OR",
         "METHOD",
         "RATE/S",
+        "OPEN",
         "ERR%",
         "P50",
         "P95",
         "P99",
-        "LAST",
         "MINUTE",
     ]
     assert "GET /healthz" in chosen(screen)
     assert max(map(len, lines)) <= 80
+    terminal.press("s")  # by what is open: nothing, of a recording
     terminal.press("s")  # by errors
     terminal.until(lambda text: "sort: errors" in text and "POST /api/orders" in text.splitlines()[4], "by errors")
     terminal.press("Down")
@@ -158,7 +128,7 @@ def test_the_whole_view(terminal: Terminal) -> None:
     terminal.press("Escape")
     terminal.until(lambda text: "SERVICE" in text, "the table again")
     terminal.press("/")
-    terminal.until(lambda text: "filter" in text.splitlines()[-1], "a line for the filter")
+    terminal.until(lambda text: "part of a service" in text.splitlines()[-1], "a line for the filter")
     terminal.press("-l", "customers")
     terminal.press("Enter")
     filtered = terminal.until(lambda text: "routes 1" in text, "one route")

@@ -88,9 +88,10 @@ def test_a_recording_without_spans(tmp_path: Path, capfd: pytest.CaptureFixture[
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    names = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
-        pytest.skip("no Chromium is installed: the report is looked at in one (apt install chromium)")
+        pytest.skip("no Chromium is installed: the report is looked at in one (apt install chromium-headless-shell)")
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser

@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from goinst.extras import need
 __all__ = ["top_command"]
 
 _PATIENCE = 20.0
+_UNINTERESTING = ("ready", "summary", "probes added on demand")
 
 
 @click.command("top", context_settings={"allow_interspersed_args": False})
@@ -65,7 +67,8 @@ def top_command(
 
         from goinst.engine.session import Session
 
-        session = Session(options, chosen, [LiveExporter(model)], configure(stream=said))
+        # all that is open is asked for each time, for the number in flight of each route
+        session = Session(replace(options, partial_after=0.0), chosen, [LiveExporter(model)], configure(stream=said))
         work, stop = session.run, lambda: session.end("quit")
     app = LiveApp(model, work, stop, lambda: _last(said))
     app.run()
@@ -80,6 +83,6 @@ def _last(said: io.StringIO) -> str:
     lines = said.getvalue().splitlines()
     for line in reversed(lines[-20:]):
         event = json.loads(line)
-        if event["event"] not in ("ready", "summary"):
+        if event["event"] not in _UNINTERESTING:
             return " ".join(str(event.get(name, "")) for name in ("event", "plugin", "reason", "executable")).strip()
     return "" if lines else "starting"

@@ -18,13 +18,17 @@ class LiveExporter:
 
     name = "top"
     wants_spans = True
+    wants_partial = True
 
     def __init__(self, model: Model) -> None:
         self._model = model
 
     def export(self, spans: Sequence[Span]) -> None:
-        """Show them."""
-        self._model.add(spans, time.time_ns())
+        """Show them; those that are still open come by themselves, all of them."""
+        if spans and spans[0].partial:
+            self._model.still_open(spans, time.time_ns())
+        else:
+            self._model.add(spans, time.time_ns())
 
     def telemetry(self, telemetry: Telemetry) -> None:
         """Show how goinst does; and that time goes by without spans."""

@@ -21,6 +21,7 @@ _ROUTES = 2000
 _RECENT, _SLOWEST = 50, 20
 _STEPS = 8  # buckets for each doubling of a duration: within 9 %
 _RATE_OVER = 10
+_OPEN_FOR = 3 * _SECOND  # what is open is said about every second; nothing is said of nothing
 
 Key = tuple[str, str, str]
 """(service, kind, name)"""
@@ -45,7 +46,7 @@ class _Route:
 @dataclass(frozen=True, slots=True)
 class Row:
     """A route: spans a second (the last 10 s), errors among them (0 to 1), quantiles in ns and spans of each second of
-    the last minute, oldest first; ``total`` since the beginning."""
+    the last minute, oldest first; ``total`` since the beginning; ``open`` are under way, where its plugin can tell."""
 
     key: Key
     rate: float
@@ -55,6 +56,7 @@ class Row:
     p99: int
     history: tuple[int, ...]
     total: int
+    open: int = 0
 
 
 def quantile(durations: Counter[int], share: float) -> int:
@@ -75,6 +77,8 @@ class Model:
         self._routes: dict[Key, _Route] = {}
         self._lock = threading.Lock()
         self._telemetry = Telemetry()
+        self._open: Counter[Key] = Counter()
+        self._open_at = 0
         self.now = 0
         self.total = 0
 
@@ -84,13 +88,21 @@ class Model:
             self.now = max(self.now, now)
             self.total += len(spans)
             for span in spans:
-                key = (str(span.resource.attributes.get("service.name", "?")), span.kind, span.name)
+                key = _key(span)
                 route = self._routes.get(key)
                 if route is None:
                     if len(self._routes) >= _ROUTES:
                         key = (key[0], key[1], "(other)")
                     route = self._routes.setdefault(key, _Route())
                 _count(route, span)
+
+    def still_open(self, spans: Sequence[Span], now: int) -> None:
+        """All that had begun and not ended at a time (Unix ns)."""
+        with self._lock:
+            self._open, self._open_at = Counter(map(_key, spans)), now
+            for key in self._open:
+                if len(self._routes) < _ROUTES:
+                    self._routes.setdefault(key, _Route())
 
     def tell(self, telemetry: Telemetry) -> None:
         """How goinst does."""
@@ -107,10 +119,12 @@ class Model:
         return self._telemetry.losses.total()
 
     def rows(self) -> list[Row]:
-        """Every route that was used in the last minute."""
+        """Every route that was used in the last minute, or is now."""
         with self._lock:
             second = self.now // _SECOND
-            return [row for key, route in self._routes.items() if (row := _row(key, route, second))]
+            waiting = self._open if self.now - self._open_at < _OPEN_FOR else Counter()
+            rows = [_row(key, route, second, waiting[key]) for key, route in self._routes.items()]
+            return [row for row in rows if row is not None]
 
     def details(self, key: Key) -> tuple[list[Span], list[Span]]:
         """The latest spans of a route, newest first, and the slowest ever."""
@@ -122,7 +136,12 @@ class Model:
         """Begin anew."""
         with self._lock:
             self._routes.clear()
+            self._open.clear()
             self.total = 0
+
+
+def _key(span: Span) -> Key:
+    return str(span.resource.attributes.get("service.name", "?")), span.kind, span.name
 
 
 def _count(route: _Route, span: Span) -> None:
@@ -144,7 +163,7 @@ def _count(route: _Route, span: Span) -> None:
         del slowest[_SLOWEST:]
 
 
-def _row(key: Key, route: _Route, now: int) -> Row | None:
+def _row(key: Key, route: _Route, now: int, waiting: int) -> Row | None:
     history = [0] * WINDOW
     durations: Counter[int] = Counter()
     recent = errors = count = 0
@@ -158,9 +177,9 @@ def _row(key: Key, route: _Route, now: int) -> Row | None:
         errors += second.errors
         if age < _RATE_OVER:
             recent += second.count
-    if not count:
+    if not count and not waiting:
         return None
     return Row(
-        key, recent / _RATE_OVER, errors / count, quantile(durations, 0.5), quantile(durations, 0.95),
-        quantile(durations, 0.99), tuple(history), route.total,
+        key, recent / _RATE_OVER, errors / max(count, 1), quantile(durations, 0.5), quantile(durations, 0.95),
+        quantile(durations, 0.99), tuple(history), route.total, waiting,
     )  # fmt: skip

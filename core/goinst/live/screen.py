@@ -15,6 +15,7 @@ __all__ = ["SORTS", "View", "draw", "sorted_rows"]
 
 SORTS: dict[str, Callable[[Row], Any]] = {
     "rate": lambda row: (-row.rate, -sum(row.history), row.key),
+    "open": lambda row: (-row.open, -row.rate, row.key),
     "errors": lambda row: (-row.errors, -row.rate, row.key),
     "p99": lambda row: (-row.p99, row.key),
     "total": lambda row: (-row.total, row.key),
@@ -73,24 +74,26 @@ def draw(model: Model, rows: Sequence[Row], view: View, width: int, height: int)
 
 
 def _table(rows: Sequence[Row], view: View, width: int, height: int) -> tuple[list[str], int]:
-    # marker 1, numbers 8+6+3*8, the rest is for service, name and the sparkline
-    free = width - 1 - 8 - 6 - 24
-    spark = 12 if free >= 36 else 0
+    # marker 1, numbers 8+5+6+3*7, the rest is for service, name and the sparkline
+    free = width - 1 - 8 - 5 - 6 - 21
+    spark = 0 if free < 36 else 8 if free < 46 else 13
     service = min(max([7, *(len(row.key[0]) for row in rows)]), (free - spark) // 3)
     name = free - spark - service - 2 - (1 if spark else 0)
     lines = [
-        f" {'SERVICE':<{service}} {'ROUTE OR METHOD':<{name}} {'RATE/S':>8}{'ERR%':>6}{'P50':>8}{'P95':>8}{'P99':>8}"
-        + (" LAST MINUTE" if spark else "")
+        f" {'SERVICE':<{service}} {'ROUTE OR METHOD':<{name}}"
+        f" {'RATE/S':>8}{'OPEN':>5}{'ERR%':>6}{'P50':>7}{'P95':>7}{'P99':>7}"
+        + ((" LAST MINUTE" if spark > 8 else " MINUTE") if spark else "")
     ]
     room = max(height - 1, 1)
     at = next((number for number, row in enumerate(rows) if row.key == view.chosen), 0)
     first = max(0, min(at - room // 2, len(rows) - room))
     for number, row in enumerate(rows[first : first + room], first):
+        p50, p95, p99 = map(duration, (row.p50, row.p95, row.p99)) if any(row.history) else ("-", "-", "-")
         chosen = number == at
         lines.append(
             f"{'>' if chosen else ' '}{_cell(_tail(row.key[0], service), service)} {_cell(_label(row.key), name)}"
-            f" {row.rate:>8,.1f}{row.errors * 100:>6.1f}{duration(row.p50):>8}{duration(row.p95):>8}"
-            f"{duration(row.p99):>8}" + (f" {_spark(row.history, spark - 1, ascii_only=view.ascii)}" if spark else "")
+            f" {row.rate:>8,.1f}{row.open:>5}{row.errors * 100:>6.1f}{p50:>7}{p95:>7}{p99:>7}"
+            + (f" {_spark(row.history, spark - 1, ascii_only=view.ascii)}" if spark else "")
         )
     if not rows:
         lines.append(" nothing yet: spans appear here as soon as a traced program does something")
@@ -105,8 +108,8 @@ def _inside(model: Model, rows: Sequence[Row], view: View, width: int, height: i
     if row is not None:
         lines.append(
             _fit(
-                f" {row.rate:,.1f}/s  errors {row.errors:.1%}  p50 {duration(row.p50)}  p95 {duration(row.p95)}"
-                f"  p99 {duration(row.p99)}  total {row.total:,}",
+                f" {row.rate:,.1f}/s  open {row.open}  errors {row.errors:.1%}  p50 {duration(row.p50)}"
+                f"  p95 {duration(row.p95)}  p99 {duration(row.p99)}  total {row.total:,}",
                 width,
             )
         )
