@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ from goinst.export import OutputClosed, open_exporters
 from goinst.export.base import Sink
 from goinst.export.console import ConsoleExporter, duration
 from goinst.export.otel import OtelExporter
+from recordings import write_shop
 
 RESOURCE = Resource(
     attributes={"service.name": "demo", "process.pid": 42, "process.executable.path": "/srv/demo"},
@@ -326,3 +329,57 @@ def test_otel_without_an_sdk_says_so_and_does_nothing() -> None:
     assert exporter.sdk is False
     exporter.export([make_span()])
     exporter.close()
+
+
+_PROGRAM = """
+import sys
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+
+provider = TracerProvider()
+out = open(sys.argv[1], "w")
+one_line = lambda span: span.to_json(indent=None) + "\\n"
+exporter = ConsoleSpanExporter(out=out, formatter=one_line)
+provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=100_000))
+trace.set_tracer_provider(provider)
+from goinst.cli.main import execute
+sys.exit(execute(["replay", sys.argv[2], "--output", "otel", "--output", "json"]))
+"""
+
+
+def test_otel_gives_the_sdk_of_the_process_the_very_spans(tmp_path: Path) -> None:
+    """Somebody's own program, with an SDK that it has configured: same spans, ids, parents and times as in JSON."""
+    pytest.importorskip("opentelemetry.sdk.trace", reason="the SDK is not installed (goinst[otlp])")
+    write_shop(tmp_path / "shop.goinst", seconds=5)
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, str(tmp_path / "otel"), str(tmp_path / "shop.goinst")],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    wanted = [json.loads(line) for line in done.stdout.splitlines()]
+    given = {span["context"]["span_id"]: span for span in map(json.loads, (tmp_path / "otel").read_text().splitlines())}
+    assert len(given) == len(wanted) > 300
+    for span in wanted:
+        same = given[f"0x{span['span_id']}"]
+        assert same["context"]["trace_id"] == f"0x{span['trace_id']}"
+        assert same["parent_id"] == (f"0x{span['parent_span_id']}" if span["parent_span_id"] else None)
+        assert (same["name"], same["kind"]) == (span["name"], f"SpanKind.{span['kind'].upper()}")
+        assert same["status"]["status_code"] == span["status"].upper()
+        assert same["start_time"][:23] == span["timestamp"][:23]
+        assert same["attributes"] == {**same["attributes"], **span["resource"], **span["attributes"]}
+
+
+def test_links_are_in_every_output_that_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    span = make_span(links=((0xABC, 0x1), (1 << 127, 0x2)))
+    line = json.loads(exported("json", span))
+    assert line["links"] == [
+        {"trace_id": f"{0xABC:032x}", "span_id": f"{1:016x}"},
+        {"trace_id": f"{1 << 127:032x}", "span_id": f"{2:016x}"},
+    ]
+    assert msgpack.unpackb(exported("msgpack", span)) == line
+    recorder = Recorder()
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: recorder)
+    OtelExporter().export([span])
+    (told,) = recorder.spans
+    assert [(one.context.trace_id, one.context.span_id) for one in told["links"]] == list(span.links)

@@ -77,6 +77,7 @@ def check(collector: Collector, exporter: OtlpExporter) -> None:
     assert int.from_bytes(span.parent_span_id, "big") == 1
     assert values(span.attributes)["goinst.truncated"] == ["url.path"]
     assert third[0]["service.name"] == "other"
+    assert [(int.from_bytes(one.trace_id), int.from_bytes(one.span_id)) for one in third[2].links] == [(5, 6)]
     histogram = collector.metrics["shop/http.server.request.duration"].histogram
     assert sum(point.count for point in histogram.data_points) == 1
     losses = collector.metrics["goinst/goinst.losses"].sum.data_points
@@ -88,7 +89,7 @@ def check(collector: Collector, exporter: OtlpExporter) -> None:
 SPANS = [
     make(0),
     make(1, parent_span_id=1, kind="client", status="error", status_message="bo\ud800om", truncated=["url.path"]),
-    make(2, resource=OTHER),
+    make(2, resource=OTHER, links=((5, 6),)),
 ]
 
 

@@ -29,7 +29,8 @@ class Span:
     time; ``kind`` and ``status`` are OpenTelemetry's words in lower case. ``truncated`` names attributes that were cut.
     ``children`` are more spans that a decoder made (the calls of a batch); they go out right behind this one, and also
     when the decoder sets ``dropped``, which keeps this one back. ``child`` makes one. ``partial``: it is still open,
-    and lasts as long as it did when it was looked at; the same span comes again when it has ended.
+    and lasts as long as it did when it was looked at; the same span comes again when it has ended. ``links`` are spans
+    that it has to do with and that are not its parent, as (trace id, span id).
     """
 
     plugin: str
@@ -48,6 +49,7 @@ class Span:
     dropped: bool = False
     children: tuple[Span, ...] = ()
     partial: bool = False
+    links: tuple[tuple[int, int], ...] = ()
 
     def child(self, name: str, span_id: int) -> Span:
         """A span below this one, at the same time, for ``children``."""

@@ -34,8 +34,9 @@ class Encoding:
     def members(self, spans: Sequence[Span]) -> list[dict[str, Any]]:
         """The members of each, in the documented order, with text and attributes as they came.
 
-        Identifiers are lower-case hexadecimal of fixed width; ``parent_span_id`` is None for a root; ``truncated``
-        and ``status_message`` are there only when they say something; ``event`` is "partial" for what is still open.
+        Identifiers are lower-case hexadecimal of fixed width; ``parent_span_id`` is None for a root; ``truncated``,
+        ``status_message`` and ``links`` are there only when they say something; ``event`` is "partial" for what is
+        still open.
         OverflowError for an identifier too wide.
         """
         rows = []
@@ -67,6 +68,11 @@ class Encoding:
                 row["status_message"] = span.status_message
             if span.truncated:
                 row["truncated"] = span.truncated
+            if span.links:
+                row["links"] = [
+                    {"trace_id": trace.to_bytes(16, "big").hex(), "span_id": one.to_bytes(8, "big").hex()}
+                    for trace, one in span.links
+                ]
             rows.append(row)
         return rows
 
@@ -79,6 +85,7 @@ def careful(span: Span) -> dict[str, Any]:
         trace_id=span.trace_id & (2**128 - 1),
         span_id=span.span_id & (2**64 - 1),
         parent_span_id=span.parent_span_id & (2**64 - 1),
+        links=tuple((trace & (2**128 - 1), one & (2**64 - 1)) for trace, one in span.links),
     )
     (row,) = Encoding(lambda resource: orjson.loads(resource.json)).members([fitting])
     return {name: _readable(value) for name, value in row.items()}

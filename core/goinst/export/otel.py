@@ -8,6 +8,7 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import (
+    Link,
     NonRecordingSpan,
     SpanContext,
     SpanKind,
@@ -35,6 +36,8 @@ def _valid(text: str) -> str:
 def _value(value: Any) -> Any:
     if isinstance(value, bool | int | float):
         return value
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return [_valid(item) for item in value]
     # the API takes no structures: they go out as Go would print them
     return _valid(show(value) if isinstance(value, dict | list) else str(value))
 
@@ -99,6 +102,10 @@ class OtelExporter:
             context=context,
             kind=_KINDS.get(span.kind, SpanKind.INTERNAL),
             attributes={_valid(key): _value(value) for key, value in attributes.items()},
+            links=[
+                Link(SpanContext(trace_id, span_id, is_remote=True, trace_flags=_SAMPLED))
+                for trace_id, span_id in span.links
+            ],
             start_time=span.start_ns,
         )
         if span.status == "error":

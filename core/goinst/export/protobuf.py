@@ -82,6 +82,10 @@ class SpanEncoder:
         if span.status != "unset":
             message.status.code = Status.STATUS_CODE_ERROR if span.status == "error" else Status.STATUS_CODE_OK
             message.status.message = _valid(span.status_message)
+        for trace, one in span.links:
+            message.links.add(
+                trace_id=(trace & (1 << 128) - 1).to_bytes(16, "big"), span_id=(one & (1 << 64) - 1).to_bytes(8, "big")
+            )
         parts = [message.SerializeToString()]
         known = self._attributes
         for name, value in span.attributes.items():
