@@ -163,8 +163,12 @@ def test_arguments_by_the_abi(order: NativeFacts) -> None:
         ]
     )  # fmt: skip
     assert result.words[""].register == ("ax" if amd64 else "regs[0]")
-    with pytest.raises(BinaryError, match="one-word types"):
+    with pytest.raises(BinaryError, match="type string: is not in the binary"):
         order.arguments("s string")
+    with pytest.raises(BinaryError, match="no name and type"):
+        order.arguments("note")
+    (note, where), (sum_,) = order.arguments("note *char, where struct point -> sum long")
+    assert (note.words[""].size, where.words[""].size, sum_.words[""].size) == (8, 8, 8)
 
 
 def test_a_go_program_is_told_from_a_native_one(order: NativeFacts) -> None:

@@ -126,7 +126,6 @@ def test_parameters_of_cpp(level: str) -> None:
     item = known(facts.shape(book.fields[0].type))
     _, name = member(facts, item, "name_")
     assert (name.name, name.kind, name.size) == ("std::string", "string", 32)
-    assert [(m.name, m.offset) for m in name.fields] == [("ptr", 0), ("len", 8)]
     assert member(facts, item, "size_")[1].values == {1: "Small", 9: "Large"}
     total = entry(facts, "shop::total")
     assert [variable.indirect for variable in total.values()] == [True, True]  # neither is trivial to copy
@@ -145,7 +144,7 @@ def test_parameters_of_rust_as_written() -> None:
     assert (text.kind, text.name) == ("string", "&str")
     letter = known(facts.shape(known(facts.shape(found["self"].type)).elem))
     _, to = member(facts, letter, "to")
-    assert (to.kind, to.name, [m.name for m in to.fields]) == ("string", "String", ["ptr", "len"])
+    assert (to.kind, to.name, to.size) == ("string", "String", 16)  # where its address and length are
     _, lines = member(facts, letter, "lines")
     assert lines.kind == "slice"
     assert facts.shape(lines.elem) == Shape("u16", "uint", 2)
@@ -157,7 +156,7 @@ def test_parameters_of_rust_as_written() -> None:
 def test_what_an_optimiser_has_changed_is_not_guessed() -> None:
     facts = post("-O")
     for variable in entry(facts, "post::Letter::send").values():
-        assert variable.pieces or "left it out" in variable.why
+        assert variable.pieces or "left it out" in variable.why or "only a part" in variable.why
     assert registers(entry(facts, "post_plain")["number"]) == machine(facts, ["di"], ["regs[0]"])
 
 

@@ -7,7 +7,8 @@
               | name Type                         what a parameter is, where the binary does not tell
     condition = comparison, "&&", "||", "!", parentheses
 
-Without parentheses behind the target every parameter is captured, with empty ones none.
+Without parentheses behind the target every parameter is captured, with empty ones none. A target with
+parentheses or blanks of its own stands between double quotes: ``"shop::add(int, int)"(a, b)``.
 """
 
 from __future__ import annotations
@@ -115,6 +116,11 @@ def _target(text: str) -> tuple[str, bool, int]:
         return text[start + 4 : end], True, end + 1
     if line := LINE.match(text, start):
         return line[0], False, line.end()
+    if text[start : start + 1] in ('"', "`"):  # a C++ function with its parameters
+        end = text.find(text[start], start + 1)
+        if end <= start + 1:
+            raise UsageError(f"{text!r}: the name does not end; write it between two {text[start]}")
+        return text[start + 1 : end], False, end + 1
     at, depth = start, 0
     while at < len(text):
         char = text[at]

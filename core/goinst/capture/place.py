@@ -118,7 +118,19 @@ def moved(place: Place, offset: int, size: int) -> Place:
     """A part of the value at ``place``."""
     if isinstance(place, Memory):
         return Memory(place.address, place.offset + offset)
-    return Words(tuple((at - offset, n, text) for at, n, text in place.pieces if offset <= at < offset + max(size, 1)))
+    end = offset + max(size, 1)
+    return Words(
+        tuple(_cut(piece, offset, end) for piece in place.pieces if piece[0] < end and piece[0] + piece[1] > offset)
+    )
+
+
+def _cut(piece: tuple[int, int, str], begin: int, end: int) -> tuple[int, int, str]:
+    """What of a piece is in a part of the value; C puts several small fields into one register."""
+    at, size, text = piece
+    first, last = max(at, begin), min(at + size, end)
+    if text and first > at:
+        text = f"({text} >> {8 * (first - at)})"
+    return first - begin, last - first, text
 
 
 def word(out: Text, place: Place, offset: int = 0) -> str:

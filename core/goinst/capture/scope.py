@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from goinst.capture.place import Memory, Place, Words, at_locations, at_pieces
 from goinst.capture.resolve import Types, Value
-from goinst.golang.model import Argument, Function, Parameter, Shape, Site, Variable
+from goinst.golang.model import Argument, BinaryInfo, Function, Parameter, Shape, Site, Variable
 
 __all__ = ["Binary", "entry_scope", "from_variable", "raw_arguments", "result_scope", "signature_of"]
 
@@ -26,8 +26,15 @@ _AT_ENTRY = ("parameter", "captured")
 class Binary(Protocol):
     """What captures ask of a binary: golang.facts.Facts, or its like for other programs."""
 
+    @property
+    def info(self) -> BinaryInfo:
+        """What it says of itself."""
+
     def function(self, symbol: str) -> Function | None:
         """A function by its full name."""
+
+    def parameters(self, symbol: str) -> tuple[Parameter, ...] | None:
+        """Parameters and results by name, where the binary says."""
 
     def sites(self, symbol: str, place: Any, callee: str = "") -> tuple[Site, ...]:
         """Instructions to probe."""
@@ -100,6 +107,8 @@ def result_scope(
         outputs = named[inputs:]
         return {each.name: _value(place, types, each.type_name) for each, place in zip(outputs, places, strict=True)}
     results = [each for each in binary.variables(symbol, site.address) if each.role == "result"]
+    if not results and binary.info.abi == "c" and binary.parameters(symbol) is None:
+        return {each.name: _value(each, types, each.type) for each in binary.arguments("")[1]}
     found = {each.name: from_variable(each, types) for each in results}
     found.update({f"ret{number}": value for number, value in enumerate(list(found.values()))})
     errors = [from_variable(each, types) for each in results if each.type == "error"]

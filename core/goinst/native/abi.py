@@ -6,12 +6,11 @@ section 6.8. Rust's own ABI is not fixed; extern "C" functions follow these, oth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from goinst.errors import BinaryError
-from goinst.golang.gotypes import Expression, parse_signature
 from goinst.golang.model import Argument, Location, Piece
 
 __all__ = ["INTEGERS", "RESULT", "Places", "Value", "locate", "raw"]
@@ -98,34 +97,46 @@ def raw(arch: Arch) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
     return tuple(parameters), (Argument(RESULT, "uint64", {"": Location(_RESULTS[arch][0], None)}, why),)
 
 
-def locate(signature: str, *, arch: Arch) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
+def locate(
+    signature: str, *, arch: Arch, value: Callable[[str], Value]
+) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
     """Where the parameters (at the first instruction) and the result (at each RET) are.
 
-    ``signature`` is as for Go, ``"key *byte, length uint32 -> n int64"``, of one-word types; nothing stands for six
-    words (see ``raw``). BinaryError for a type that is none.
+    ``signature`` is ``"key *char, length size_t -> n int"``: names and types as native.shapes takes them; nothing
+    stands for six words (see ``raw``). ``value`` says what a type is to the ABI. BinaryError for what cannot be read.
     """
     if not signature.strip():
         return raw(arch)
-    parsed = parse_signature(signature)
-    return _placed(parsed.parameters, Places(arch), arch), _placed(parsed.results, Places(arch, results=True), arch)
+    before, _, behind = signature.partition("->")
+    results = _placed(behind, Places(arch, results=True), arch, value)
+    places = Places(arch)
+    if any(not argument.words for argument in results):
+        places.skip()  # the caller has said where a large result is to be
+    return _placed(before, places, arch, value), results
 
 
-def _placed(parameters: Sequence[object], places: Places, arch: str) -> tuple[Argument, ...]:
+def _placed(text: str, places: Places, arch: str, value: Callable[[str], Value]) -> tuple[Argument, ...]:
     found = []
-    for parameter in parameters:
-        name, kind = parameter.name, parameter.type  # type: ignore[attr-defined]
-        pieces, _ = places.take(_value(kind))
-        (piece,) = pieces
-        found.append(
-            Argument(name, kind.text, {"": Location(piece.register, piece.stack, piece.size)}, f"C ABI, {arch}")
-        )
+    for part in filter(None, (each.strip() for each in _split(text))):
+        name, _, kind = part.partition(" ")
+        if not name.isidentifier() or not kind.strip():
+            raise BinaryError(f"signature: {part!r} is no name and type; write them as in 'key *char, length uint64'")
+        pieces, indirect = places.take(value(kind.strip()))
+        if indirect:
+            raise BinaryError(f"type {kind.strip()}: is passed by its address; write *{kind.strip()}")
+        words = {
+            str(number) if number else "": Location(piece.register, piece.stack, piece.size, piece.offset)
+            for number, piece in enumerate(pieces)
+        }
+        found.append(Argument(name, kind.strip(), words, f"C ABI, {arch}"))
     return tuple(found)
 
 
-def _value(kind: Expression) -> Value:
-    if kind.kind not in ("int", "pointer", "float"):
-        raise BinaryError(
-            f"type {kind.text}: a native function's signature takes one-word types (int32, uint64, float64, bool, *T);"
-            " pass a struct by its words"
-        )
-    return Value(kind.size, kind.size, ((0, kind.size, "float" if kind.kind == "float" else "int"),))
+def _split(text: str) -> Iterator[str]:
+    """The parts between commas that are not inside brackets."""
+    depth, begin = 0, 0
+    for at, character in enumerate(f"{text},"):
+        depth += (character in "<([") - (character in ">)]")
+        if character == "," and depth <= 0:
+            yield text[begin:at]
+            begin = at + 1

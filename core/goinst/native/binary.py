@@ -16,6 +16,7 @@ from goinst.native.symbols import INDIRECT, Symbol, Symbols
 from goinst.native.usdt import PREFIX, UsdtProbe, find_probes
 
 if TYPE_CHECKING:
+    from goinst.native.abi import Value
     from goinst.native.dwarf import Dwarf
     from goinst.native.shapes import Shapes
 
@@ -23,6 +24,7 @@ __all__ = ["NativeBinary"]
 
 _ADDRESS = re.compile(r"(?:(?P<name>.+)@)?(?P<address>0x[0-9a-f]{1,16})", re.IGNORECASE)
 _SHOWN = 4
+_WORD = 8
 _CLONE = re.compile(r"\.(?:isra|constprop|part|cold)\b")
 
 
@@ -85,6 +87,24 @@ class NativeBinary:
         from goinst.native.shapes import Shapes
 
         return Shapes(self.dwarf)
+
+    def value(self, name: str) -> Value:
+        """Say what a type, as people write it, is to the ABI. BinaryError when there is none of that name."""
+        from goinst.native.abi import Value
+        from goinst.native.classes import classify
+
+        shape = self.shapes.shape(name)
+        if shape is None:
+            tells = "" if self.info.has_dwarf else ", which has no debugging information"
+            raise BinaryError(f"type {name}: is not in the binary{tells}; name one of fixed size, such as uint32")
+        if shape.kind in ("struct", "union", "array", "complex", "string", "slice") or shape.size > _WORD:
+            try:
+                return classify(self.shapes.entry(name), self.image.arch)
+            except Exception:  # native.dwarf.Unusable; and pyelftools raises what it likes on broken entries
+                raise BinaryError(
+                    f"type {name}: its debugging information is not usable; pass it by its words"
+                ) from None
+        return Value(shape.size, shape.size, ((0, shape.size, "float" if shape.kind == "float" else "int"),))
 
     # Places that were marked
 

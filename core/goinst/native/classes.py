@@ -9,7 +9,7 @@ from elftools.dwarf.die import DIE
 from goinst.native.abi import Arch, Value
 from goinst.native.dwarf import Unusable, children, flag, name_of, number, referred, unqualified
 
-__all__ = ["classify"]
+__all__ = ["classify", "scalars"]
 
 _WORD = 8
 _TWO = 16
@@ -50,6 +50,12 @@ def classify(entry: DIE | None, arch: Arch) -> Value:
     if size > _TWO:
         return Value(size, align, (), reference=arch == "arm64")
     return Value(size, align, tuple(_words(leaves, size, mixed=arch == "amd64")))
+
+
+def scalars(entry: DIE | None) -> list[tuple[int, int]]:
+    """(offset, size) of what a value of the type is made of, without padding; at most two words of it."""
+    entry = _resolved(entry)
+    return [(at, size) for at, size, _ in _leaves(entry, 0, 0) if at < _TWO] if entry is not None else []
 
 
 def _words(leaves: list[_Leaf], size: int, *, mixed: bool) -> Iterator[_Leaf]:

@@ -50,6 +50,7 @@ class Dwarf:
         self._data = data
         self._sections = sections
         self._path = path
+        self._found: dict[int, DIE] = {}
 
     # Units and entries
 
@@ -114,6 +115,11 @@ class Dwarf:
 
     def function(self, address: int) -> DIE:
         """The entry of the function whose code starts at ``address``."""
+        if address not in self._found:
+            self._found[address] = self._function(address)
+        return self._found[address]
+
+    def _function(self, address: int) -> DIE:
         for unit in self._units_at(address):
             found = next(self._functions(unit.get_top_DIE(), address, 0), None)
             if found is not None:
@@ -136,20 +142,21 @@ class Dwarf:
 
     def _units_at(self, address: int) -> Iterator[Any]:
         """The units that may hold it: as the table of ranges says, else as they say themselves."""
-        seen = None
-        try:
-            ranges = self.info.get_aranges()
-            offset = ranges.cu_offset_at_addr(address) if ranges is not None else None
-            if offset is not None:
-                seen = self._unit_of(offset)
-                yield seen
-        except Unusable:
-            return
-        except Exception:  # noqa: S110 # a broken table
-            pass
+        offset = self._aranges.cu_offset_at_addr(address) if self._aranges is not None else None
+        seen = self._unit_of(offset) if offset is not None else None
+        if seen is not None:
+            yield seen
         for unit in self.units:
             if unit is not seen and self._covers(unit, address):
                 yield unit
+
+    @cached_property
+    def _aranges(self) -> Any:
+        """The table of ranges, where there is one that can be read."""
+        try:
+            return self.info.get_aranges()
+        except Exception:  # Unusable; and pyelftools raises what it likes
+            return None
 
     def _covers(self, unit: Any, address: int) -> bool:
         try:

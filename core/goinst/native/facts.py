@@ -199,9 +199,7 @@ class NativeFacts(Facts):
 
     def full_name(self, written: str) -> str:
         """Return a type as people write it when there is one. BinaryError when there is none."""
-        if self.shape(written) is None:
-            tells = "" if self.info.has_dwarf else ", which has no debugging information"
-            raise BinaryError(f"type {written}: is not in the binary{tells}; name one of fixed size, such as uint32")
+        self._ask(f"full name {written}", lambda binary: binary.value(written) is not None, bool)
         return written
 
     def type_names(self) -> dict[int, str]:
@@ -209,12 +207,17 @@ class NativeFacts(Facts):
         return {}
 
     def arguments(self, signature: str) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
-        """Return where parameters (at entry) and result (at RET) are by the C ABI; see native.abi.locate."""
+        """Return where parameters (at entry) and result (at RET) are by the C ABI; see native.abi.locate.
+
+        BinaryError names a type that is not there."""
 
         def find(binary: NativeBinary) -> Any:
             from goinst.native.abi import locate
 
-            return [[asdict(argument) for argument in side] for side in locate(signature, arch=binary.image.arch)]
+            return [
+                [asdict(argument) for argument in side]
+                for side in locate(signature, arch=binary.image.arch, value=binary.value)
+            ]
 
         def make(answer: Any) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
             parameters, results = (tuple(_argument(each) for each in side) for side in answer)

@@ -1,8 +1,8 @@
 """Types of a native program, one level at a time: from DWARF entries to Shapes.
 
 A reference is a builtin name (``uint32``, ``char``, ``float64``), the offset of a DWARF entry (``@1f3c``; with ``/1``
-for the inner dimension of an array), or a name as people write it: ``order``, ``struct order *``, ``*order``,
-``ns::Item``.
+for the inner dimension of an array, with ``~`` for the address and length inside a Rust String or Vec), or a name as
+people write it: ``order``, ``struct order *``, ``*order``, ``ns::Item``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ _POINTERS = ("DW_TAG_pointer_type", "DW_TAG_reference_type", "DW_TAG_rvalue_refe
 _RECORDS = {"DW_TAG_structure_type": "struct", "DW_TAG_class_type": "struct", "DW_TAG_union_type": "union"}
 _KINDS = {2: "bool", 3: "complex", 4: "float", 5: "int", 6: "int", 7: "uint", 8: "uint", 16: "uint"}  # DW_ATE_*
 _WIDE_CHARACTER = 16  # DW_ATE_UTF
-_REFERENCE = re.compile(r"@([0-9a-f]{1,16})(?:/(\d))?")
+_REFERENCE = re.compile(r"@([0-9a-f]{1,16})(?:/(\d)|(~))?")
 _TAG = re.compile(r"^(?:const |volatile |struct |class |union |enum )+")
+_PAIR = 16  # bytes of an address and a length
 _DEEPEST = 24
 _MOST_FIELDS = 2000
 _MOST_VALUES = 4096
@@ -41,7 +42,8 @@ BUILTIN = {
 }
 # what C calls them, where a program has no DWARF
 _WRITTEN = {
-    "int": "int32", "unsigned": "uint32", "unsigned int": "uint32", "long": "int64", "unsigned long": "uint64",
+    "int": "int32", "uint": "uint32", "unsigned": "uint32", "unsigned int": "uint32", "long": "int64",
+    "unsigned long": "uint64",
     "long long": "int64", "unsigned long long": "uint64", "short": "int16", "unsigned short": "uint16",
     "signed char": "int8", "unsigned char": "uint8", "size_t": "uint64", "ssize_t": "int64", "byte": "uint8",
     "uintptr": "uint64", "double": "float64", "float": "float32", "u8": "uint8", "i8": "int8", "u16": "uint16",
@@ -63,7 +65,8 @@ class Shapes:
             return BUILTIN[reference]
         try:
             if match := _REFERENCE.fullmatch(reference):
-                return self._entry(self._at(int(match[1], 16)), int(match[2] or 0), 0)
+                entry = self._at(int(match[1], 16))
+                return self._words(entry) if match[3] else self._entry(entry, int(match[2] or 0), 0)
             return self._written(reference.strip(), 0)
         except Exception:  # Unusable; and pyelftools raises what it likes on broken entries
             return None
@@ -76,6 +79,15 @@ class Shapes:
         if entry.tag == "DW_TAG_base_type" and name_of(entry) == "char" and number(entry, "DW_AT_byte_size") == 1:
             return "char"
         return f"@{entry.offset:x}"
+
+    def entry(self, name: str) -> DIE:
+        """The entry of a type by its name, or by a reference. Unusable without it."""
+        match = _REFERENCE.fullmatch(name)
+        if match:
+            return self._at(int(match[1], 16))
+        if self._dwarf is None:
+            raise Unusable
+        return self._dwarf.type(_TAG.sub("", name).strip())
 
     def _at(self, offset: int) -> DIE:
         if self._dwarf is None:
@@ -179,33 +191,48 @@ class Shapes:
             return Member(name_of(target) if target is not None else "", offset, self.reference(target), embedded=True)
         if child.tag != "DW_TAG_member" or static or bits or offset < 0:
             return None
-        name = name_of(child)
-        return Member(name or f"_{count}", offset, self.reference(referred(child)), embedded=not name)
+        name, kind = name_of(child), unqualified(referred(child))
+        found = self._place_of_words(kind) if kind is not None and kind.tag in _RECORDS else None
+        if kind is not None and found is not None:
+            return Member(name or f"_{count}", offset + found[0], f"@{kind.offset:x}~")
+        return Member(name or f"_{count}", offset, self.reference(kind), embedded=not name)
 
     def _text(self, shape: Shape, entry: DIE) -> Shape | None:
         """What is a string or a slice although it is made of fields: those that are known, of C++ and of Rust."""
         fields = {member.name: member for member in shape.fields}
-        if set(fields) == {"data_ptr", "length"}:  # Rust: &str, &[T]
-            places = (
-                Member("ptr", fields["data_ptr"].offset, "*void"),
-                Member("len", fields["length"].offset, "uint64"),
-            )
-            if shape.name == "&str" or shape.name.endswith("::&str"):
-                return Shape("&str", "string", shape.size, places)
+        if set(fields) == {"data_ptr", "length"} and fields["data_ptr"].offset == 0:  # Rust: &str, &[T]
+            if shape.name.rpartition("::")[2] == "&str":
+                return Shape("&str", "string", shape.size)
             pointer = self.shape(fields["data_ptr"].type)
-            return Shape(shape.name, "slice", shape.size, places, elem=pointer.elem if pointer is not None else "")
-        if shape.name in ("alloc::string::String", "String") and set(fields) == {"vec"}:
-            vector = self.shape(fields["vec"].type)
-            return Shape("String", "string", shape.size, vector.fields) if vector is not None else None
-        if re.fullmatch(r"alloc::vec::Vec<.*>", shape.name) and {"buf", "len"} <= set(fields):
-            found = self._pointer_in(fields["buf"].type, fields["buf"].offset, 0)
-            if found is not None:
-                places = (Member("ptr", found, "*void"), Member("len", fields["len"].offset, "uint64"))
-                return Shape(shape.name, "slice", shape.size, places, elem=self._argument(entry))
+            return Shape(shape.name, "slice", shape.size, elem=pointer.elem if pointer is not None else "")
         if _STD_STRING.fullmatch(shape.name) and "_M_string_length" in fields:
             # libstdc++: the address, and 8 bytes later the length (bits/basic_string.h)
-            places = (Member("ptr", 0, "*char"), Member("len", fields["_M_string_length"].offset, "uint64"))
-            return Shape("std::string", "string", shape.size, places)
+            return Shape("std::string", "string", shape.size)
+        found = self._place_of_words(entry)
+        if found is None:
+            return None
+        at, words = found
+        if at == 0:
+            return replace(words, size=shape.size)
+        return replace(shape, name=words.name, fields=(Member("items", at, f"@{entry.offset:x}~", embedded=True),))
+
+    def _words(self, entry: DIE) -> Shape | None:
+        found = self._place_of_words(entry)
+        return found[1] if found is not None else None
+
+    def _place_of_words(self, entry: DIE) -> tuple[int, Shape] | None:
+        """Where a Rust String or Vec has its address, with its length in the word behind it; the compiler decides."""
+        parts = {name_of(child): child for child in children(entry) if child.tag == "DW_TAG_member"}
+        offsets = {name: number(part, "DW_AT_data_member_location", 0) for name, part in parts.items()}
+        name = self.name(entry)
+        if name == "alloc::string::String" and set(parts) == {"vec"}:
+            vector = unqualified(referred(parts["vec"]))
+            found = self._place_of_words(vector) if vector is not None else None
+            return (found[0] + offsets["vec"], Shape("String", "string", _PAIR)) if found is not None else None
+        if name.startswith("alloc::vec::Vec<") and {"buf", "len"} <= set(parts):
+            at = self._pointer_in(self.reference(referred(parts["buf"])), offsets["buf"], 0)
+            if at is not None and offsets["len"] == at + 8:
+                return at, Shape(name, "slice", _PAIR, elem=self._argument(entry))
         return None
 
     def _pointer_in(self, reference: str, offset: int, depth: int) -> int | None:

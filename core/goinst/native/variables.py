@@ -14,7 +14,7 @@ from elftools.dwarf.dwarf_expr import DWARFExprParser
 
 from goinst.golang.model import Parameter, Piece, Variable
 from goinst.native.abi import RESULT, Places
-from goinst.native.classes import classify
+from goinst.native.classes import classify, scalars
 from goinst.native.dwarf import Dwarf, Unusable, children, name_of, referred
 
 if TYPE_CHECKING:
@@ -137,7 +137,9 @@ def _parameters(binary: NativeBinary, dwarf: Dwarf, entry: DIE, symbol: str, add
         except Unusable:
             places = None  # nor is it known where those behind it are
         listed = _listed(dwarf, child, address, arch, size)
-        if listed:
+        if listed and not _whole(listed, kind):
+            yield Variable(name, reference, "parameter", why="the compiler has kept only a part of it")
+        elif listed:
             yield Variable(name, reference, "parameter", listed)
         elif taken[0]:
             yield Variable(name, reference, "parameter", taken[0], indirect=taken[1])
@@ -145,6 +147,12 @@ def _parameters(binary: NativeBinary, dwarf: Dwarf, entry: DIE, symbol: str, add
             yield Variable(
                 name, reference, "parameter", why="the compiler has left it out, or has not said where it is"
             )
+
+
+def _whole(pieces: tuple[Piece, ...], kind: DIE | None) -> bool:
+    """Whether all that a value is made of is in one of the pieces."""
+    held = [(piece.offset, piece.offset + piece.size) for piece in pieces]
+    return all(any(low <= at and at + size <= high for low, high in held) for at, size in scalars(kind))
 
 
 def _changed(binary: NativeBinary, entry: DIE) -> bool:
