@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,8 @@ import pytest
 import gobuild
 from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
-from goinst.golang.model import Argument, Parameter, Piece, Variable
+from goinst.golang.model import Argument, LineSite, Parameter, Piece, Site, Variable
+from stops import Stopped, run
 
 VERSIONS = [
     *(pytest.param(go, marks=() if go in ("1.17.13", "1.26.8") else pytest.mark.matrix) for go in gobuild.VERSIONS)
@@ -25,6 +29,11 @@ GENERIC = [
 
 def facts_of(program: str, go: str, *, goarch: str = "amd64", ldflags: str = "") -> Facts:
     return Facts.open(str(gobuild.build(gobuild.PROGRAMS / program, go=go, goarch=goarch, ldflags=ldflags)))
+
+
+def only(sites: tuple[LineSite, ...]) -> LineSite:
+    (site,) = sites
+    return site
 
 
 def release(go: str) -> tuple[int, ...]:
@@ -235,3 +244,92 @@ def test_without_dwarf_there_is_no_answer() -> None:
     assert facts.parameters("main.many") is None
     (entry,) = facts.sites("main.many", "entry")
     assert facts.variables("main.many", entry.address) == ()
+
+
+# What a stopped program has there
+
+VALUES: dict[str, Callable[[bytes, Stopped], str]] = {
+    "int": lambda data, _: str(int.from_bytes(data, "little", signed=True)),
+    "uint8": lambda data, _: str(data[0]),
+    "float64": lambda data, _: f"{struct.unpack('<d', data)[0]:g}",
+    "string": lambda data, stopped: text_at(stopped, data),
+    "[]uint8": lambda data, stopped: text_at(stopped, data),
+    "[2]int": lambda data, _: str(int.from_bytes(data[:8], "little")),
+    "*main.box": lambda data, stopped: text_at(stopped, stopped.read(int.from_bytes(data, "little"), 16)),
+    "main.point": lambda data, _: ",".join(map(str, struct.unpack("<2q", data))),
+    "[]interface {}": lambda data, _: str(int.from_bytes(data[8:16], "little")),
+}
+SIZES = {"int": 8, "string": 16}  # of what is reached through a pointer
+SYMBOLS = {
+    "main.blanks": "blanks", "main.(*box).mixed": "mixed", "main.many": "many", "main.escapes": "escapes",
+    "main.counter.func1": "counter", "main.caller": "caller", "main.variadic": "variadic", "main.(*box).Title": "Title",
+}  # fmt: skip
+"""Functions that print their variables, and the first word of what they print."""
+NAMES = {"b": "b.Name", "args": "len"}  # what they print of a variable, where it is not all of it
+
+
+def text_at(stopped: Stopped, data: bytes) -> str:
+    start, size = struct.unpack_from("<2Q", data)
+    return stopped.read(start, size).decode()
+
+
+def value_of(variable: Variable, site: Site, stopped: Stopped) -> str:
+    """Read a variable as its pieces say."""
+    data = bytearray(max(piece.offset + piece.size for piece in variable.pieces))
+    for piece in variable.pieces:
+        if piece.register is not None:
+            part = stopped.registers[piece.register].to_bytes(8, "little")[: piece.size]
+        elif piece.stack is not None:
+            part = stopped.read(stopped.registers["sp"] + site.stack_adjust + piece.stack, piece.size)
+        elif piece.based is not None:
+            part = stopped.read(stopped.registers[piece.based[0]] + piece.based[1], piece.size)
+        else:
+            assert piece.constant is not None
+            part = (piece.constant & (1 << 64) - 1).to_bytes(8, "little")[: piece.size]
+        data[piece.offset : piece.offset + piece.size] = part
+    if variable.indirect:
+        data = bytearray(stopped.read(int.from_bytes(data, "little"), SIZES[variable.type]))
+    return VALUES[variable.type](bytes(data), stopped)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="looks at amd64 registers")
+@pytest.mark.parametrize("flags", ["", "-gcflags=-N"])
+@pytest.mark.parametrize("go", VERSIONS)
+def test_a_stopped_program_has_the_values_there(go: str, flags: str) -> None:
+    """Stops where functions start and at each line that prints: values are what the program prints then."""
+    path = gobuild.build(gobuild.PROGRAMS / "variables", go=go, extra_env={"GOFLAGS": flags})
+    facts = Facts.open(str(path))
+    source = (gobuild.PROGRAMS / "variables" / "main.go").read_text().splitlines()
+    hits: dict[tuple[str, str], list[dict[str, str]]] = {}
+    at: dict[int, Callable[[Stopped], None]] = {}
+
+    def watch(symbol: str, where: str, site: Site) -> None:
+        variables = [each for each in facts.variables(symbol, site.address) if each.pieces and not each.why]
+        found = hits.setdefault((SYMBOLS[symbol], where), [])
+
+        def look(stopped: Stopped) -> None:
+            found.append({each.name: value_of(each, site, stopped) for each in variables if each.type in VALUES})
+
+        assert at.setdefault(site.address, look) is look
+
+    for symbol, word in SYMBOLS.items():
+        watch(symbol, "entry", facts.sites(symbol, "entry")[0])
+        (line,) = [number for number, text in enumerate(source, 1) if f'Printf("{word} ' in text]
+        watch(symbol, "line", only(facts.lines("main.go", line)).site)
+    shown = run(path, at).splitlines()
+    compared = {"entry": 0, "line": 0}
+    for (word, where), found in hits.items():
+        printed = [line.split()[1:] for line in shown if line.startswith(f"{word} ")]
+        assert len(found) == len(printed) > 0, (word, where)
+        for values, line in zip(found, printed, strict=True):
+            said = dict(pair.split("=") for pair in line)
+            if "p.X" in said:
+                said["p"], said["a"] = f"{said['p.X']},{said['p.Y']}", said["a0"]
+            for name, value in values.items():
+                if (wanted := said.get(NAMES.get(name, name))) is not None:
+                    if where == "entry" and name == "count":  # before the call adds to it
+                        wanted = str(int(wanted) - int(said["d"]))
+                    assert value == wanted, (word, where, name)
+                    compared[where] += 1
+    assert compared["entry"] >= (60 if release(go) >= (1, 18) else 50)
+    assert compared["line"] >= 30

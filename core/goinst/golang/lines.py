@@ -114,7 +114,9 @@ class Lines:
                     yield Code(index, inlined.at(at), line, entry + at, entry + until)
                 at = until
 
+    def file_at(self, index: int, offset: int) -> str:
+        """Return the file of an instruction of the function at ``index``; empty without one."""
+        return self._files.name(index, self._functions.values(index, "file").at(offset))
+
     def _source(self, index: int, offset: int) -> tuple[str, int]:
-        table = self._functions
-        line = table.values(index, "line").at(offset)
-        return self._files.name(index, table.values(index, "file").at(offset)), max(line, 0)
+        return self.file_at(index, offset), max(self._functions.values(index, "line").at(offset), 0)

@@ -30,12 +30,14 @@ def find_line_sites(binary: GoBinary, file: str, line: int) -> tuple[LineSite, .
     for name, code in binary.lines.code(file, line):
         first.setdefault((code.function, code.inlined), (name, []))[1].append((code.start, code.end))
     found = []
-    for (index, _), (name, runs) in list(first.items())[:_MOST_SITES]:
+    for (index, body), (name, runs) in list(first.items())[:_MOST_SITES]:
         function = binary.functions.at(index)
+        if body >= 0 and _of_caller(binary, index, body, name):
+            continue
         site = _start(binary, function, runs, "the line's")
         if site is not None:
-            body = binary.lines.symbolise(runs[0][0])
-            inner = body[0][0] if len(body) > 1 else ""
+            chain = binary.lines.symbolise(runs[0][0])
+            inner = chain[0][0] if len(chain) > 1 else ""
             found.append(LineSite(inner or function.name, site, name, line, function.name if inner else ""))
     return tuple(sorted(found, key=lambda each: each.site.address))
 
@@ -45,6 +47,22 @@ def lines_near(binary: GoBinary, file: str, line: int) -> tuple[int, ...]:
     known = {code.line for _, code in binary.lines.code(file)}
     before, behind = sorted(each for each in known if each < line), sorted(each for each in known if each > line)
     return (*before[-_NEAR:], *behind[:_NEAR])
+
+
+def _of_caller(binary: GoBinary, index: int, body: int, name: str) -> bool:
+    """Say whether an inlined body only has code of this file because some of its caller's is counted as its own.
+
+    Go 1.16 does so with what an inlined body returns, in programs that are not optimised.
+    """
+    inlined, files = (binary.functions.values(index, what) for what in ("inlined", "file"))
+    numbers = set()
+    for start, end, number in inlined.runs():
+        at = start
+        while number == body and at < end:
+            numbers.add(files.at(at))
+            at = files.end(at)
+    parent = (binary.inlines.body(index, body) or ("", -1))[1]
+    return len(numbers) > 1 and binary.lines.file_at(index, parent) == name
 
 
 def find_inlined_sites(binary: GoBinary, symbol: str) -> tuple[InlinedSite, ...]:

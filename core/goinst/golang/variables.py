@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from goinst.errors import BinaryError
 from goinst.golang.layouts import Layouts
@@ -19,6 +19,7 @@ __all__ = ["variables"]
 
 _CONTEXT = {"amd64": "dx", "arm64": "regs[26]"}  # what a closure finds its variables by: cmd/compile/abi-internal.md
 _POINTER = 8
+_CLAIMS_TOO_MUCH = (1, 17)  # says of parameters in registers that they are on the stack from the start
 
 
 def variables(binary: GoBinary, symbol: str, address: int) -> tuple[Variable, ...]:
@@ -68,7 +69,7 @@ class _Names:
             elif returns and each.result:
                 variable = self._at_return(each, places.get(each))
             else:
-                variable = self._here(each)
+                variable = self._here(each, places.get(each))
             _keep(chosen, each, variable, prefer_results=returns)
         return tuple(variable for _, variable in chosen.values())
 
@@ -106,11 +107,22 @@ class _Names:
             return self._variable(each, Place(missing=self._uncertain()))
         return self._variable(each, Place(pieces), direct=True)
 
-    def _here(self, each: Listed) -> Variable:
+    def _here(self, each: Listed, by_abi: tuple[Piece, ...] | None = None) -> Variable:
         if each.parameter and each.name.startswith("~p"):  # Go 1.27 gives them a place that is not theirs
             return self._variable(each, Place(missing="has no name, and so is not kept"))
         size = _POINTER if each.name.startswith("&") else self._size(each)
-        place = place_at(self._debug.sections, each.place, self._address, size, self._binary.info.arch)
+        info = self._binary.info
+        place = place_at(self._debug.sections, each.place, self._address, size, info.arch)
+        if (
+            info.abi == "register"
+            and info.version == _CLAIMS_TOO_MUCH
+            and each.parameter
+            and not _everywhere(each.place)
+        ):
+            start = place_at(self._debug.sections, each.place, self._function.entry, size, info.arch)
+            passed = any(piece.stack is not None for piece in by_abi or ())
+            if not passed and start == place and any(piece.stack is not None for piece in place.pieces):
+                place = Place(missing="Go 1.17 does not say from when on it is on the stack")
         return self._variable(each, place)
 
     def _variable(self, each: Listed, place: Place, *, direct: bool = False) -> Variable:
@@ -154,6 +166,12 @@ class _Names:
         version = self._binary.info.version
         left_out = "" if version >= (1, 22) else " (Go before 1.22 does not list those without a name)"
         return f"its place is not certain: DWARF does not list all parameters of the function{left_out}"
+
+
+def _everywhere(entry: Any) -> bool:
+    """Say whether a variable has one place in all of the function, as in one that is not optimised."""
+    location = entry.attributes.get("DW_AT_location")
+    return location is not None and not isinstance(location.value, int)
 
 
 def _keep(chosen: dict[str, tuple[Listed, Variable]], new: Listed, variable: Variable, *, prefer_results: bool) -> None:
