@@ -223,6 +223,22 @@ def test_a_call_has_the_arguments_of_what_is_called() -> None:
     assert by_name(facts.variables("main.caller", call.address))["v"].pieces == (Piece(0, 8, register="ax"),)
 
 
+def test_a_variable_has_no_value_before_it_is_declared() -> None:
+    """Without optimisation it has its place all the time, and whatever was there before."""
+    path = gobuild.build(gobuild.PROGRAMS / "variables", go="1.26.8", extra_env={"GOFLAGS": "-gcflags=-N"})
+    facts = Facts.open(str(path))
+    source = (gobuild.PROGRAMS / "variables" / "main.go").read_text().splitlines()
+    first = source.index('\tw := inlined(v+1, "first")') + 1
+    here, behind = (
+        next(each.site.address for each in facts.lines("main.go", line) if each.symbol == "main.caller")
+        for line in (first, first + 2)
+    )
+    before, after = (by_name(facts.variables("main.caller", address))["w"] for address in (here, behind))
+    assert (before.pieces, before.why) == ((), "is declared here or below, and has no value yet")
+    assert after.pieces
+    assert not after.why
+
+
 def test_answers_are_kept(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     path = str(gobuild.build(gobuild.PROGRAMS / "variables", go="1.26.8"))

@@ -52,6 +52,7 @@ class _Names:
         self._address = address
         self._layouts = Layouts(binary.debug)
         self._entry = binary.debug.subprogram(function.name, function.entry)
+        self._line = next((line for _, _, line in binary.lines.symbolise(address)[-1:]), 0)
 
     def own(self) -> tuple[Variable, ...]:
         """Return the function's own."""
@@ -80,6 +81,7 @@ class _Names:
             body = inlined_body(self._debug, self._entry, symbol, self._address)
         if body is None:
             return None
+        self._line = self._binary.lines.symbolise(self._address)[0][2]
         chosen: dict[str, tuple[Listed, Variable]] = {}
         for each in listed(self._debug, body, self._address):
             _keep(chosen, each, self._here(each), prefer_results=False)
@@ -111,6 +113,8 @@ class _Names:
         if each.parameter and each.name.startswith("~p"):  # Go 1.27 gives them a place that is not theirs
             return self._variable(each, Place(missing="has no name, and so is not kept"))
         size = _POINTER if each.name.startswith("&") else self._size(each)
+        if not each.parameter and not each.captured and each.line >= self._line > 0 and _everywhere(each.place):
+            return self._variable(each, Place(missing="is declared here or below, and has no value yet"))
         info = self._binary.info
         place = place_at(self._debug.sections, each.place, self._address, size, info.arch)
         if (
