@@ -33,9 +33,6 @@ class Binary(Protocol):
     def function(self, symbol: str) -> Function | None:
         """A function by its full name."""
 
-    def parameters(self, symbol: str) -> tuple[Parameter, ...] | None:
-        """Parameters and results by name, where the binary says."""
-
     def sites(self, symbol: str, place: Any, callee: str = "") -> tuple[Site, ...]:
         """Instructions to probe."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from goinst.errors import BinaryError
+from goinst.golang.buildid import Identity
 from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
 from goinst.golang.model import (
@@ -39,6 +40,10 @@ class NativeFacts(Facts):
     """
 
     kind = "native"
+
+    def __init__(self, path: str, identity: Identity, answers: dict[str, Any], cache: Cache | None) -> None:
+        super().__init__(path, identity, answers, cache)
+        self._probes: tuple[UsdtProbe, ...] | None = None
 
     def why_not(self, symbol: str) -> str:
         """Say why ``function`` does not find one, in one line; nothing when it does."""
@@ -114,7 +119,9 @@ class NativeFacts(Facts):
                 raise ValueError("the file is another one")
             return probes
 
-        return self._ask("usdt", find, make)
+        if self._probes is None:
+            self._probes = self._ask("usdt", find, make)
+        return self._probes
 
     def _instructions(self, probes: tuple[UsdtProbe, ...]) -> str:
         """Hash what the file has at the probes."""
