@@ -95,7 +95,7 @@ class Lines(_Framing):
         """The messages that are complete with this piece."""
         data, gap = piece.data, piece.gap
         if self._lost:
-            start = re.search(rb'(?:^|\n)(?=\{"|Content-Length:)', data)
+            start = re.search(rb'(?:^|\n)(?=\{"|Content-)', data)
             if start is None:
                 return
             data, self._lost = data[start.end() :], False

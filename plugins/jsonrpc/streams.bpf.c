@@ -98,8 +98,8 @@ static __always_inline int jsonstream_is_http(const u8 *head)
            word == 0x50524920 /* PRI, of HTTP/2's preface */;
 }
 
-/* Whether the stream is known to carry JSON-RPC, or begins to with this piece: a Content-Length header, or an object or
- * an array whose first 64 bytes have "json" or "meth" in them ("jsonrpc", "method"). */
+/* Whether the stream is known to carry JSON-RPC, or begins to with this piece: a header, Content-Length or a Content-Type
+ * of JSON, or an object or an array whose first 64 bytes have "json" or "meth" in them ("jsonrpc", "method"). */
 PROBE(jsonstream_look)
 {
     struct jsonstream_what *what = jsonstream_get(hit);
@@ -124,8 +124,8 @@ PROBE(jsonstream_look)
             jsonstream_known.update(&key, &state);
             return 0;
         }
-        if (head[0] == 'C' && head[1] == 'o' && head[2] == 'n' && head[7] == '-' && head[8] == 'L')
-            found = 1;
+        if (head[0] == 'C' && head[1] == 'o' && head[2] == 'n' && head[7] == '-')
+            found = head[8] == 'L'; /* a Content-Type has "json" in it */
         else if (head[0] != '{' && head[0] != '[')
             return 0;
 #pragma unroll

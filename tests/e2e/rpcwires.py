@@ -68,20 +68,21 @@ class ServerSentEvents:
 
 
 class Pipe:
-    """A stream with a framing: lines, headers (as in LSP) or values one after the other."""
+    """A stream with a framing: lines, headers (as in LSP; typed: also what it is) or values one after the other."""
 
     def __init__(self, to: IO[bytes], back: IO[bytes], framing: str) -> None:
         self._to, self._back, self._framing = to, back, framing
 
     def exchange(self, text: bytes, *, answered: bool) -> bytes:
-        head = b"Content-Length: %d\r\n\r\n" % len(text) if self._framing == "headers" else b""
+        head = b"Content-Length: %d\r\n\r\n" % len(text) if self._framing in ("headers", "typed") else b""
+        head = b"Content-Type: application/vscode-jsonrpc\r\n" * (self._framing == "typed") + head
         self._to.write(head + text + b"\n" * (self._framing == "lines"))
         self._to.flush()
         if not answered:
             return b""
         if self._framing == "lines":
             return self._back.readline()
-        if self._framing == "headers":
+        if self._framing in ("headers", "typed"):
             length = 0
             while line := self._back.readline().strip():
                 name, _, value = line.partition(b":")

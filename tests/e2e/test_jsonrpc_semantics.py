@@ -124,7 +124,7 @@ class Wired:
             elif over == "unix":
                 self.wires[over] = rpcwires.connected(socket.AF_UNIX, str(folder / "socket"), "lines")
             else:
-                framing = {"socket-lines": "lines", "values": "values"}.get(over, "headers")
+                framing = {"socket-lines": "lines", "socket-headers": "typed", "values": "values"}.get(over, "headers")
                 self.wires[over] = rpcwires.connected(socket.AF_INET, ("127.0.0.1", server.port), framing)
 
     @staticmethod

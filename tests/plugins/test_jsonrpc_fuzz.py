@@ -19,7 +19,7 @@ from goinst.plugins.jsonrpc.message import called, calls, parse
 from goinst.plugins.jsonrpc.streams import PROTOCOL as STREAMS
 from goinst.plugins.netrpc import PROTOCOL as NETRPC
 
-from wire import decode, new_span
+from wire import context, decode, new_span
 
 SECONDS = float(os.environ.get("GOINST_FUZZ_SECONDS", "0"))
 ROUNDS = 400
@@ -98,6 +98,54 @@ def test_records_of_anything(protocol: Any) -> None:
             assert isinstance(one.name, str)
 
 
+QUESTION = b'{"jsonrpc":"2.0","id":%d,"method":"sampling/createMessage","params":{"maxTokens":1}}'
+ANSWERS = [b'{"jsonrpc":"2.0","id":%d,"result":{}}', b'{"jsonrpc":"2.0","id":%d,"error":{"code":-1,"message":"m"}}']
+
+
+def test_questions_are_answered_once_whatever_is_between_them() -> None:
+    """A server asks on streams of GETs and of POSTs, clients answer by POST; some of it is damaged."""
+    state: dict[str, Any] = {}
+    http = next(record for record in HTTP.records if record.name == "jsonrpc_request")
+    seen: dict[int, Any] = {}
+    asked = 0
+
+    def show(spans: Any) -> None:
+        for span in spans:
+            assert span.duration_ns >= 0
+            assert id(span) not in seen
+            seen[id(span)] = span  # kept, so that no other has this id
+
+    for chosen in rounds(6):
+        number = chosen.randrange(4)
+        if chosen.random() < 0.5:
+            text = QUESTION % number if chosen.random() < 0.8 else damaged(chosen)
+            asked += text == QUESTION % number
+            event = b"event: message\ndata: " + text + b"\n\n"
+            values = {"data": event[:4096], "copied": min(len(event), 4096), "length": len(event), "last": 1}
+            values |= {"stream": chosen.randrange(3), "request": chosen.choice([0, 0, 77])}
+            show(decode(HTTP, "jsonrpc_event", values, state=state)[0].children)
+            continue
+        span = new_span(http, HTTP.name)
+        span.span_id = chosen.choice([77, chosen.getrandbits(64)])
+        answer = chosen.choice(ANSWERS) % number if chosen.random() < 0.8 else damaged(chosen)
+        body = chosen.choice([answer, b"[" + answer + b"]", SEEDS[0]])[:1024]
+        decode(
+            HTTP,
+            "jsonrpc_request",
+            {"body": body, "body_length": len(body), "length": len(body)},
+            span=span,
+            state=state,
+        )
+        before = len(span.children)
+        status = {"status": chosen.choice([200, 202]), "source": chosen.choice([0, 3])}
+        decode(HTTP, "jsonrpc_response", status, span=span, state=state)
+        show(span.children[before:])
+    event_record = next(record for record in HTTP.records if record.name == "jsonrpc_event")
+    assert event_record.finish is not None
+    show(event_record.finish(context(HTTP, state=state)[0]))
+    assert asked > ROUNDS // 10
+
+
 def test_a_call_is_only_what_says_so() -> None:
     """The reference is Python's own parser: what it reads as a whole value is a call or not for the same reasons."""
     agreed = 0
@@ -131,6 +179,7 @@ def test_framing_of_anything(kind: Any) -> None:
 HOWS = {
     "lines": lambda body: body + b"\n",
     "headers": lambda body: b"Content-Length: %d\r\n\r\n" % len(body) + body,
+    "typed headers": lambda body: b"Content-Type: a/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body,
     "values": lambda body: body,
     "spaced values": lambda body: body + b" \t",
 }
