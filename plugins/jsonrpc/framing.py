@@ -16,13 +16,15 @@ __all__ = ["Frames", "Lines", "Message", "Piece"]
 
 _LENGTH = re.compile(rb"content-length:[ \t]*(\d{1,12})[ \t]*\r?\n", re.IGNORECASE)
 _DECODER = JSONDecoder()
+_TAIL = 64
 _HEADERS = 1024  # bytes that headers may take
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """One read or write, or a part of one: ``data``; ``gap`` bytes that follow it and were not captured; ``last``, the
-    last byte of all; ``complete`` when nothing more of this read or write comes; ``final`` when the message ends."""
+    last byte of all; ``complete`` when nothing more of this read or write comes; ``final`` when the message ends;
+    ``tail``, where there is a gap, the last bytes of it."""
 
     data: bytes
     time: int
@@ -30,16 +32,19 @@ class Piece:
     last: int = 0
     complete: bool = True
     final: bool = False
+    tail: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message, when its first and its last byte came (CLOCK_MONOTONIC, ns), and whether bytes of it are missing."""
+    """A message, when its first and its last byte came (CLOCK_MONOTONIC, ns), and whether bytes of it are missing:
+    then ``tail`` is how it ends, as far as that is known."""
 
     text: bytes
     began: int
     ended: int
     cut: bool
+    tail: bytes = b""
 
 
 class _Framing:
@@ -48,20 +53,23 @@ class _Framing:
         self._text = bytearray()
         self._began = 0
         self._cut = False
+        self._tail = b""
 
     def _keep(self, data: bytes, time: int) -> None:
         if not self._text and not self._cut:
             self._began = time
         room = max(self._limit - len(self._text), 0)
         self._text += data[:room]
-        self._cut |= len(data) > room
+        if len(data) > room:
+            self._cut = True
+            self._tail = (self._tail + data)[-_TAIL:]
 
     def _take(self, time: int) -> Iterator[Message]:
-        text, cut = bytes(self._text).strip(), self._cut
+        text, cut, tail = bytes(self._text).strip(), self._cut, self._tail
         self._text.clear()
-        self._cut = False
+        self._cut, self._tail = False, b""
         if text:
-            yield Message(text, self._began, time, cut)
+            yield Message(text, self._began, time, cut, tail if cut else b"")
 
     def _whole(self) -> bool:
         """Whether what is there is a JSON value that does not go on."""
@@ -78,7 +86,8 @@ class Frames(_Framing):
     def feed(self, piece: Piece) -> Iterator[Message]:
         """The messages that are complete with this piece."""
         self._keep(piece.data, piece.time)
-        self._cut |= piece.gap > 0
+        if piece.gap > 0:
+            self._cut, self._tail = True, piece.tail
         if piece.complete and (piece.final or self._whole()):
             yield from self._take(piece.time)
 
@@ -120,11 +129,13 @@ class Lines(_Framing):
             skipped = min(gap, self._left)
             gap, self._left, self._cut = gap - skipped, self._left - skipped, True
             if not self._left:
+                self._tail = piece.tail if not gap else b""
                 yield from self._take(piece.time)
             self._lost = gap > 0
         elif gap:
             self._cut = True
             if piece.last == 0x0A:
+                self._tail = piece.tail
                 yield from self._take(piece.time)
             else:
                 yield from self._take(piece.time)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,7 @@ _BYTES = (_STDIO, _SOCKET, _PIPE)  # no frames
 _IN, _OUT = 0, 1
 _STREAMS = 4096
 _ASKED = 16384
+_LAST_ID = re.compile(rb'[,{]\s*"id"\s*:\s*("[\w .:/+-]*"|-?\d{1,18})\s*\}\s*\Z', re.ASCII)
 _TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?", re.DOTALL)
 
 # a process, what kind of stream, which, and in which direction
@@ -68,6 +70,7 @@ def decode_piece(values: Any, span: Span, context: DecodeContext) -> None:
         last=values.last,
         complete=complete,
         final=bool(values.final),
+        tail=values.tail[: values.tail_length],
     )
     done: list[Span] = []
     for message in framing.feed(piece):
@@ -97,6 +100,9 @@ def _take(message: Message, values: Any, span: Span, context: DecodeContext, sta
         if values.source == _SOCKET and isinstance(item, dict) and "jsonrpc" not in item:
             continue  # net/rpc's codec has probes of its own
         short = (cut or message.cut) and number == len(items) - 1
+        if short and parsed is item and isinstance(item, dict) and "id" not in item:
+            found = _LAST_ID.search(message.tail)
+            item = {"id": json.loads(found[1]), **item} if found else item
         if called(item, cut=short):
             _ask(item, message, values, span, context, state, done, cut=short)
         elif replied(item):
@@ -159,6 +165,9 @@ def _reply(
     *,
     cut: bool,
 ) -> None:
+    if cut and "id" not in reply:
+        context.count("answer_cut")
+        return
     process = template.resource.attributes["process.pid"]
     question = process, values.source, _OUT if values.direction == _IN else _IN, identity(reply)
     waiting = state.asked.get(question, [])

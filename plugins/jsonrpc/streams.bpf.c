@@ -148,7 +148,7 @@ PROBE(jsonstream_send)
     struct jsonstream_what *what = jsonstream_get(hit);
     struct goinst_operation *around = goinst_operation_around(hit);
     struct jsonstream_piece *r;
-    u64 length, trace_high = 0, trace_low = 0, parent = 0;
+    u64 length, trace_high = 0, trace_low = 0, parent = 0, rear = 0;
     u8 last;
 
     if (!what)
@@ -162,7 +162,12 @@ PROBE(jsonstream_send)
     if (!what->sent)
         what->time = bpf_ktime_get_ns();
     last = go_byte(what->data + what->length - 1);
-    length = what->length > STREAM_LIMIT ? STREAM_LIMIT : what->length;
+    length = what->length;
+    if (length > STREAM_LIMIT) {
+        /* many a response has its id behind all else */
+        rear = what->data + length - sizeof(r->tail);
+        length = STREAM_LIMIT;
+    }
     for (u32 i = 0; i < JSONSTREAM_RECORDS; i++) {
         u64 offset = what->sent;
 
@@ -182,6 +187,7 @@ PROBE(jsonstream_send)
         r->trace_low = trace_low;
         r->parent = parent;
         r->last = last;
+        r->tail_length = rear ? go_copy(r->tail, sizeof(r->tail), rear, sizeof(r->tail)) : 0;
         r->copied = go_copy(r->data, sizeof(r->data), what->data + offset, length - offset);
         jsonstream_piece_submit(r);
         what->sent = offset + sizeof(r->data);

@@ -191,6 +191,8 @@ PROTOCOL = Protocol(
                 Column("direction", "u8"),
                 Column("final", "u8"),
                 Column("last", "u8"),
+                Column("tail_length", "u8"),
+                Column("tail", "bytes", 64),
                 Column("data", "bytes", 1024),
             ),
         ),
@@ -220,6 +222,7 @@ PROTOCOL = Protocol(
         "raw_listener": "a connection of no HTTP server was accepted: its first messages may be missing",
         "unanswered": "a request whose response did not come before 16384 others were waiting",
         "answer_ambiguous": "an answer on a pipe that calls to several children with the same id may have",
+        "answer_cut": "an answer of which not enough was captured to know whose it is (message_bytes)",
         "request_unseen": "a response to a request that was not seen: what a process waited for when goinst came to it",
     },
 )

@@ -18,13 +18,16 @@ every_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 RECORD = PROTOCOL.records[0]
 
 
-def piece(state: dict[str, Any], source: int, direction: int, message: Any, *, stream: int = 77) -> tuple[Span, ...]:
+def piece(
+    state: dict[str, Any], source: int, direction: int, message: Any, *, stream: int = 77, end: str = ""
+) -> tuple[Span, ...]:
     """What becomes complete when a message is read or written at once; 1 KiB of it is captured."""
-    data = json.dumps(message).encode()
+    data = (json.dumps(message) + end).encode()
     kept = data[:1024]
     values = {
         "time": 5, "stream": 0 if source == 0 else stream, "length": len(data), "copied": len(kept), "source": source,
         "direction": direction, "final": 1, "last": data[-1], "data": kept,
+        "tail_length": 64 * (len(data) > 1024), "tail": data[-64:],
     }  # fmt: skip
     options = {"message_bytes": 1024}
     span, _ = decode(PROTOCOL, "jsonstream_piece", values, span=new_span(RECORD), options=options, state=state)
@@ -99,3 +102,15 @@ def test_pipes_that_belong_together_are_learned() -> None:
     for number in (2, 1):
         (told,) = piece(state, 4, IN, failure(1), stream=10 + number)
         assert told.name == f"of-{number}"
+
+
+@every_source
+@pytest.mark.parametrize("identifier", [7, "a-7"])
+def test_an_id_behind_a_long_result(source: int, identifier: Any) -> None:
+    state: dict[str, Any] = {}
+    assert piece(state, source, IN, call(identifier)) == piece(state, source, IN, call(8)) == ()
+    long = {"jsonrpc": "2.0", "result": {"text": "x" * 5000}, "id": identifier}
+    (done,) = piece(state, source, OUT, long, end="\n")
+    assert done.attributes["jsonrpc.request.id"] == str(identifier)
+    # the id of something else is none of the response's
+    assert piece(state, source, OUT, {"jsonrpc": "2.0", "result": {"text": "x" * 5000, "id": 8}}, end="\n") == ()
