@@ -83,7 +83,7 @@ def test_generic_functions_take_a_dictionary(go: str) -> None:
     facts = facts_of("generic", go)
 
     def inputs(pattern: str) -> str:
-        (function,) = facts.matching(pattern)
+        function = facts.matching(pattern)[-1]
         return shown(facts.parameters(function.name)).partition(" -> ")[0]
 
     assert (
@@ -91,7 +91,8 @@ def test_generic_functions_take_a_dictionary(go: str) -> None:
     )
     assert inputs(r"^main\.outer\[(\.\.\.|go\.shape.*)\]$") == ".dict uintptr, x string, n int"
     assert inputs(r"^main\.outer\[.*\]\.func1$") == "m int"
-    method = inputs(r"^main\.\(\*pair\[(\.\.\.|go\.shape.*)\]\)\.set$").split(", ")
+    (name,) = (each for each in facts.bodies("main.(*pair).set") if each.startswith("main.(*pair[go.shape.string"))
+    method = shown(facts.parameters(name)).partition(" -> ")[0].split(", ")
     first, second = method[:2] if release(go) >= (1, 20) else method[1::-1]
     assert first.startswith("p *main.pair[go.shape.string")
     assert second == ".dict uintptr"
@@ -200,7 +201,11 @@ def test_a_closure_finds_its_variables_by_the_context_register(go: str, goarch: 
 @pytest.mark.parametrize("go", GENERIC)
 def test_the_dictionary_takes_a_register(go: str) -> None:
     facts = facts_of("generic", go)
-    (method,) = facts.matching(r"^main\.\(\*pair\[(\.\.\.|go\.shape.*)\]\)\.set$")
+    (method,) = (
+        function
+        for name in facts.bodies("main.(*pair).set")
+        if name.startswith("main.(*pair[go.shape.string") and (function := facts.function(name))
+    )
     found = by_name(facts.variables(method.name, method.entry))
     receiver = "bx" if release(go) < (1, 20) else "ax"
     registers = {name: [piece.register for piece in each.pieces] for name, each in found.items()}

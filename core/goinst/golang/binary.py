@@ -70,8 +70,16 @@ class GoBinary:
         return FunctionTable(self.image, self.module)
 
     def function(self, name: str) -> Function | None:
-        """Return the function called ``name``; None when it has no body of its own."""
-        return self.functions.function(name)
+        """Return the function called ``name``; None when it has no body of its own.
+
+        Of the bodies of a generic function, which all have the same name in Go 1.18 to 1.20, the one that DWARF calls
+        so.
+        """
+        found = self.functions.function(name)
+        if found is None and "[" in name:
+            body = self.containing(self.debug.address(name))
+            return None if body is None else Function(name, body.entry, body.end)
+        return found
 
     def matching(self, regex: str) -> tuple[Function, ...]:
         """Return the functions whose name ``regex`` is found in, by address."""

@@ -93,6 +93,18 @@ class DebugInfo:
                     return body
         return abstract
 
+    def address(self, name: str) -> int:
+        """Return where the function of this name starts; 0 when it is not there."""
+        entry = self.subprogram(name)
+        return 0 if entry is None else int(attribute(entry, "DW_AT_low_pc", 0))
+
+    def bodies(self, name: str) -> Iterator[tuple[str, int]]:
+        """Give full name and address of the bodies that share a name with ``[...]`` in it."""
+        for entry in self._entries(name, ("DW_TAG_subprogram",)):
+            low = attribute(entry, "DW_AT_low_pc", 0)
+            if low:
+                yield name_of(entry), int(low)
+
     def referring(self, entry: Any, tag: str) -> Iterator[Any]:
         """Give the entries of a kind whose abstract origin is ``entry``: bodies, inlined bodies."""
         data, base, end = self.sections.info

@@ -78,6 +78,42 @@ class Facts(Answers):
         del symbol
         return ""
 
+    def bodies(self, symbol: str) -> tuple[str, ...]:
+        """Return the names of the bodies of a generic function or method: of ``main.Map``, ``main.Map[go.shape.int]``.
+
+        ``symbol`` is written without type arguments, or with ``[...]``. Each name is one that all others take.
+        """
+
+        def find(binary: GoBinary) -> Any:
+            from goinst.golang.relatives import bodies
+
+            return list(bodies(binary, symbol))
+
+        return self._ask(f"bodies {symbol}", find, _names)
+
+    def wrapped(self, symbol: str) -> str:
+        """Return the function that ``symbol``, made by the compiler, only leads to; empty for code that was written.
+
+        So are method values (``main.(*T).M-fm``), promoted methods, and methods that interfaces need.
+        """
+
+        def find(binary: GoBinary) -> Any:
+            from goinst.golang.relatives import wrapped
+
+            return wrapped(binary, symbol)
+
+        return self._ask(f"wrapped {symbol}", find, str)
+
+    def hint(self, symbol: str) -> str:
+        """Say what there is instead of a function that is not in the binary: generic, promoted, of an interface."""
+
+        def find(binary: GoBinary) -> Any:
+            from goinst.golang.relatives import hint
+
+            return hint(binary, symbol)
+
+        return self._ask(f"hint {symbol}", find, str)
+
     def marked(self, symbol: str) -> tuple[Variable, ...] | None:
         """Return the arguments of a USDT probe; None when ``symbol`` is a function."""
         del symbol

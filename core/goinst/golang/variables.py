@@ -27,12 +27,13 @@ def variables(binary: GoBinary, symbol: str, address: int) -> tuple[Variable, ..
 
     ``address`` is in the function, in a body of it that was inlined into another function, or a call of it.
     """
-    own = binary.containing(address)
+    own, called = binary.containing(address), binary.function(symbol)
     try:
         if own is not None and own.name == symbol:
             return _Names(binary, own, address).own()
+        if called is not None and called.entry <= address < called.end:
+            return _Names(binary, called, address).own()
         found = None if own is None else _Names(binary, own, address).inlined(symbol)
-        called = binary.function(symbol)
         if found is None and called is not None:
             return _Names(binary, called, called.entry).own()
     except BinaryError:

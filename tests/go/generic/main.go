@@ -41,7 +41,7 @@ func outer[T any](x T, n int) func(int) string {
 }
 
 func main() {
-	fmt.Println((&pair[string, int]{}).set("a", 1))
+	fmt.Println((&pair[string, int]{}).set("a", 1), (&pair[int, []byte]{}).set(1, nil))
 	list[string]{[]string{"a"}}.each(func(s string) { fmt.Println(s) })
 	fmt.Println(apply([]int{1, 2}, func(i int) string { return fmt.Sprint(i) }, "more"))
 	fmt.Println(outer("q", 1)(2))

@@ -18,6 +18,8 @@ type named interface{ Title(n int) string }
 
 type shelf struct{ *box }
 
+var title named
+
 //go:noinline
 func (b *box) Title(n int) string {
 	fmt.Printf("Title b.Name=%s n=%d\n", b.Name, n)
@@ -103,8 +105,8 @@ func main() {
 		fmt.Println(c(100), c(200))
 		fmt.Println(caller(len(os.Args) + i))
 		fmt.Println(variadic("fmt", 1, "two", i))
-		var n named = shelf{b}
-		fmt.Println(n.Title(i))
+		title = shelf{b}
+		fmt.Println(title.Title(i))
 		f := b.mixed
 		fmt.Println(f("via", point{5, 6}, 2.5, [2]int{7, 8}, 9))
 	}
