@@ -52,6 +52,17 @@ KEPT int nested(int depth)
     return depth ? nested(depth - 1) + 1 : room[0];
 }
 
+/* ends in a jump to another function, when it is optimised */
+KEPT int forward(int depth)
+{
+    return depth > 1 ? nested(depth) : depth;
+}
+
+static inline __attribute__((always_inline)) int doubled(int number)
+{
+    return number * 2;
+}
+
 int main(int argc, char **argv)
 {
     int count = argc > 1 ? atoi(argv[1]) : 3;
@@ -74,6 +85,7 @@ int main(int argc, char **argv)
         printf("nine %llu\n", (unsigned long long)nine(1, 2, 3, 4, 5, 6, 700 + (uint64_t)i, 8, (int8_t)-i));
     }
     printf("nested %d\n", nested(2));
+    printf("forward %d %d %d\n", forward(0), forward(1), doubled(forward(2)));
     printf("done\n");
     fflush(stdout);
     return fgets(line, sizeof(line), stdin) ? 0 : 1;

@@ -76,6 +76,12 @@ def test_an_address_inside_a_function_is_none(order: NativeFacts) -> None:
     )
 
 
+def test_a_function_that_was_inlined_says_where(order: NativeFacts) -> None:
+    assert order.why_not("doubled") == "doubled has no body of its own: the compiler inlined it in main"
+    assert order.inlined("doubled") == ("main",)
+    assert order.inlined("place") == ()
+
+
 def test_names_of_cpp(shop: NativeFacts) -> None:
     assert shop.function("shop::add") is None
     assert shop.why_not("shop::add") == (

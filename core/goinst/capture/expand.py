@@ -101,7 +101,8 @@ class Maker:
         results = {name: value for name, value in results.items() if name not in parameters}
         return Around(
             symbol, entry[0], tuple(returns), parameters, results, raw_arguments(facts.info.arch, facts.info.abi),
-            self.types, self._errors, _Names(self), self.symbol,
+            self.types, self._errors, _Names(self), self.symbol, entry[1:], self._native,
+            facts.jumps_out(symbol) if self._native and returns else (),
         )  # fmt: skip
 
     def at(self, symbol: str, site: Site) -> Around:

@@ -32,6 +32,8 @@ class Around:
     """What is known of the function: its variables where it is entered and where it returns, and what its binary has.
 
     ``raw`` are words by number. ``symbol`` names frames and functions by address; ``names`` are types by hash.
+    ``also``: more places with the same variables (of a USDT probe). ``threads``: the program has no goroutines, and
+    each hit tells its thread. ``leaves``: functions that it jumps to at its end: such calls pass none of ``returns``.
     """
 
     function: str
@@ -44,6 +46,9 @@ class Around:
     errors: Errors
     names: Any
     symbol: Any
+    also: tuple[Site, ...] = ()
+    threads: bool = False
+    leaves: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -102,14 +107,19 @@ class _Generator:
                 raise BinaryError(f"{around.function}: it has no RET that can be probed; ask only for its parameters")
             role: Literal["operation", "span"] = "operation"
             leave = self._probe(f"{self._name}_return", around.returns, "return", closes=True)
-            if around.returns[0].g is None:
+            if around.leaves:
+                self._limited.append(
+                    f"{around.function}: a call that ends in a jump to {' or '.join(around.leaves[:3])} is not seen:"
+                    " it returns from there"
+                )
+            if around.returns[0].g is None and not around.threads:
                 texts, probes, role = [self._at_return(entry, late, [*at_entry, *at_return])], [leave], "span"
             else:
                 texts = [self._enter(entry, late, at_entry, at_return), self._leave(late, at_return)]
-                probes = [self._probe(f"{self._name}_entry", (around.entry,), "entry"), leave]
+                probes = [self._probe(f"{self._name}_entry", (around.entry, *around.also), "entry"), leave]
         else:
             texts = [self._only(entry, at_entry)]
-            probes = [self._probe(f"{self._name}_entry", (around.entry,), "entry")]
+            probes = [self._probe(f"{self._name}_entry", (around.entry, *around.also), "entry")]
             role = "span"
         head = "".join(table.declaration for table in self._tables)
         if wanted.rate:

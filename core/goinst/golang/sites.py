@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from goinst.golang.binary import GoBinary
     from goinst.golang.elf import Image
 
-__all__ = ["Code", "decode_one", "find_sites"]
+__all__ = ["Code", "decode_one", "find_sites", "jumps_out"]
 
 _MAX_CODE = 1 << 20  # bytes of one function; the largest of a real server has about 50,000
 _CHECK = 14  # instructions that a stack check takes at most, with its branch
@@ -78,6 +78,16 @@ def find_sites(binary: Code, symbol: str, place: Place, callee: str = "") -> tup
         raise BinaryError(f"function {symbol}: has {size} bytes; 1 to {_MAX_CODE} can be probed; choose another")
     search = _Search(binary, function, binary.image.read(function.entry, size))
     return search.calls(called) if called else search.sites(place)
+
+
+def jumps_out(binary: Code, symbol: str) -> tuple[int, ...]:
+    """Return the addresses outside the function that it jumps to: calls that end in another function's RET."""
+    function = binary.function(symbol)
+    if function is None or not 0 < function.end - function.entry <= _MAX_CODE:
+        return ()
+    code = binary.image.read(function.entry, function.end - function.entry)
+    targets = _machine(binary.info.arch).scan(code, function.entry).targets
+    return tuple(sorted(target for target in targets if not function.entry <= target < function.end))
 
 
 def decode_one(arch: str, code: bytes, address: int) -> tuple[str, bool]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from goinst.errors import BinaryError
 from goinst.golang.elf import Image
 from goinst.golang.model import BinaryInfo, Function
+from goinst.golang.sites import jumps_out
 from goinst.native.debugfile import DebugFile, find_debug_file
-from goinst.native.demangle import available
+from goinst.native.demangle import available, plain
 from goinst.native.symbols import INDIRECT, Symbol, Symbols
 from goinst.native.usdt import PREFIX, UsdtProbe, find_probes
 
@@ -185,9 +186,24 @@ class NativeBinary:
         )  # fmt: skip
 
     def inlined_callers(self, name: str) -> tuple[str, ...]:
-        """Return the names of the functions that hold an inlined body of ``name``."""
-        del name
-        return ()
+        """Return the names of the functions that hold an inlined body of ``name``, as far as DWARF tells."""
+        if self.dwarf is None or name.startswith((PREFIX, "0x")):
+            return ()
+        found = []
+        for address in self.dwarf.inlined_in(plain(name)):
+            around = self.symbols.around(address)
+            found.append(around.text if around is not None else f"{address:#x}")
+        return tuple(dict.fromkeys(found))
+
+    def jumps_out(self, name: str) -> tuple[str, ...]:
+        """Return the functions that a function ends in by a jump (a tail call), and so does not return from itself."""
+        found = []
+        for target in jumps_out(self, name):
+            around = self.symbols.around(target)
+            text = around.text if around is not None else f"{target:#x}"
+            if not text.startswith(f"{name}.cold"):  # its own code that is seldom used
+                found.append(text)
+        return tuple(dict.fromkeys(found))
 
     def _find(self, name: str) -> Function | str:
         match = _ADDRESS.fullmatch(name)
@@ -220,6 +236,10 @@ class NativeBinary:
             return f"{name} is a symbol, but no code in this file"
         if ("::" in name or "(" in name) and not available():
             return f"names such as {name} can only be found with pip install 'goinst[native]'"
+        callers = self.inlined_callers(name)
+        if callers:
+            more = f" and {len(callers) - _SHOWN} more" if len(callers) > _SHOWN else ""
+            return f"{name} has no body of its own: the compiler inlined it in {', '.join(callers[:_SHOWN])}{more}"
         near = self.matching(rf"(?:^|::|\b){re.escape(name)}(?:\(|\.|$)")
         clones = [function.name for function in near if _CLONE.search(function.name)]
         if clones:

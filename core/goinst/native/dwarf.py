@@ -26,6 +26,7 @@ _LARGEST = 1 << 30  # bytes of all sections that are read, decompressed
 _MOST_UNITS = 1 << 18
 _MOST_HITS = 4096
 _MOST_CHILDREN = 1 << 16
+_MOST_ENTRIES = 1 << 18
 _DEEPEST = 24
 _SHF_COMPRESSED = 1 << 11
 _SECTIONS = re.compile(r"\.z?debug_(?:info|abbrev|str|line_str|str_offsets|addr|aranges|loc|loclists|ranges|rnglists)")
@@ -136,6 +137,33 @@ class Dwarf:
                     yield child
             elif child.tag in _SCOPES and child.has_children:
                 yield from self._functions(child, address, depth + 1)
+
+    def inlined_in(self, name: str) -> list[int]:
+        """Where functions begin that hold an inlined body of the function called ``name`` (``ns::f``)."""
+        path = name.split("::")
+        found: list[int] = []
+        for unit in self._units_with(path[-1]):
+            top = unit.get_top_DIE()
+            bodies = {entry.offset for entry in self._inlines(top, path, 0)}
+            if not bodies:
+                continue
+            for count, entry in enumerate(unit.iter_DIEs()):
+                if count > _MOST_ENTRIES:
+                    break
+                if entry.tag == "DW_TAG_inlined_subroutine":
+                    origin = referred(entry, "DW_AT_abstract_origin")
+                    if origin is not None and origin.offset in bodies:
+                        found += self._starts(entry)[:1]
+        return found
+
+    def _inlines(self, entry: DIE, path: list[str], depth: int) -> Iterator[DIE]:
+        """The functions of this name that have been inlined somewhere."""
+        for child in children(entry) if depth < _DEEPEST else ():
+            if len(path) == 1 and child.tag == "DW_TAG_subprogram" and "DW_AT_inline" in child.attributes:
+                if name_of(child) == path[0]:
+                    yield child
+            elif len(path) > 1 and child.tag in _SCOPES and name_of(child) == path[0]:
+                yield from self._inlines(child, path[1:], depth + 1)
 
     def _starts(self, entry: DIE) -> list[int]:
         return [low for low, _ in self._ranges(entry)]

@@ -49,6 +49,10 @@ class NativeFacts(Facts):
         """Say why ``function`` does not find one, in one line; nothing when it does."""
         return self._ask(f"why not {symbol}", lambda binary: binary.why_not(symbol), str)
 
+    def jumps_out(self, symbol: str) -> tuple[str, ...]:
+        """Return the functions that ``symbol`` jumps to at its end: those calls pass none of its RETs."""
+        return self._ask(f"jumps out {symbol}", lambda binary: list(binary.jumps_out(symbol)), tuple)
+
     def is_go(self) -> bool:
         """Say whether it is a Go program, which Facts knows more of."""
 
