@@ -19,6 +19,7 @@ static long (*goinst_get_stack)(void *ctx, void *to, u32 size, u64 flags) = (voi
 #define CAPTURE_BAD 1       /* cannot be read */
 #define CAPTURE_NO_ITEM 2   /* there is no such element */
 #define CAPTURE_OTHER 3     /* the interface holds another type */
+#define CAPTURE_BEYOND 5    /* not in the part of a map that was searched */
 #define CAPTURE_OK 8
 
 /* The word at an address: the next address of a path. */

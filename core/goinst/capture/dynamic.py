@@ -95,7 +95,7 @@ def _dynamic(reader: Reader, at: int) -> tuple[str, str, Any, list[Any]]:
             if copied == _PART - 8:
                 reader.cut = True
             start = at + 24 + part * _PART
-            texts.append(Scalar.text(bytes(reader.buffer[start : start + copied])))
+            texts.append(Scalar.text(bytes(reader.buffer[start : start + copied]), cut=copied == _PART - 8))
         else:
             texts.append(None)
     name = reader.types.get(number, f"type {number:#x}") if number else ""

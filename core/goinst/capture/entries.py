@@ -142,12 +142,17 @@ class Entries:
 
 
 def find_entry(out: Text, map_: str, layout: MapLayout, key: Shape, elem: Shape, wanted: int | str) -> Place:
-    """The element under a key, which is a text or a number; no such element among the first 128 slots: none.
+    """The element under a key, which is a text or a number. A key that is not among the first 128 slots is said not to
+    be there only when no entry can be elsewhere.
 
     Without branches, so that the verifier has one path a slot: what differs is gathered, and selects by arithmetic.
     """
     found = out.temporary(f"{map_} < CAPTURE_OK ? {map_} : CAPTURE_NO_ITEM")
+    seen = out.temporary("0")
     empty, at, element = _walk(out, map_, layout.slots(key, elem), _SEARCHED)
+    full = out.temporary(f"{empty} ^ 1")
+    out.line(f'asm volatile("" : "+r"({full}));')
+    out.line(f"{seen} += {full} & 1;")
     differs = out.temporary(empty)
     if isinstance(wanted, str):
         data = wanted.encode()[:_LONGEST_KEY]
@@ -170,6 +175,8 @@ def find_entry(out: Text, map_: str, layout: MapLayout, key: Shape, elem: Shape,
     out.line(f"{found} = {found} * {differs} + {element} * ({differs} ^ 1);")
     out.indent -= 1
     out.line("}")
+    out.line(f"if ({found} == CAPTURE_NO_ITEM && capture_hop({map_}, 0) > {seen})")  # maps begin with their count
+    out.line(f"    {found} = CAPTURE_BEYOND;")
     return Memory(found)
 
 

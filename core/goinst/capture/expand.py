@@ -160,13 +160,29 @@ def expand(protocol: Protocol, facts: Any) -> Expanded:
         return Expanded(protocol)
     maker = Maker(facts)
     result = Expanded(protocol)
+    followed: set[str] = set()
     for number, capture in enumerate(protocol.captures):
         if isinstance(capture, Capture):
             capture = _Declared(protocol.name, capture)
         for made in capture.make(facts, maker, number):
-            (result.made if isinstance(made, Generated) else result.problems).append(made)
+            if isinstance(made, str):
+                result.problems.append(made)
+            elif (symbol := _followed(made)) and symbol in followed:
+                result.problems.append(
+                    f"{short_name(symbol)}: is followed to its return already; put what is wanted of it into one SPEC"
+                )
+            else:
+                result.made.append(made)
+                followed.add(symbol)
     result.protocol = with_captures(protocol, result.made)
     return result
+
+
+def _followed(made: Generated) -> str:
+    """The function whose calls are followed from entry to return, or "". Two operations at one frame end each other."""
+    if made.record is None or made.record.role != "operation":
+        return ""
+    return made.probes[0].sites[0].symbol
 
 
 def smaller(protocol: Protocol) -> Protocol | None:

@@ -94,6 +94,7 @@ class _Generator:
 
     def make(self) -> Generated:
         wanted, around = self._wanted, self._around
+        self._know_results()
         entry, late = self._split()
         conditions = wanted.condition
         at_entry, at_return = _conjuncts(conditions, lambda part: self._is_late(names_in(part)))
@@ -129,6 +130,19 @@ class _Generator:
     def _probe(self, program: str, sites: tuple[Site, ...], place: Any, *, closes: bool = False) -> declare.Probe:
         site = declare.Site(self._around.function, at=sites)
         return declare.Probe(program, (site,), place=place, closes=closes)
+
+    def _know_results(self) -> None:
+        """BinaryError when results are asked for by name, and the binary does not say that there are any."""
+        around, wanted = self._around, self._wanted
+        names = frozenset[str]().union(*(names_in(item.expression) for item in wanted.results))
+        if wanted.condition is not None:
+            names |= names_in(wanted.condition)
+        unknown = sorted(names - {*around.parameters, *around.raw, *_CLOCK})
+        if unknown and around.returns and not around.results:
+            raise BinaryError(
+                f"{unknown[0]}: the binary does not say what the function returns (Go 1.17's DWARF and stripped"
+                " binaries do not): name all results, in order, with their types, as in '-> n int, err error'"
+            )
 
     # What is asked when
 

@@ -17,6 +17,8 @@ Decode = Callable[[Reader, int, Mapping[int, Captured]], Captured]
 _LARGEST = 1024  # bytes of a value that are copied in one piece
 _NODES = 600
 _ARRAY_BYTES = 64
+_WRAPPED = 4  # errors inside each other that are looked at: url.Error, net.OpError, os.SyscallError, syscall.Errno
+_FEW = 4  # elements are given up before depth down to so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,7 @@ class Nodes:
             case "float" if size in (4, 8):
                 return lambda reader, at, found: Scalar.real(reader.buffer, at + base, size)
             case "complex":
-                half = size // 2
-                return lambda reader, at, found: str(
-                    complex(*(Scalar.real(reader.buffer, at + base + part, half) for part in (0, half)))
-                )
+                return lambda reader, at, found: Scalar.complex(reader.buffer, at + base, size)
             case "string":
                 return _followed(follows, base, Bytes(self._limits.text if root else min(self._limits.text, 64)))
             case "slice":
@@ -103,7 +102,8 @@ class Nodes:
             case "interface":
                 if depth > 0 or root:
                     itab = shape.name not in ("interface {}", "any")
-                    return _followed(follows, base, Dynamic(itab, 3 if shape.name == "error" else 1, self._errors))
+                    levels = _WRAPPED if shape.name == "error" else 1
+                return _followed(follows, base, Dynamic(itab, levels, self._errors))
                 name = shape.name
                 return lambda reader, at, found: Absent(f"<{name}>") if _word(reader, at + base) else None
             case "map":
@@ -196,7 +196,9 @@ class Nodes:
 
 
 def smaller_limits(limits: Limits) -> Limits:
-    """The next less: first pointers, then elements, then bytes; the same when there is no less."""
+    """The next less: many elements first, then pointers, elements and bytes; the same when there is no less."""
+    if limits.depth > 0 and limits.items > _FEW:
+        return replace(limits, items=max(limits.items // 2, _FEW))
     if limits.depth > 0:
         return replace(limits, depth=limits.depth - 1)
     if limits.items > 2:

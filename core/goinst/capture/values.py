@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ ABSENT: Mapping[int, Any] = {
     2: Absent("<no such element>"),
     3: Absent("<another type>"),
     4: Absent("<in a floating-point register>"),
+    5: Absent("<not in the part of the map that was searched>"),
 }
 _FLOATS = {4: struct.Struct("<f"), 8: struct.Struct("<d")}
 _SECONDS_TO_1970 = 62135596800  # time/time.go: from year 1
@@ -43,28 +45,49 @@ class Scalar:
         return int.from_bytes(data[at : at + size], "little", signed=signed)
 
     @staticmethod
-    def real(data: bytes, at: int, size: int) -> float:
-        """A float of 4 or 8 bytes."""
+    def real(data: bytes, at: int, size: int) -> float | str:
+        """A float of 4 or 8 bytes; ``NaN``, ``+Inf`` and ``-Inf`` as Go writes them, since JSON has none."""
         value: float = _FLOATS[size].unpack_from(data, at)[0]
-        return value
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
 
     @staticmethod
-    def text(data: bytes) -> str:
-        """UTF-8; what is none is written as \\xff. A rune that was cut at the end is left out."""
-        for shorter in range(4):
-            try:
-                return data[: len(data) - shorter].decode()
-            except UnicodeDecodeError:
-                continue
-        return data.decode("utf-8", "backslashreplace")
+    def complex(data: bytes, at: int, size: int) -> str:
+        """A complex number of 8 or 16 bytes: ``(1-2.5i)``, as Go writes it but for an exponent's digits."""
+        first, second = (Scalar.real(data, at + part, size // 2) for part in (0, size // 2))
+        return f"({_part(first)}{_part(second, sign='+')}i)"
 
     @staticmethod
-    def binary(data: bytes) -> str:
+    def text(data: bytes, *, cut: bool = False) -> str:
+        """UTF-8; what is none is written as \\xff. A rune at whose middle the text was ``cut`` is left out."""
+        return (_without_cut_rune(data) if cut else data).decode("utf-8", "backslashreplace")
+
+    @staticmethod
+    def binary(data: bytes, *, cut: bool = False) -> str:
         """Bytes as text where they are text, else as hexadecimal digits."""
-        text = Scalar.text(data)
+        text = Scalar.text(data, cut=cut)
         if all(char.isprintable() or char in "\r\n\t" for char in text) and "\\x" not in text:
             return text
         return data.hex()
+
+
+def _without_cut_rune(data: bytes) -> bytes:
+    """Without the beginning of a rune at the end."""
+    for behind in range(1, 4):
+        first = data[-behind] if len(data) >= behind else 0
+        if first >= 0xC0:
+            length = 2 + (first >= 0xE0) + (first >= 0xF0)
+            return data[:-behind] if behind < length else data
+        if first < 0x80:
+            break
+    return data
+
+
+def _part(number: float | str, sign: str = "") -> str:
+    """A part of a complex number."""
+    text = str(number).removesuffix(".0")
+    return text if text[0] in "+-" else sign + text
 
 
 def go_duration(ns: int) -> str:
@@ -106,7 +129,7 @@ def go_time(wall: int, ext: int) -> str:
     except OverflowError:
         return f"<{seconds} s after year 1>"
     fraction = f".{nanoseconds:09d}".rstrip("0") if nanoseconds else ""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    return f"{moment.replace(tzinfo=None).isoformat()}{fraction}Z"
 
 
 _TEXTS = {
@@ -130,7 +153,7 @@ _KNOWN = {
 _WITH_CAUSE = ("github.com/pkg/errors.withMessage",)
 _TRANSPARENT = ("github.com/pkg/errors.withStack",)
 _INTEGERS, _UNSIGNED = range(2, 7), range(7, 13)
-_POINTERS = (18, 19, 22, 26)
+_POINTERS = (18, 19, 21, 22, 26)
 
 
 def held(parts: list[tuple[str, str, Any, list[Any]]]) -> Captured:

@@ -82,8 +82,11 @@ class Raw:
                 out.line(f"*(u64 *)({to}) = CAPTURE_OK + 1;")
             self._fetch_follows(out, to)
             return
-        size = max(self.shape.size, 1)
-        out.line(f"if (capture_read({to}, {size}, {place.address}, {place.offset})) {{")
+        if not self.shape.size:
+            address = out.temporary(place.address)
+            out.line(f"*(u64 *)({to}) = {address} < CAPTURE_OK ? {address} : CAPTURE_OK;")
+            return
+        out.line(f"if (capture_read({to}, {self.shape.size}, {place.address}, {place.offset})) {{")
         out.indent += 1
         self._fetch_follows(out, to)
         out.indent -= 1
@@ -152,9 +155,9 @@ class CString:
         copied, state = COPIED.unpack_from(reader.buffer, at)
         if state < OK:
             return ABSENT.get(state, ABSENT[1])
-        if copied >= self.most - 1:
-            reader.cut = True
-        return Scalar.text(reader.buffer[at + 8 : at + 8 + min(copied, self.most)])
+        cut = copied >= self.most - 1
+        reader.cut |= cut
+        return Scalar.text(bytes(reader.buffer[at + 8 : at + 8 + min(copied, self.most)]), cut=cut)
 
 
 def read_text(reader: Reader, at: int, length: int, most: int, *, binary: bool = False) -> Any:
@@ -166,7 +169,7 @@ def read_text(reader: Reader, at: int, length: int, most: int, *, binary: bool =
     if length > copied:
         reader.cut = True
     data = bytes(reader.buffer[at + 8 : at + 8 + copied])
-    return Scalar.binary(data) if binary else Scalar.text(data)
+    return Scalar.binary(data, cut=length > copied) if binary else Scalar.text(data, cut=length > copied)
 
 
 @dataclass(slots=True)
