@@ -225,6 +225,23 @@ static __always_inline int jsonstream_end_read(struct goinst_hit *hit, struct js
     return 1;
 }
 
+/* A Read returned that was noted in a map of its own: to be looked at when it brought something. */
+static __always_inline int jsonstream_came(struct goinst_hit *hit, struct jsonstream_read *read, s64 length, u8 source)
+{
+    struct jsonstream_what what = {.source = source, .direction = JSONSTREAM_IN};
+
+    if (!read || !read->buffer)
+        return 0;
+    what.data = read->buffer;
+    what.stream = read->stream;
+    what.length = length;
+    read->buffer = 0;
+    if (length <= 0)
+        return 0;
+    jsonstream_put(hit, &what);
+    return 1;
+}
+
 /* -- standard input and output ------------------------------------------------------------------------------------ */
 
 #if defined(FILE_FILE) && defined(FILE_SYSFD)
@@ -339,19 +356,9 @@ PROBE(jsonstream_pipe_read_done)
 #ifdef JSONSTREAM_PIPES
     struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
     struct jsonstream_read *read = jsonstream_pipe_reads.lookup(&key);
-    struct jsonstream_what what = {.source = JSONSTREAM_PIPE, .direction = JSONSTREAM_IN};
-    s64 length = RESULT(jsonstream_pipe_read_done, n);
 
-    if (!read || !read->buffer)
-        return 0;
-    what.data = read->buffer;
-    what.stream = read->stream;
-    what.length = length;
-    read->buffer = 0;
-    if (length <= 0)
-        return 0;
-    jsonstream_put(hit, &what);
-    TAIL_CALL(jsonstream_look);
+    if (jsonstream_came(hit, read, RESULT(jsonstream_pipe_read_done, n), JSONSTREAM_PIPE))
+        TAIL_CALL(jsonstream_look);
 #endif
     return 0;
 }
@@ -447,19 +454,9 @@ PROBE(jsonstream_socket_read_done)
 {
     struct jsonstream_goroutine key = {.g = hit->g, .tgid = hit->tgid};
     struct jsonstream_read *read = jsonstream_socket_reads.lookup(&key);
-    struct jsonstream_what what = {.source = JSONSTREAM_SOCKET, .direction = JSONSTREAM_IN};
-    s64 length = RESULT(jsonstream_socket_read_done, n);
 
-    if (!read || !read->buffer)
-        return 0;
-    what.data = read->buffer;
-    what.stream = read->stream;
-    what.length = length;
-    read->buffer = 0;
-    if (length <= 0)
-        return 0;
-    jsonstream_put(hit, &what);
-    TAIL_CALL(jsonstream_look);
+    if (jsonstream_came(hit, read, RESULT(jsonstream_socket_read_done, n), JSONSTREAM_SOCKET))
+        TAIL_CALL(jsonstream_look);
     return 0;
 }
 

@@ -1,4 +1,4 @@
-"""jsonrpc's decoders, from the bytes that its programs send."""
+"""jsonrpc's decoder of requests, from the bytes that its programs send."""
 
 from __future__ import annotations
 
@@ -9,69 +9,8 @@ from typing import Any
 import pytest
 from goinst.plugins.jsonrpc import PROTOCOL
 
-from goinst import Span
+from jsonrpc_bodies import AT_END, AT_START, CALL, HEAD, PART, READ, WIRE, WRITER, called, chunks, request, rpc
 from wire import decode, new_span
-
-AT_START, AT_END, READ, PART = 0, 1, 2, 4
-WRITER, WIRE = 0, 1
-CALL = b'{"jsonrpc":"2.0","method":"tools/call","params":{"name":"add"},"id":7}'
-HEAD = b"POST /rpc HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAccept: */*\r\n\r\n"
-
-
-def request(
-    body: bytes, *, head: bytes = HEAD, size: int = 1024, source: int = AT_START, chunked: bool = False,
-    span: Span | None = None, state: dict[str, Any] | None = None, options: dict[str, Any] | None = None,
-    redact: bool = True,
-) -> tuple[Span, list[str]]:  # fmt: skip
-    """The span behind a request whose body's first ``size`` bytes were captured."""
-    values = {
-        "length": len(body),
-        "head_length": len(head),
-        "head": head,
-        "body_length": len(body[: min(size, 1024)]),
-        "body": body[: min(size, 1024)],
-        "source": source,
-        "chunked": chunked,
-    }
-    state = {} if state is None else state
-    record = next(record for record in PROTOCOL.records if record.name == "jsonrpc_request")
-    span = span or new_span(record, PROTOCOL.name)
-    for offset in range(1024, min(size, len(body)), 4096):
-        data = body[offset : min(offset + 4096, size)]
-        piece = {"offset": offset, "length": len(data), "data": data}
-        decode(PROTOCOL, "jsonrpc_piece", piece, span=span, state=state)
-    options = {"body_bytes": max(size, 64), **(options or {})}
-    return decode(PROTOCOL, "jsonrpc_request", values, span=span, options=options, state=state, redact=redact)
-
-
-def called(body: bytes, **arguments: Any) -> Span:
-    span, counted = request(body, **arguments)
-    assert counted == []
-    return span
-
-
-def response(
-    body: bytes, *, call: bytes = CALL, source: int = WRITER, size: int = 1024, length: int | None = None
-) -> Span:
-    """The span of ``call`` after a response of which ``size`` bytes were captured."""
-    state: dict[str, Any] = {}
-    span = called(call, state=state)
-    values = {
-        "length": len(body) if length is None else length,
-        "body_length": len(body[:size]),
-        "body": body[:size],
-        "status": 200,
-        "source": source,
-    }
-    again, counted = decode(PROTOCOL, "jsonrpc_response", values, span=span, options={"body_bytes": size}, state=state)
-    assert again is span
-    assert counted == ["writes_wanted"] * ("mcp.method.name" in span.attributes)
-    return span
-
-
-def rpc(span: Span) -> dict[str, Any]:
-    """What JSON-RPC adds to a span."""
-    return {name: value for name, value in span.attributes.items() if "rpc" in name}
 
 
 def test_a_call() -> None:
@@ -286,17 +225,6 @@ def test_a_method_of_any_length() -> None:
     assert span.truncated == ["rpc.method"]
 
 
-def chunks(body: bytes, *sizes: int, extension: bytes = b"") -> bytes:
-    """The body as chunks of these sizes, and one of the rest."""
-    out, at = b"", 0
-    for size in (*sizes, len(body)):
-        part = body[at : at + size]
-        if part:
-            out += f"{len(part):x}".encode() + extension + b"\r\n" + part + b"\r\n"
-        at += size
-    return out + b"0\r\n\r\n"
-
-
 @pytest.mark.parametrize("sizes", [(), (1,), (5, 9), (1,) * 40, (30, 1, 1)])
 @pytest.mark.parametrize("extension", [b"", b";name=value"])
 def test_chunked_bodies(sizes: tuple[int, ...], extension: bytes) -> None:
@@ -360,141 +288,6 @@ def test_ids_that_make_no_sense(id_: bytes) -> None:
 )
 def test_content_type(head: bytes, shown: list[str] | None) -> None:
     assert called(CALL, head=head).attributes.get("http.request.header.content-type") == shown
-
-
-def test_an_error_object() -> None:
-    span = response(b'{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"Method not found","data":{"a":1}}}\n')
-    assert span.status == "error"
-    assert span.attributes["rpc.response.status_code"] == "-32601"
-    assert span.status_message == "Method not found"
-    assert span.attributes["error.type"] == "-32601"
-
-
-def test_a_string_as_1_0_has_it() -> None:
-    call = b'{"method":"Arith.Divide","params":[{"A":1,"B":0}],"id":1}'
-    span = response(b'{"id":1,"result":null,"error":"divide by zero"}\n', call=call)
-    assert span.status == "error"
-    assert span.status_message == "divide by zero"
-    assert span.attributes["error.type"] == "jsonrpc"
-    assert "rpc.response.status_code" not in span.attributes
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"jsonrpc":"2.0","id":7,"result":{"error":{"code":1,"message":"inside a result"}}}',
-        b'{"id":1,"result":42,"error":null}',
-        b"[]",
-        b"",
-        b"not json",
-        b'"error"',
-        b"\xff\xfe{",
-        b'{"result": "data: {\\"error\\": 1}"}',
-        b"data: [DONE]\n\n",
-    ],
-)
-def test_what_is_no_error(body: bytes) -> None:
-    span = response(body)
-    assert span.status == "unset"
-    assert rpc(span) == rpc(called(CALL))
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "message"),
-    [
-        ('{"code":"E1","message":"m"}', None, "m"),
-        ('{"code":true,"message":"m"}', None, "m"),
-        ('{"code":1e3,"message":"m"}', None, "m"),
-        ('{"code":99999999999999999999,"message":"m"}', None, "m"),
-        ('{"code":5}', 5, None),
-        ('{"message":["m"]}', None, '["m"]'),
-        ("{}", None, None),
-        ("17", None, "17"),
-        ('{"code":9223372036854775807,"message":""}', (1 << 63) - 1, ""),
-        ('{"code":1,"message":"' + "w" * 500 + '"}', 1, "w" * 256),
-    ],
-)
-def test_errors_of_any_form(error: str, code: int | None, message: str | None) -> None:
-    span = response(f'{{"jsonrpc":"2.0","id":7,"error":{error}}}'.encode())
-    assert span.status == "error"
-    assert span.attributes.get("rpc.response.status_code") == (None if code is None else str(code))
-    assert span.status_message == (message or "")
-    assert span.attributes["error.type"] == ("jsonrpc" if code is None else str(code))
-
-
-def test_the_calls_of_a_batch() -> None:
-    """Each has a span below the request's, and the answer that has its id, in whatever order answers come."""
-    calls = [b'{"jsonrpc":"2.0","method":"%s","id":%s}' % pair for pair in ((b"a", b"1"), (b"b", b'"1"'), (b"c", b"3"))]
-    calls.insert(1, b'{"jsonrpc":"2.0","method":"log","params":{}}')
-    body = (
-        b'[{"jsonrpc":"2.0","id":3,"error":{"code":-2,"message":"y","data":[1, 2]}},'
-        b'{"jsonrpc":"2.0","id":"1","error":{"code":-1,"message":"x"}},{"jsonrpc":"2.0","id":1,"result":1}]'
-    )
-    span = response(body, call=b"[" + b",".join(calls) + b"]")
-    assert [span.status, span.name] == ["unset", "batch"]
-    assert [(one.name, one.kind, one.status, one.status_message) for one in span.children] == [
-        ("a", "server", "unset", ""),
-        ("log", "server", "unset", ""),
-        ("b", "server", "error", "x"),
-        ("c", "server", "error", "y"),
-    ]
-    assert {one.parent_span_id for one in span.children} == {span.span_id}
-    assert {one.trace_id for one in span.children} == {span.trace_id}
-    assert len({one.span_id for one in span.children} | {span.span_id}) == 5
-    assert span.children[1].attributes["goinst.jsonrpc.notification"] is True
-    assert span.children[3].attributes["goinst.jsonrpc.error.data.size"] == len("[1,2]")
-
-
-ERROR = b'{"jsonrpc":"2.0","id":7,"error":{"code":-32000,"message":"no data: here"}}'
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"event: message\ndata: " + ERROR + b"\n\n",
-        b"data:" + ERROR + b"\r\n\r\n",
-        b": comment\nid: 3\ndata: " + ERROR + b"\n\n",
-        b'data: {"jsonrpc":"2.0","method":"notifications/progress","params":{}}\n\ndata: ' + ERROR + b"\n\n",
-        # the buffer after a flush: the last event over the rest of a longer one
-        b"data: " + ERROR + b'\n\nxxxxxxxx"}\n\ndata: {"result',
-        b"\n  " + ERROR,
-    ],
-)
-def test_server_sent_events(body: bytes) -> None:
-    span = response(body)
-    assert span.attributes["rpc.response.status_code"] == "-32000"
-    assert span.status_message == "no data: here"
-
-
-WIRE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
-
-
-def test_a_long_response_in_the_connections_buffer() -> None:
-    chunked = WIRE_HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks(ERROR, 10)
-    assert response(chunked, source=WIRE).attributes["rpc.response.status_code"] == "-32000"
-    plain = WIRE_HEAD + f"Content-Length: {len(ERROR)}\r\n\r\n".encode() + ERROR + b"}]stale bytes"
-    assert response(plain, source=WIRE, length=len(ERROR)).attributes["rpc.response.status_code"] == "-32000"
-    padded = ERROR[:-1] + b',"x":"' + b"x" * 5000 + b'"}'
-    cut = WIRE_HEAD + b"Content-Length: 5000\r\n\r\n" + padded
-    assert response(cut, source=WIRE, length=len(padded)).attributes["rpc.response.status_code"] == "-32000"
-
-
-@pytest.mark.parametrize("body", [b"", b"later bytes of a long body" + ERROR, WIRE_HEAD, b"\r\n\r\n" + ERROR])
-def test_a_long_response_whose_head_is_gone_is_counted(body: bytes) -> None:
-    state: dict[str, Any] = {}
-    span = called(CALL, state=state)
-    values = {"length": 9000, "body_length": len(body), "body": body, "source": WIRE, "status": 200}
-    span, counted = decode(PROTOCOL, "jsonrpc_response", values, span=span, state=state)
-    assert counted == ["writes_wanted", "response_gone"]
-    assert span.status == "unset"
-
-
-def test_a_response_that_is_cut_anywhere() -> None:
-    for size in range(1, len(ERROR)):
-        span = response(ERROR, size=size)
-        if span.status == "error":
-            assert "no data: here".startswith(span.status_message)
-            assert "-32000".startswith(span.attributes.get("rpc.response.status_code", ""))
 
 
 def test_lengths_that_lie() -> None:
