@@ -24,6 +24,7 @@ from goinst.plugin import declare
 
 __all__ = ["Around", "Generated", "generate"]
 
+_LARGEST = 1 << 15  # bytes of a record's values
 _CLOCK = {"duration": Shape("time.Duration", "int", 8), "goid": Shape("uint64", "uint", 8)}
 
 
@@ -122,6 +123,11 @@ class _Generator:
             texts = [self._only(entry, at_entry)]
             probes = [self._probe(f"{self._name}_entry", (around.entry, *around.also), "entry")]
             role = "span"
+        if self._size > _LARGEST:
+            raise BinaryError(
+                f"{self._size} bytes a call are asked for, more than {_LARGEST}: ask for fewer values, or less of each"
+                " (--depth, --items, --text)"
+            )
         head = "".join(table.declaration for table in self._tables)
         if wanted.rate:
             head += f"BPF_ARRAY({self._name}_second, struct capture_second, 1);\n"

@@ -26,6 +26,7 @@ _NO_TARGET = (
     " (goinst trace --help has examples)"
 )
 _COMMAND = "goinst.command"
+_CALLS = 2048  # under way at once, of which values are kept until they return: each may need kilobytes
 
 
 class _WithCommand(click.Command):
@@ -135,6 +136,7 @@ def trace_command(ctx: click.Context, /, specs: tuple[str, ...], **given: Any) -
             "pids": given["pids"], "exes": given["exes"], "ports": given["ports"], "command": command,
             "outputs": given["outputs"], "wait": given["wait"], "verbose": given["verbose"], "cache": given["cache"],
             "lineage": False,
+            "max_operations": _CALLS,
             "native": "always" if any(text.lstrip().startswith("usdt:") for text in specs) else "auto",
             "library": library,
             **({"duration": given["duration"]} if given["duration"] is not None else {}),
