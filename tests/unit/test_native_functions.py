@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import subprocess
 from pathlib import Path
@@ -205,3 +206,33 @@ def test_debugging_information_that_was_kept_apart(tmp_path: Path, order: Native
     assert found.function("place") == order.function("place")
     apart.write_bytes(apart.read_bytes() + b"\0")
     assert NativeFacts.open(str(program)).function("place") is None
+
+
+def test_damaged_symbols_never_raise() -> None:
+    """Whatever is in the tables: an answer, none, or one line about the file."""
+    whole = nativebuild.build("order.c", "-O2", "-rdynamic")
+    sections = NativeFacts.open(str(whole))._binary().image.sections
+    tables = [".symtab", ".strtab", ".dynsym", ".dynstr", ".gnu.version", ".eh_frame_hdr", ".text"]
+    generator = random.Random(3)
+    answers = 0
+    for number in range(80):
+
+        def edit(data: bytearray) -> None:
+            for _ in range(generator.randrange(1, 30)):
+                section = sections[generator.choice(tables)]
+                at = section.offset + generator.randrange(section.size)
+                data[at] = generator.choice((0, 255, generator.randrange(256)))
+
+        try:
+            facts = NativeFacts.open(str(gobuild.derived(whole, f"symbols {number}", edit)))
+            for name in ("place", "printf", "nothing", "0x1300", "place@0x1200", "a::b(int)"):
+                answers += facts.function(name) is not None
+                assert facts.function(name) is not None or facts.why_not(name)
+            facts.matching("a")
+            facts.symbolise(0x1300)
+            for place in ("entry", "return"):
+                facts.sites("place", place)  # type: ignore[arg-type]
+            facts.jumps_out("place")
+        except BinaryError as error:
+            assert "\n" not in str(error)
+    assert answers > 80

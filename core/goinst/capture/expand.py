@@ -102,7 +102,7 @@ class Maker:
         return Around(
             symbol, entry[0], tuple(returns), parameters, results, raw_arguments(facts.info.arch, facts.info.abi),
             self.types, self._errors, _Names(self), self.symbol, entry[1:], self._native,
-            facts.jumps_out(symbol) if self._native and returns else (),
+            facts.jumps_out(symbol) if self._native else (),
         )  # fmt: skip
 
     def at(self, symbol: str, site: Site) -> Around:

@@ -106,7 +106,8 @@ class _Generator:
             or any(self._is_late(names_in(a.item.expression)) for a in wanted.aggregates)
         ):
             if not around.returns:
-                raise BinaryError(f"{around.function}: it has no RET that can be probed; ask only for its parameters")
+                jump = f", but ends in a jump to {' or '.join(around.leaves[:3])}" if around.leaves else ""
+                raise BinaryError(f"it has no RET that can be probed{jump}; ask only for its parameters")
             role: Literal["operation", "span"] = "operation"
             leave = self._probe(f"{self._name}_return", around.returns, "return", closes=True)
             if around.leaves:
