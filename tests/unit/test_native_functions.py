@@ -235,4 +235,4 @@ def test_damaged_symbols_never_raise() -> None:
             facts.jumps_out("place")
         except BinaryError as error:
             assert "\n" not in str(error)
-    assert answers > 80
+    assert answers >= 40
