@@ -26,8 +26,10 @@ def find_functions(facts: Any, target: str, *, regex: bool = False, most: int = 
         return _marks(facts, target, most)
     if regex or _wild(target):
         try:
-            pattern = target if regex else _pattern(target)
-            found = tuple(dict.fromkeys(each.name for each in facts.matching(pattern)))
+            patterns = (target,) if regex else (f"^{_pattern(target)}", f"/{_pattern(target)}")
+            found: tuple[str, ...] = ()
+            for pattern in patterns:  # in full, else by the last part of the package's path
+                found = found or tuple(dict.fromkeys(each.name for each in facts.matching(pattern)))
         except re.error as error:
             raise UsageError(f"{target!r}: is no regular expression: {error}") from None
         if not found:
@@ -68,7 +70,7 @@ def _wild(target: str) -> bool:
 
 def _pattern(target: str) -> str:
     text = re.escape(target).replace(r"\(\*", "\0").replace(r"\*", ".*").replace("\0", r"\(\*")
-    return f"^(?:{text})$"
+    return f"(?:{text})$"
 
 
 def _why_not(facts: Any, target: str) -> str:
