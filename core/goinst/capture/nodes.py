@@ -103,7 +103,7 @@ class Nodes:
                 if depth > 0 or root:
                     itab = shape.name not in ("interface {}", "any")
                     levels = _WRAPPED if shape.name == "error" else 1
-                return _followed(follows, base, Dynamic(itab, levels, self._errors))
+                    return _followed(follows, base, Dynamic(itab, levels, self._errors))
                 name = shape.name
                 return lambda reader, at, found: Absent(f"<{name}>") if _word(reader, at + base) else None
             case "map":

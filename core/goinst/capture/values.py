@@ -76,7 +76,7 @@ def _without_cut_rune(data: bytes) -> bytes:
     """Without the beginning of a rune at the end."""
     for behind in range(1, 4):
         first = data[-behind] if len(data) >= behind else 0
-        if first >= 0xC0:
+        if 0xC2 <= first <= 0xF4:
             length = 2 + (first >= 0xE0) + (first >= 0xF0)
             return data[:-behind] if behind < length else data
         if first < 0x80:
