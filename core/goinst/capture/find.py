@@ -34,20 +34,24 @@ def find_functions(facts: Any, target: str, *, regex: bool = False, most: int = 
             raise UsageError(f"{target!r}: is no regular expression: {error}") from None
         if not found:
             raise BinaryError(f"no function matches {target}; `goinst trace -l '*'` lists all")
-        if len(found) > most:
-            raise BinaryError(
-                f"{target}: {len(found)} functions match, more than {most}; narrow it down (-l lists them)"
-            )
-        return found
-    for name in (target, f"main.{target}", f"{target}[...]", f"main.{target}[...]"):
+        return _few(target, found, most)
+    for name in (target, f"main.{target}"):
         if facts.function(name) is not None:
             return (name,)
-    found = tuple(dict.fromkeys(each.name for each in facts.matching(rf"(?:^|/){re.escape(target)}(?:\[\.\.\.\])?$")))
+        if generic := facts.bodies(name):
+            return _few(target, generic, most)
+    found = tuple(dict.fromkeys(each.name for each in facts.matching(rf"(?:^|/){re.escape(target)}(?:\[.*\])?$")))
     if len(found) == 1:
         return found
     if found:
         raise BinaryError(f"{target}: can be {', '.join(found[:_NEAR])}; write the full package path")
     raise BinaryError(_why_not(facts, target))
+
+
+def _few(target: str, found: tuple[str, ...], most: int) -> tuple[str, ...]:
+    if len(found) > most:
+        raise BinaryError(f"{target}: {len(found)} functions match, more than {most}; narrow it down (-l lists them)")
+    return found
 
 
 def _marks(facts: Any, target: str, most: int) -> tuple[str, ...]:
@@ -82,6 +86,8 @@ def _why_not(facts: Any, target: str) -> str:
                 f"{name} has no body of its own: the compiler inlined it in {', '.join(callers[:_NEAR])}{more};"
                 " trace it there with --inlined, or build with -gcflags=-l"
             )
+        if hint := facts.hint(name):
+            return f"no function {target} in the binary: {hint}"
     tail = re.split(r"[./]", target)[-1].strip("()*")
     names = [each.name for each in facts.matching(re.escape(tail))] if tail else []
     near = difflib.get_close_matches(target, dict.fromkeys(names), _NEAR, 0.3)

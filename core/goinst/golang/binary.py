@@ -76,7 +76,7 @@ class GoBinary:
         so.
         """
         found = self.functions.function(name)
-        if found is None and "[" in name:
+        if found is None and "[" in name and "[...]" not in name:
             body = self.containing(self.debug.address(name))
             return None if body is None else Function(name, body.entry, body.end)
         return found

@@ -80,6 +80,21 @@ class NativeFacts(Facts):
         del type_name
         return None
 
+    def bodies(self, symbol: str) -> tuple[str, ...]:
+        """Return none: Go's generic functions have them."""
+        del symbol
+        return ()
+
+    def wrapped(self, symbol: str) -> str:
+        """Return nothing: Go's compiler makes them."""
+        del symbol
+        return ""
+
+    def hint(self, symbol: str) -> str:
+        """Return nothing: what is known is in ``why_not``."""
+        del symbol
+        return ""
+
     def inlined_sites(self, symbol: str) -> tuple[InlinedSite, ...]:
         """Return none, as ``lines``."""
         del symbol
