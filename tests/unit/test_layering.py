@@ -49,6 +49,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.recording": (
         "goinst.errors", "goinst.extras", "goinst.events", "goinst.metrics", "goinst.plugin.declare",
     ),
+    "goinst.recording.captured": (
+        "goinst.errors", "goinst.capture", "goinst.golang.cache", "goinst.native", "goinst.plugin.declare",
+        "goinst.recording.frame",
+    ),
     "goinst.engine": (
         "goinst.errors", "goinst.config", "goinst.golang", "goinst.native", "goinst.plugin", "goinst.events",
         "goinst.target", "goinst.export.base", "goinst.metrics", "goinst.sampling", "goinst.where", "goinst.capture",

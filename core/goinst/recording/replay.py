@@ -57,6 +57,7 @@ class Replay:
     ) -> None:
         self._recordings = recordings
         self._records = {(p.name, record.name): record for p in protocols for record in p.records}
+        self._capturing = [p for p in protocols if p.captures]
         self._defaults = {p.name: {option.name: option.default for option in p.options} for p in protocols}
         self._failed = failed
         self._options = options or {}
@@ -115,13 +116,17 @@ class Replay:
 
     def _target(self, frame: Mapping[str, Any]) -> _Target:
         layouts: list[Layout] = []
+        captured, unreadable = self._captured(frame)
         for members in frame["layouts"]:
             plugin, name = members["plugin"], members["record"]
-            record = self._records.get((plugin, name))
+            record = captured.get((plugin, name)) or self._records.get((plugin, name))
             if record is None:
-                self._failed(
-                    PluginError(plugin, f"records called {name} were made by a plugin that is not on here: left out")
-                )
+                if plugin not in unreadable:
+                    self._failed(
+                        PluginError(
+                            plugin, f"records called {name} were made by a plugin that is not on here: left out"
+                        )
+                    )
                 record = Record(name, (), _leave_out(self._lost, plugin), members["role"], members["kind"])
             columns = columns_of(members)
             series = record.series if {one.name for one in record.columns} <= {one.name for one in columns} else None
@@ -144,6 +149,24 @@ class Replay:
             failed=lambda plugin, words: self._failed(PluginError(plugin, words)),
         )
         return _Target(correlator, processes)
+
+    def _captured(self, frame: Mapping[str, Any]) -> tuple[dict[tuple[str, str], Record], set[str]]:
+        """Records of captures by plugin and name, and the plugins whose captures cannot be read."""
+        found: dict[tuple[str, str], Record] = {}
+        unreadable = set()
+        for protocol in self._capturing:
+            if protocol.name not in frame["plugins"]:
+                continue
+            from goinst.recording.captured import captured_records  # it opens binaries, which others can do without
+
+            try:
+                records = captured_records(protocol, frame)
+            except PluginError as error:
+                self._failed(error)
+                unreadable.add(protocol.name)
+            else:
+                found |= {(protocol.name, name): record for name, record in records.items()}
+        return found, unreadable
 
     @property
     def losses(self) -> Counter[str]:
