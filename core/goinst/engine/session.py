@@ -282,7 +282,7 @@ class Session:
             pause = _SHORTEST if taken else min(pause * 2, _LONGEST)
             if not taken or all(tracer.ring.waiting < _FULL for tracer in self._tracers.values()):
                 # metrics alone are in no hurry, and cheaper for many records at once
-                quiet = _LONGEST if self._delivery.store is not None else 0.005 if taken else pause
+                quiet = _DEMAND_EVERY if self._delivery.store is not None else 0.005 if taken else pause
                 self._stop.wait(min(max(pause, quiet), max(deadline - now, 0)))
 
     def _drain(self) -> int:

@@ -59,7 +59,6 @@ class Correlator:
         self._failed = failed
         self.facts: dict[int, list[Fact]] = {}
         self.losses: Counter[tuple[str, str]] = Counter()
-        self.late: Counter[str] = Counter()
         self._raised: Counter[str] = Counter()
         self._off: set[str] = set()
         self._contexts = {

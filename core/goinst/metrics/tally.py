@@ -9,7 +9,7 @@ one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -23,13 +23,12 @@ from goinst.events.record import HEAD, OPERATION_SIZE, Layout
 from goinst.events.ring import Ring, Slab
 from goinst.events.span import Span
 from goinst.metrics.conventions import BYTES, SECONDS
+from goinst.metrics.deciding import Decides, keys_of
 from goinst.metrics.store import Addition, MetricStore, Point
-from goinst.plugin.declare import Series
 
 __all__ = ["Tally"]
 
 _REMEMBERED = 16384
-_TEXT = 32  # text of a key is padded to a multiple of this, so that the keys of most batches are alike
 _ONE_BY_ONE, _COUNTED = -1, -2
 _EXEMPLAR_NS = 1_000_000_000
 _WORTH_IT = 64  # fewer records are decoded sooner than arrays are made of them
@@ -53,34 +52,13 @@ class _Known:
     groups: list[_Group] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Decides:
-    """What of a layout decides: columns, each with the column of how much of it counts, or nothing; and all that are to
-    be looked at."""
-
-    series: Series
-    texts: Mapping[str, str]
-    columns: frozenset[str]
-
-    @classmethod
-    def of(cls, layout: Layout) -> _Decides | None:
-        series = layout.record.series
-        if series is None:
-            return None
-        names = frozenset(column.name for column in layout.columns)
-        pairs = [(one, f"{one}_length") if isinstance(one, str) else one for one in series.columns]
-        texts = {name: length if length in names else "" for name, length in pairs}
-        needed = frozenset((*texts, *filter(None, texts.values()), *series.sizes.values()))
-        return cls(series, texts, needed if series.derive is None else names)
-
-
 class Tally:
     """Counts the records of one correlator in ``store``, in the thread of its own ``drain``."""
 
     def __init__(self, correlator: Correlator, store: MetricStore) -> None:
         self._correlator = correlator
         self._store = store
-        self._decides = {kind: _Decides.of(layout) for kind, layout in correlator.layouts.items()}
+        self._decides = {kind: Decides.of(layout) for kind, layout in correlator.layouts.items()}
         self._known: dict[tuple[int, str], _Known] = {}
         self._data = memoryview(b"")
         self._spans: Counter[str] = Counter()
@@ -148,16 +126,16 @@ class Tally:
         keys: list[bytes | None] = [None] * len(table.rows)
         if decides is not None:
             kind = layout.type.to_bytes(2, "little")
-            keys = [kind + key for key in _keys(decides, layout.last, table)[0]]
+            keys = [kind + key for key in keys_of(decides, layout.last, table)[0]]
         starts, ends = found[:, table.rows].tolist()
         for span_id, start, end, key in zip(table.columns[".span_id"].tolist(), starts, ends, keys, strict=True):
             hold(span_id, (layout, bytes(data[start + HEAD.size : end]), key))
         return table.rows
 
-    def _operations(self, layout: Layout, decides: _Decides, found: _Places) -> NDArray[np.intp]:
+    def _operations(self, layout: Layout, decides: Decides, found: _Places) -> NDArray[np.intp]:
         """Count those that can be; which they are."""
         table = Table.of(layout, decides.columns, self._data, found, OPERATION_SIZE)
-        keys, plain = _keys(decides, layout.last, table)
+        keys, plain = keys_of(decides, layout.last, table)
         waiting = self._correlator.facts
         if waiting:
             told = [waiting.get(one) for one in table.columns[".span_id"].tolist()]
@@ -282,33 +260,3 @@ def _with(key: bytes, facts: Sequence[Fact]) -> Any:
     """The key of an operation with facts; None when one of them has none."""
     known = [fact[2] for fact in facts]
     return None if None in known else (key, *known)
-
-
-def _keys(decides: _Decides, last: str, table: Table) -> tuple[list[Any], NDArray[np.bool_]]:
-    """For each row, all that decides as bytes; and which rows can be told by it."""
-    series, columns, count = decides.series, table.columns, len(table.rows)
-    parts: list[NDArray[Any]] = [columns[name] < 0 for name in series.sizes.values()]
-    plain = np.ones(count, bool)
-    for name, length in decides.texts.items():
-        column = columns[name]
-        if column.ndim == 1 or not (length or name == last):
-            parts.append(column)
-            continue
-        size = table.sent
-        if length:
-            size = np.minimum(columns[length], size if name == last else column.shape[1])
-            parts.append(columns[length])
-        else:
-            parts.append(size)
-        width = min(-(-int(size.max(initial=0)) // _TEXT) * _TEXT, column.shape[1])
-        parts.append(np.where(np.arange(width) < size[:, None], column[:, :width], 0).astype(np.uint8))
-    if series.derive is not None:
-        more, plain = series.derive(columns)
-        parts.append(more)
-    form = np.dtype([(f"f{at}", part.dtype, part.shape[1:]) for at, part in enumerate(parts)])
-    if not form.itemsize:
-        return [b""] * count, plain
-    keys = np.empty(count, form)
-    for at, part in enumerate(parts):
-        keys[f"f{at}"] = part
-    return keys.view(f"V{form.itemsize}").tolist(), plain
