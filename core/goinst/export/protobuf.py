@@ -2,7 +2,7 @@
 
 The generated classes make each part that is new; what was made before is put together as bytes, as protobuf allows:
 messages that follow each other are merged, repeated fields add up. That is what the own code here is for: with the
-spans and the encoder of the SDK (1.45) it would be 6,000 spans a second of one CPU, with 15 attributes each, not 50,000.
+spans and the encoder of the SDK (1.45), 6,000 spans a second of one CPU, with 15 attributes each, instead of 50,000.
 """
 
 from __future__ import annotations
