@@ -79,7 +79,15 @@ def of(events: list[dict[str, Any]], name: str, *members: str) -> list[tuple[Any
     return [tuple(event["attributes"].get(member) for member in members) for event in found]
 
 
-@pytest.mark.parametrize("flags", [("-O0",), ("-O2",), ("-O2", "-gdwarf-4", "-no-pie", "-fno-pie")])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("-O0",),
+        ("-O2", "-gdwarf-4", "-no-pie", "-fno-pie"),
+        pytest.param(("-O2",), marks=pytest.mark.matrix),
+        pytest.param(("-O3", "-fcf-protection=none", "-fomit-frame-pointer"), marks=pytest.mark.matrix),
+    ],
+)
 def test_c(flags: tuple[str, ...]) -> None:
     events, lines = traced(
         nativebuild.build("order.c", "-g", *flags),
@@ -119,7 +127,7 @@ def test_a_call_that_ends_in_a_jump_is_not_missed_silently() -> None:
     assert any("a call that ends in a jump to nested is not seen" in line for line in lines)
 
 
-@pytest.mark.parametrize("level", ["-O0", "-O2"])
+@pytest.mark.parametrize("level", ["-O2", pytest.param("-O0", marks=pytest.mark.matrix)])
 def test_cpp(level: str) -> None:
     if missing := nativebuild.missing("shop.cc"):
         pytest.skip(f"no {missing}")

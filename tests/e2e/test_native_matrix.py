@@ -181,3 +181,42 @@ def test_what_goes_through_a_tls_library(tmp_path: Path) -> None:
     texts = [event["attributes"]["text"] for event in events]
     assert texts[0].startswith("HTTP/1.0 200 OK\r\n")
     assert texts[1] == body[: len(texts[1])]
+
+
+def test_a_library_of_a_command() -> None:
+    program = "import zlib\nfor i in range(3): zlib.crc32(b'text-%d' % i)"
+    command = [
+        GOINST,
+        "trace",
+        "--output",
+        "json",
+        "libz:crc32(text = str(arg2, arg3))",
+        "--",
+        "/usr/bin/python3",
+        "-c",
+    ]
+    done = subprocess.run([*command, program], capture_output=True, text=True, timeout=60, check=True)
+    texts = [json.loads(line)["attributes"]["text"] for line in done.stdout.splitlines()]
+    assert texts[-3:] == ["text-0", "text-1", "text-2"]
+
+
+def test_semaphores_of_a_python(tmp_path: Path) -> None:
+    python = "/usr/bin/python3"
+    listed = subprocess.run([GOINST, "trace", "-l", "--exe", python, "usdt:python:gc*"], capture_output=True, text=True,
+                            check=False)  # fmt: skip
+    if "usdt:python:gc__start" not in listed.stdout:
+        pytest.skip("a Python without USDT probes")
+    collect = "input(); gc.collect(1); gc.collect(2)"
+    program = f"import gc\nprint('ready', flush=True)\n{collect}\nprint('done', flush=True)\ninput()"
+    with subprocess.Popen([python, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "ready\n"
+            with tracing("--pid", str(process.pid), "usdt:python:gc__start(generation = arg1)") as events:
+                process.stdin.write("go\n")
+                process.stdin.flush()
+                assert process.stdout.readline() == "done\n"
+        finally:
+            process.kill()
+    assert [event["attributes"]["generation"] for event in events][:2] == [1, 2]

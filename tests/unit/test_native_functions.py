@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import re
 import subprocess
@@ -178,6 +179,21 @@ def test_arguments_by_the_abi(order: NativeFacts) -> None:
     assert (note.words[""].size, where.words[""].size, sum_.words[""].size) == (8, 8, 8)
 
 
+def test_a_native_program_can_be_asked_whatever_a_go_program_can(order: NativeFacts) -> None:
+    samples = {
+        "symbol": "place", "pattern": "^pl", "type_name": "order", "path": "id", "signature": "a int32",
+        "place": "entry", "reference": "order", "written": "order", "file": "order.c", "line": 1, "address": 0x1200,
+    }  # fmt: skip
+    asked = []
+    for name, method in inspect.getmembers(Facts, inspect.isfunction):
+        if name.startswith("_") or name == "save":
+            continue
+        required = list(inspect.signature(method).parameters)[1:]
+        getattr(order, name)(*(samples[p] for p in required if p in samples))
+        asked.append(name)
+    assert {"function", "sites", "shape", "variables", "parameters"} <= set(asked)
+
+
 def test_a_go_program_is_told_from_a_native_one(order: NativeFacts) -> None:
     go = gobuild.build(gobuild.PROGRAMS / "ping")
     assert type(open_facts(str(go))) is Facts
@@ -215,7 +231,7 @@ def test_damaged_symbols_never_raise() -> None:
     tables = [".symtab", ".strtab", ".dynsym", ".dynstr", ".gnu.version", ".eh_frame_hdr", ".text"]
     generator = random.Random(3)
     answers = 0
-    for number in range(80):
+    for number in range(40):
 
         def edit(data: bytearray) -> None:
             for _ in range(generator.randrange(1, 30)):
@@ -235,4 +251,4 @@ def test_damaged_symbols_never_raise() -> None:
             facts.jumps_out("place")
         except BinaryError as error:
             assert "\n" not in str(error)
-    assert answers >= 40
+    assert answers >= 20

@@ -198,7 +198,7 @@ def test_damaged_debugging_information_never_raises() -> None:
     sections = NativeFacts.open(str(whole))._binary().image.sections
     generator = random.Random(11)
     answers = 0
-    for number in range(80):
+    for number in range(40):
 
         def edit(data: bytearray) -> None:
             for _ in range(generator.randrange(1, 10)):

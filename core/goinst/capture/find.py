@@ -78,6 +78,9 @@ def _pattern(target: str) -> str:
 
 
 def _why_not(facts: Any, target: str) -> str:
+    if reason := facts.why_not(target):
+        near = difflib.get_close_matches(target, [each.name for each in facts.matching(".")], _NEAR, 0.6)
+        return f"{reason}; did you mean {' or '.join(near)}?" if near and reason.startswith("no function") else reason
     for name in (target, f"main.{target}"):
         callers = facts.inlined(name)
         if callers:

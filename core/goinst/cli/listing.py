@@ -58,16 +58,19 @@ def _files(config: RunConfig) -> list[Process]:
             "nothing says what to list: give --exe FILE, --pid N, --port N, or LIBRARY: before the function"
         )
     exes = [exe for exe in config.exes if Path(exe).is_file()]
-    if config.exes and len(exes) == len(config.exes) and not config.library:
+    only_files = bool(exes) and len(exes) == len(config.exes)
+    if only_files and not config.library:
         return [_file(exe) for exe in exes]
     if config.library and not config.library.startswith(_PROBE) and not (config.pids or config.exes or config.ports):
         path = find_library(config.library)
         if path is None:
             raise TargetError(f"{config.library}: no such library where the dynamic linker looks; name its path")
         return [_file(path)]
-    chosen = scanner(config, strict=True)
+    marked = config.library.startswith(_PROBE)
+    chosen = scanner(config, strict=not (only_files and marked))
     processes = chosen.scan() if chosen is not None else []
-    return list({(each.device, each.inode): each for each in processes}.values())
+    found = list({(each.device, each.inode): each for each in processes}.values())
+    return found or [_file(exe) for exe in exes]
 
 
 def _file(path: str) -> Process:

@@ -229,7 +229,11 @@ class NativeBinary:
             more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
             return f"{name} may be {' or '.join(texts[:_SHOWN])}{more}: name one of them"
         if any(symbol.kind == INDIRECT for symbol in found):
-            return f"which {name} is used is decided when the program starts (an indirect function): name that one"
+            chosen = [function.name for function in self.matching(rf"^_*{re.escape(name)}_\w+$")]
+            such = f", such as {' or '.join(chosen[:_SHOWN])}" if chosen else ""
+            return (
+                f"which {name} is used is decided when the program starts (an indirect function): name that one{such}"
+            )
         if any(symbol.outside for symbol in found):
             return f"{name} is not in this file, which only calls it: name the shared library that has it"
         if found:
