@@ -288,11 +288,10 @@ class Session:
     def _drain(self) -> int:
         total = 0
         for tracer in self._tracers.values():
-            while not self._stop.is_set():
+            turn, more = time.monotonic() + _DEMAND_EVERY, True  # what comes without end leaves time for all else
+            while more and not self._stop.is_set() and time.monotonic() < turn:
                 taken, more = tracer.hand_on(self._delivery)
                 total += taken
-                if not more:
-                    break
         if total:
             self._delivery.flush()
         return total
