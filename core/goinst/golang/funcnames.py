@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["package_of", "receiver", "takes_dictionary"]
+__all__ = ["is_closure", "package_of", "receiver", "takes_dictionary"]
 
 _CLOSURE = re.compile(r"(func|gowrap|deferwrap)\d+.*")  # cmd/compile/internal/ir/func.go: closureName
 
@@ -23,6 +23,11 @@ def package_of(name: str) -> str:
     head = name.partition("[")[0]
     start = head.rfind("/") + 1
     return head[: start + len(head[start:].partition(".")[0])]
+
+
+def is_closure(name: str) -> bool:
+    """Say whether this is a function literal, or what the compiler makes of a ``go`` or ``defer`` statement."""
+    return bool(_CLOSURE.fullmatch(_parts(name)[-1]))
 
 
 def takes_dictionary(name: str) -> bool:

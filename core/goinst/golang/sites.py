@@ -123,6 +123,12 @@ def site_at(binary: GoBinary, function: Function, address: int, why: str) -> Sit
     )
 
 
+def start_of(binary: Code, function: Function, count: int = 64) -> tuple[Instruction, ...]:
+    """Return the first instructions of a function."""
+    code = binary.image.read(function.entry, min(function.end - function.entry, count * _LONGEST_INSTRUCTION))
+    return _machine(binary.info.arch).decode(code, function.entry, count)
+
+
 def _machine(arch: str) -> Machine:
     machines: dict[str, Machine] | None = getattr(_own, "machines", None)
     if machines is None:

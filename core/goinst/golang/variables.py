@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from goinst.errors import BinaryError
+from goinst.golang.closures import Load, captured_at, loads
+from goinst.golang.funcnames import is_closure
 from goinst.golang.layouts import Layouts
 from goinst.golang.location import Place, place_at
 from goinst.golang.model import Function, Piece, Variable
 from goinst.golang.parameters import DICTIONARY, Interface
 from goinst.golang.scopes import Listed, inlined_body, listed
-from goinst.golang.sites import find_sites
+from goinst.golang.sites import find_sites, start_of
 
 if TYPE_CHECKING:
     from goinst.golang.binary import GoBinary
@@ -19,6 +22,7 @@ __all__ = ["variables"]
 
 _CONTEXT = {"amd64": "dx", "arm64": "regs[26]"}  # what a closure finds its variables by: cmd/compile/abi-internal.md
 _POINTER = 8
+_SAYS_WHERE_CAPTURED = (1, 23)
 _CLAIMS_TOO_MUCH = (1, 17)  # says of parameters in registers that they are on the stack from the start
 
 
@@ -53,6 +57,7 @@ class _Names:
         self._address = address
         self._layouts = Layouts(binary.debug)
         self._entry = binary.debug.subprogram(function.name, function.entry)
+        self._loads: tuple[Load, ...] | None = None
         self._line = next((line for _, _, line in binary.lines.symbolise(address)[-1:]), 0)
 
     def own(self) -> tuple[Variable, ...]:
@@ -95,6 +100,8 @@ class _Names:
     # One variable
 
     def _at_start(self, each: Listed, pieces: tuple[Piece, ...] | None) -> Variable:
+        if not each.parameter and not each.captured:
+            each = replace(each, captured=self._captured(each))
         if each.captured:
             context = (_CONTEXT[self._binary.info.arch], each.captured)
             size = _POINTER if each.name.startswith("&") else self._size(each)
@@ -104,6 +111,20 @@ class _Names:
         if pieces is None:
             return self._variable(each, Place(missing=self._uncertain()))
         return self._variable(each, Place(pieces), direct=True)
+
+    def _captured(self, each: Listed) -> int:
+        """Return where in its closure a variable is, by the code, where DWARF does not say; 0 when it is none."""
+        info = self._binary.info
+        if info.version >= _SAYS_WHERE_CAPTURED or not is_closure(self._function.name):
+            return 0
+        if self._loads is None:
+            self._loads = loads(start_of(self._binary, self._function), info.arch)
+        size = _POINTER if each.name.startswith("&") else self._size(each)
+
+        def pieces_at(address: int) -> tuple[Piece, ...]:
+            return place_at(self._debug.sections, each.place, address, size, info.arch).pieces
+
+        return captured_at(self._loads, pieces_at)
 
     def _at_return(self, each: Listed, pieces: tuple[Piece, ...] | None) -> Variable:
         if pieces is None:
