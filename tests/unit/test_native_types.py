@@ -4,6 +4,7 @@ the programs print: tests/bpf/test_native_capture.py."""
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -180,6 +181,23 @@ def test_types_that_were_kept_apart(tmp_path: Path) -> None:
     assert facts.info.has_dwarf
     assert entry(facts, "place") == entry(same, "place")
     assert facts.shape("struct order") == same.shape("struct order")
+
+
+@pytest.mark.skipif(shutil.which("dwz") is None, reason="no dwz")
+@pytest.mark.parametrize("version", ["4", "5"])
+def test_types_that_files_share(tmp_path: Path, version: str) -> None:
+    whole = nativebuild.build("order.c", "-O2", f"-gdwarf-{version}", "-g")
+    for name in ("one", "two"):
+        shutil.copy(whole, tmp_path / name)
+    subprocess.run(["dwz", "-m", "common", "one", "two"], cwd=tmp_path, check=True)
+    facts, same = NativeFacts.open(str(tmp_path / "one")), NativeFacts.open(str(whole))
+    assert facts.parameters("place") == same.parameters("place")
+    shared, own = (known(each.shape(entry(each, "place")["order"].type)) for each in (facts, same))
+    for by_name, reference in ((facts, "struct order"), (facts, shared.elem), (same, own.elem)):
+        shape = known(by_name.shape(reference))
+        assert [(m.name, m.offset) for m in shape.fields][:3] == [("id", 0), ("state", 8), ("customer", 16)]
+        _, customer = member(by_name, shape, "customer")
+        assert member(by_name, known(by_name.shape(customer.elem)), "age")[1] == Shape("uint8_t", "uint", 1)
 
 
 def test_kept_answers_are_the_same(tmp_path: Path) -> None:

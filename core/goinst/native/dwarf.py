@@ -12,6 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -90,10 +91,13 @@ class Dwarf:
             pass
         return found
 
-    def entry(self, offset: int) -> DIE:
-        """The entry at an offset of .debug_info."""
+    def entry(self, offset: int, *, shared: bool = False) -> DIE:
+        """The entry at an offset of .debug_info, or of the one that the file shares with others (dwz)."""
         try:
-            found: DIE = self.info.get_DIE_from_refaddr(offset, self._unit_of(offset))
+            if shared:
+                found: DIE = self.info.supplementary_dwarfinfo.get_DIE_from_refaddr(offset)
+            else:
+                found = self.info.get_DIE_from_refaddr(offset, self._unit_of(offset))
         except Unusable:
             raise
         except Exception as error:  # pyelftools raises what it likes
@@ -265,8 +269,10 @@ class Dwarf:
             strings = text.stream.getvalue() if text is not None else b""
         except (Unusable, AttributeError):
             return
-        if self.info.debug_str_offsets_sec is not None:
+        shared = self.info.supplementary_dwarfinfo
+        if shared is not None or self.info.debug_str_offsets_sec is not None:
             yield from self.units
+            yield from islice(shared.iter_CUs() if shared is not None else (), _MOST_UNITS)
             return
         wanted = name.encode() + b"\0"
         patterns = [wanted]

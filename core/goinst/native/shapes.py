@@ -22,7 +22,7 @@ _POINTERS = ("DW_TAG_pointer_type", "DW_TAG_reference_type", "DW_TAG_rvalue_refe
 _RECORDS = {"DW_TAG_structure_type": "struct", "DW_TAG_class_type": "struct", "DW_TAG_union_type": "union"}
 _KINDS = {2: "bool", 3: "complex", 4: "float", 5: "int", 6: "int", 7: "uint", 8: "uint", 16: "uint"}  # DW_ATE_*
 _WIDE_CHARACTER = 16  # DW_ATE_UTF
-_REFERENCE = re.compile(r"@([0-9a-f]{1,16})(?:/(\d)|(~))?")
+_REFERENCE = re.compile(r"@(=?[0-9a-f]{1,16})(?:/(\d)|(~))?")
 _TAG = re.compile(r"^(?:const |volatile |struct |class |union |enum )+")
 _PAIR = 16  # bytes of an address and a length
 _DEEPEST = 24
@@ -65,7 +65,7 @@ class Shapes:
             return BUILTIN[reference]
         try:
             if match := _REFERENCE.fullmatch(reference):
-                entry = self._at(int(match[1], 16))
+                entry = self._at(match[1])
                 return self._words(entry) if match[3] else self._entry(entry, int(match[2] or 0), 0)
             return self._written(reference.strip(), 0)
         except Exception:  # Unusable; and pyelftools raises what it likes on broken entries
@@ -78,21 +78,26 @@ class Shapes:
             return "void"
         if entry.tag == "DW_TAG_base_type" and name_of(entry) == "char" and number(entry, "DW_AT_byte_size") == 1:
             return "char"
-        return f"@{entry.offset:x}"
+        return f"@{self._place(entry)}"
 
     def entry(self, name: str) -> DIE:
         """The entry of a type by its name, or by a reference. Unusable without it."""
         match = _REFERENCE.fullmatch(name)
         if match:
-            return self._at(int(match[1], 16))
+            return self._at(match[1])
         if self._dwarf is None:
             raise Unusable
         return self._dwarf.type(_TAG.sub("", name).strip())
 
-    def _at(self, offset: int) -> DIE:
+    def _at(self, place: str) -> DIE:
         if self._dwarf is None:
             raise Unusable
-        return self._dwarf.entry(offset)
+        return self._dwarf.entry(int(place.removeprefix("="), 16), shared=place.startswith("="))
+
+    def _place(self, entry: DIE) -> str:
+        """Where an entry is: in the file, or (``=``) in what it shares with others."""
+        shared = self._dwarf is not None and entry.dwarfinfo is not self._dwarf.info
+        return f"{'=' if shared else ''}{entry.offset:x}"
 
     def _written(self, text: str, depth: int) -> Shape | None:
         if depth > _DEEPEST:
@@ -194,7 +199,7 @@ class Shapes:
         name, kind = name_of(child), unqualified(referred(child))
         found = self._place_of_words(kind) if kind is not None and kind.tag in _RECORDS else None
         if kind is not None and found is not None:
-            return Member(name or f"_{count}", offset + found[0], f"@{kind.offset:x}~")
+            return Member(name or f"_{count}", offset + found[0], f"@{self._place(kind)}~")
         return Member(name or f"_{count}", offset, self.reference(kind), embedded=not name)
 
     def _text(self, shape: Shape, entry: DIE) -> Shape | None:
@@ -214,7 +219,7 @@ class Shapes:
         at, words = found
         if at == 0:
             return replace(words, size=shape.size)
-        return replace(shape, name=words.name, fields=(Member("items", at, f"@{entry.offset:x}~", embedded=True),))
+        return replace(shape, name=words.name, fields=(Member("items", at, f"@{self._place(entry)}~", embedded=True),))
 
     def _words(self, entry: DIE) -> Shape | None:
         found = self._place_of_words(entry)
@@ -274,7 +279,7 @@ class Shapes:
         size = inner.size
         for length in lengths:
             size *= length
-        elem = self.reference(target) if len(lengths) == 1 else f"@{entry.offset:x}/{dimension + 1}"
+        elem = self.reference(target) if len(lengths) == 1 else f"@{self._place(entry)}/{dimension + 1}"
         text = "".join(f"[{length}]" for length in lengths)
         return Shape(f"{inner.name}{text}", "array", size, elem=elem, length=lengths[0])
 
