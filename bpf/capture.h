@@ -172,7 +172,9 @@ static __always_inline int capture_in_rate(struct capture_second *second, u64 mo
         second->number = now;
         second->sent = 0;
     }
-    return __sync_fetch_and_add(&second->sent, 1) < most;
+    now = second->sent; /* what the addition returns cannot be had before Linux 5.12; a few more may pass */
+    __sync_fetch_and_add(&second->sent, 1);
+    return now < most;
 }
 
 /* The power of two that a number is below: the bucket of a histogram. */

@@ -80,7 +80,9 @@ static __always_inline int goinst_operation_left_out(struct goinst_operation *op
                 second->number = now;
                 second->kept = 0;
             }
-            if (__sync_fetch_and_add(&second->kept, 1) < GOINST_SAMPLE_RATE)
+            now = second->kept; /* what the addition returns cannot be had before Linux 5.12; a few more may pass */
+            __sync_fetch_and_add(&second->kept, 1);
+            if (now < GOINST_SAMPLE_RATE)
                 return 0;
         }
 #else
