@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -56,58 +55,73 @@ def places(data: memoryview, position: int, produced: int, mask: int, limit: int
     return np.stack((starts, starts + (array[heads] & LENGTH))), position + (at << 2) - base
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Records of one layout as rows. ``columns`` are numbers (1-D) or bytes (2-D; what is behind the part that counts
-    is anything, and of the last column there may be fewer than it has); ``rows`` which of the records asked for they
-    are: those that are whole; ``sent`` how many bytes of the last column each has."""
+class Table(Mapping[str, NDArray[Any]]):
+    """Records of one layout as columns by name, each made when it is first asked for: numbers (1-D), or bytes (2-D, as
+    wide as the longest of them; what is behind the part that counts is anything). In front of a record's own columns
+    are ``.tgid``, ``.span_id``, and of an operation ``.began`` and ``.ended``.
 
-    columns: Mapping[str, NDArray[Any]]
-    rows: NDArray[np.intp]
-    sent: NDArray[np.int64]
+    ``rows`` are which of the records asked for they are: those that are whole; ``sent`` is how many bytes of the last
+    column each has. The data must stay as long as columns are asked for.
+    """
 
-    @classmethod
-    def of(
-        cls, layout: Layout, wanted: Iterable[str], data: memoryview, places: NDArray[np.int64], prefix: int
-    ) -> Table:
-        """The ``wanted`` columns of the records at these places, and of what is in front of them (``prefix`` bytes)
-        ``.tgid``, ``.span_id``, and of operations ``.began`` and ``.ended``."""
+    def __init__(self, layout: Layout, data: memoryview, places: NDArray[np.int64], prefix: int) -> None:
         starts, ends = places
-        kinds = {column.name: (offset, column) for offset, column in zip(layout.offsets, layout.columns, strict=True)}
-        last_at, last = kinds[layout.last]
+        self._kinds = {
+            column.name: (prefix + offset, column)
+            for offset, column in zip(layout.offsets, layout.columns, strict=True)
+        }
+        at, last = self._kinds[layout.last]
         size = _size(last)
-        sent = np.minimum(ends - starts - (prefix + last_at), size)
-        wanted = set(wanted)
-        if last.name in wanted:
-            length = max(int(sent.max(initial=1)), 1)
-            width = prefix + last_at + (min(-(-length // 8) * 8, size) if last.type == "bytes" else size)
-        else:
-            width = max((prefix + kinds[name][0] + _size(kinds[name][1]) for name in wanted), default=prefix)
+        sent = np.minimum(ends - starts - at, size)
+        width = at + min(-(-max(int(sent.max(initial=1)), 1) // 8) * 8, size)
         whole = (sent >= (0 if last.type == "bytes" else size)) & (starts + width <= len(data))
-        rows = np.flatnonzero(whole)
-        if len(rows) < len(starts):
-            starts, sent = starts[rows], sent[rows]
-        # every record begins at a multiple of 8: as items that overlap, so that taking some is copying bytes
-        items: NDArray[Any] = np.ndarray(
-            (max((len(data) - width) // 8 + 1, 0),), f"V{width}", np.frombuffer(data, np.uint8), strides=(8,)
-        )
-        table = items[starts >> 3] if len(rows) else np.empty(0, f"V{width}")
-
-        def numbers(at: int, kind: str) -> NDArray[Any]:
-            return np.ndarray((len(rows),), kind, table, at, (width,))
-
+        self.rows = np.flatnonzero(whole)
+        self.sent = sent[self.rows]
+        self._last = layout.last
+        self._data = np.frombuffer(data, np.uint8)
+        self._at = starts[self.rows] >> 3
         # bpf/event.h, bpf/operation.h
-        columns = {".tgid": numbers(4, "<u4"), ".span_id": numbers(8, "<u8")}
+        self._heads = {".tgid": (4, "<u4"), ".span_id": (8, "<u8")}
         if layout.record.role == "operation":
-            columns |= {".began": numbers(40, "<u8"), ".ended": numbers(48, "<u8")}
-        for name in wanted:
-            at, column = kinds[name]
-            if column.type == "bytes":
-                part = min(int(column.size), width - prefix - at)
-                columns[name] = np.ndarray((len(rows), part), np.uint8, table, prefix + at, (width, 1))
-            else:
-                columns[name] = numbers(prefix + at, _DTYPES[column.type])
-        return cls(columns, rows, sent)
+            self._heads |= {".began": (40, "<u8"), ".ended": (48, "<u8")}
+        self._heads |= {
+            name: (at, _DTYPES[column.type]) for name, (at, column) in self._kinds.items() if column.type != "bytes"
+        }
+        self._head: NDArray[Any] | None = None
+        self._made: dict[str, NDArray[Any]] = {}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        found = self._made.get(name)
+        if found is None:
+            found = self._made[name] = self._number(*self._heads[name]) if name in self._heads else self._text(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self._heads, *(name for name in self._kinds if name not in self._heads)))
+
+    def __len__(self) -> int:
+        return len(tuple(iter(self)))
+
+    def _number(self, at: int, kind: str) -> NDArray[Any]:
+        if self._head is None:
+            self._head = self._take(0, max(at + int(kind[2]) for at, kind in self._heads.values()))
+        return np.ndarray((len(self.rows),), kind, self._head, at, (self._head.itemsize,))
+
+    def _text(self, name: str) -> NDArray[Any]:
+        at, column = self._kinds[name]
+        width, length = int(column.size), f"{name}_length"
+        if name == self._last:
+            width = min(width, -(-max(int(self.sent.max(initial=1)), 1) // 8) * 8)
+        elif length in self._heads:
+            width = min(width, -(-max(int(self[length].max(initial=1)), 1) // 32) * 32)
+        return self._take(at, width).view(np.uint8).reshape(len(self.rows), width)
+
+    def _take(self, at: int, width: int) -> NDArray[Any]:
+        """``width`` bytes of each record. Every one begins at a multiple of 8: as items that overlap, so that taking
+        some is copying bytes."""
+        count = max((len(self._data) - at - width) // 8 + 1, 0)
+        items: NDArray[Any] = np.ndarray((count,), f"V{width}", self._data, at, (8,))
+        return items[self._at] if len(self._at) else np.empty(0, f"V{width}")
 
 
 def _size(column: Column) -> int:

@@ -20,12 +20,10 @@ _TEXT = 32  # text of a key is padded to a multiple of this, so that the keys of
 
 @dataclass(frozen=True, slots=True)
 class Decides:
-    """What of a layout decides: columns, each with the column of how much of it counts, or nothing; and all that are to
-    be looked at."""
+    """What of a layout decides: columns, each with the column of how much of it counts, or nothing."""
 
     series: Series
     texts: Mapping[str, str]
-    columns: frozenset[str]
 
     @classmethod
     def of(cls, layout: Layout) -> Decides | None:
@@ -33,16 +31,15 @@ class Decides:
         series = layout.record.series
         if series is None:
             return None
-        names = frozenset(column.name for column in layout.columns)
+        names = {column.name for column in layout.columns}
         pairs = [(one, f"{one}_length") if isinstance(one, str) else one for one in series.columns]
         texts = {name: length if length in names else "" for name, length in pairs}
-        needed = frozenset((*texts, *filter(None, texts.values()), *series.sizes.values()))
-        return cls(series, texts, needed if series.derive is None else names)
+        return cls(series, texts)
 
 
 def keys_of(decides: Decides, last: str, table: Table) -> tuple[list[Any], NDArray[np.bool_]]:
     """For each row, all that decides as bytes; and which rows can be told by it."""
-    series, columns, count = decides.series, table.columns, len(table.rows)
+    series, columns, count = decides.series, table, len(table.rows)
     parts: list[NDArray[Any]] = [columns[name] < 0 for name in series.sizes.values()]
     plain = np.ones(count, bool)
     for name, length in decides.texts.items():

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import product, repeat
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from goinst.metrics.store import Addition, MetricStore, Point
 __all__ = ["Tally"]
 
 _REMEMBERED = 16384
-_ONE_BY_ONE, _COUNTED = -1, -2
+_ONE_BY_ONE, _COUNTED, _NEW = -1, -2, -3
 _EXEMPLAR_NS = 1_000_000_000
 _WORTH_IT = 64  # fewer records are decoded sooner than arrays are made of them
 _BATCH = 8192
@@ -122,33 +122,33 @@ class Tally:
     def _facts(self, layout: Layout, found: _Places) -> NDArray[np.intp]:
         """Keep them for their operations, with their keys; which could be read."""
         decides, data, hold = self._decides[layout.type], self._data, self._correlator.hold
-        table = Table.of(layout, decides.columns if decides is not None else (), data, found, HEAD.size)
+        table = Table(layout, data, found, HEAD.size)
         keys: list[bytes | None] = [None] * len(table.rows)
         if decides is not None:
             kind = layout.type.to_bytes(2, "little")
             keys = [kind + key for key in keys_of(decides, layout.last, table)[0]]
         starts, ends = found[:, table.rows].tolist()
-        for span_id, start, end, key in zip(table.columns[".span_id"].tolist(), starts, ends, keys, strict=True):
+        for span_id, start, end, key in zip(table[".span_id"].tolist(), starts, ends, keys, strict=True):
             hold(span_id, (layout, bytes(data[start + HEAD.size : end]), key))
         return table.rows
 
     def _operations(self, layout: Layout, decides: Decides, found: _Places) -> NDArray[np.intp]:
         """Count those that can be; which they are."""
-        table = Table.of(layout, decides.columns, self._data, found, OPERATION_SIZE)
+        table = Table(layout, self._data, found, OPERATION_SIZE)
         keys, plain = keys_of(decides, layout.last, table)
         waiting = self._correlator.facts
         if waiting:
-            told = [waiting.get(one) for one in table.columns[".span_id"].tolist()]
+            told = [waiting.get(one) for one in table[".span_id"].tolist()]
             keys = [key if facts is None else _with(key, facts) for key, facts in zip(keys, told, strict=True)]
             plain &= np.fromiter((key is not None for key in keys), bool, len(keys))
         counted = np.zeros(len(table.rows), bool)
-        processes = table.columns[".tgid"]
+        processes = table[".tgid"]
         for process in np.unique(processes).tolist():
             rows = np.flatnonzero((processes == process) & plain)
             if len(rows):
                 counted[rows[self._process(layout, found, table, keys, rows, process)]] = True
         if waiting:
-            for span_id in table.columns[".span_id"][counted].tolist():
+            for span_id in table[".span_id"][counted].tolist():
                 waiting.pop(span_id, None)
         return table.rows[counted]
 
@@ -162,22 +162,20 @@ class Tally:
             known.numbers.clear()
             known.groups.clear()
         chosen = keys if len(rows) == len(keys) else [keys[row] for row in rows.tolist()]
-        numbers = list(map(known.numbers.get, chosen))
+        array = np.fromiter(map(known.numbers.get, chosen, repeat(_NEW)), np.intp, len(chosen))
         decoded: dict[int, Span] = {}
-        if None in numbers:
-            for at, key in enumerate(chosen):
-                if numbers[at] is None and (number := known.numbers.get(key)) is None:
-                    row = int(rows[at])
-                    number, spans = self._learn(layout, table, row, found, known)
-                    known.numbers[key] = number
-                    if number == _ONE_BY_ONE:
-                        self._add(spans)
-                        number = _COUNTED
-                    else:
-                        decoded[row] = spans[0]
-                if numbers[at] is None:
-                    numbers[at] = number
-        array = np.array(numbers, np.intp)
+        for at in np.flatnonzero(array == _NEW).tolist():
+            key = chosen[at]
+            if (number := known.numbers.get(key)) is None:
+                row = int(rows[at])
+                number, spans = self._learn(layout, table, row, found, known)
+                known.numbers[key] = number
+                if number == _ONE_BY_ONE:
+                    self._add(spans)
+                    number = _COUNTED
+                else:
+                    decoded[row] = spans[0]
+            array[at] = number
         fast = np.flatnonzero(array >= 0)
         if len(fast):
             self._fold(known, array[fast], table, rows[fast], found, decoded)
@@ -200,7 +198,7 @@ class Tally:
         measured = self._store.series(span)
         if measured is None:
             return _ONE_BY_ONE, spans
-        series, columns = layout.record.series, table.columns
+        series, columns = layout.record.series, table
         assert series is not None
         took = max(int(columns[".ended"][row]) - int(columns[".began"][row]), 0)
         group = _Group()
@@ -222,8 +220,7 @@ class Tally:
         """Add rows to the histograms of their groups."""
         used, inverse = np.unique(numbers, return_inverse=True)
         groups = [known.groups[number] for number in used.tolist()]
-        columns = table.columns
-        began, ended = columns[".began"][rows], columns[".ended"][rows]
+        began, ended = table[".began"][rows], table[".ended"][rows]
         took = np.where(ended > began, ended - began, 0).astype(np.int64) / 1e9
         additions: list[Addition] = []
         shown: list[tuple[Point, int, Span]] = []
@@ -241,7 +238,7 @@ class Tally:
         for column in {column for group in groups for column, _ in group.sizes}:
             of = [dict(group.sizes).get(column) for group in groups]
             having = np.flatnonzero(np.array([point is not None for point in of])[inverse])
-            cells, sums, _ = _histograms(inverse[having], len(groups), columns[column][rows[having]], BYTES)
+            cells, sums, _ = _histograms(inverse[having], len(groups), table[column][rows[having]], BYTES)
             additions += [(point, cells[n].tolist(), sums[n]) for n, point in enumerate(of) if point is not None]
         self._store.fold(additions, shown)
 
