@@ -13,6 +13,7 @@ from goinst.capture.language import Item, parse_expression, parse_spec
 from goinst.capture.nodes import Limits
 from goinst.capture.trace import SpecCapture, split_target
 from goinst.capture.wanted import Aggregate, from_spec
+from goinst.cli.hot import HotProbes
 from goinst.config import RunConfig, merge
 from goinst.diagnostics import configure
 from goinst.errors import UsageError
@@ -150,6 +151,7 @@ def trace_command(ctx: click.Context, /, specs: tuple[str, ...], **given: Any) -
     if not config.has_target:
         raise UsageError(_NO_TARGET)
     exporters = _exporters(config, counting=bool(given["hists"] or given["counts"]))
+    exporters.append(HotProbes(log))
     try:
         from goinst.engine.session import Session
         from goinst.plugin.manager import PluginSet
