@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-matrix test-grpc-matrix test-vm lint format bench clean
+.PHONY: help venv demo test test-matrix test-grpc-matrix test-vm lint format bench bench-trace clean
 
 # Where scripts/setup.sh puts a Go toolchain when the system's is too old for the tests.
 export PATH := $(CURDIR)/build/go/bin:$(PATH)
@@ -55,6 +55,10 @@ format: ## let ruff put the sources in order
 bench: ## what tracing costs on this machine: a table here, the figures in build/bench.json
 	@scripts/setup.sh bench
 	@$(AS_ROOT) .venv/bin/python bench/bench.py $(BENCH)
+
+bench-trace: ## goinst trace next to bpftrace and dlv trace, as far as they are installed
+	@scripts/setup.sh bench
+	@$(AS_ROOT) .venv/bin/python bench/trace.py $(BENCH)
 
 clean: ## remove everything that was made here
 	@rm -rf .venv build dist .cache .mypy_cache .ruff_cache .pytest_cache core/*.egg-info 2>/dev/null || \

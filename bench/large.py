@@ -1,5 +1,7 @@
 """Writes a Go program of about 60 MB: a net/http server among 40,000 functions, 24,000 types and 36 MB of text.
 
+It calls main.step a thousand times a second; GET /work calls it for half a second and answers "CALLS NANOSECONDS".
+
 The functions and types are reachable by reflection, so that the linker keeps them with their metadata, as it does in
 programs that link a cloud vendor's SDK or a Kubernetes client.
 """
@@ -56,11 +58,43 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"time"
 
 {imports}
 )
 
+type item struct {{
+	Name  string
+	Count int
+}}
+
+//go:noinline
+func step(it *item, n int) int {{
+	var buffer [256]byte
+	copy(buffer[:], it.Name)
+	return it.Count + int(buffer[n&3])
+}}
+
+var sum int
+
+func work(w http.ResponseWriter, _ *http.Request) {{
+	it, began, calls := &item{{"bench", 1}}, time.Now(), 0
+	for time.Since(began) < 500*time.Millisecond {{
+		for n := 0; n < 16; n++ {{
+			sum += step(it, n)
+		}}
+		calls += 16
+	}}
+	fmt.Fprintln(w, calls, time.Since(began).Nanoseconds())
+}}
+
 func main() {{
+	go func() {{
+		for it := (&item{{"tick", 0}}); ; time.Sleep(time.Millisecond) {{
+			step(it, 0)
+		}}
+	}}()
+	http.HandleFunc("/work", work)
 	kinds := []interface{{}}{{}}
 {appends}
 	http.HandleFunc("/kinds", func(w http.ResponseWriter, _ *http.Request) {{
