@@ -211,31 +211,22 @@ def test_what_is_no_go_program_is_refused(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_a_warm_start_is_quick_and_light(server: Path, cache: Cache) -> None:
-    def pad(data: bytearray) -> None:
-        data += bytes((60 << 20) - len(data))
-
-    large = gobuild.derived(server, "60 MB", pad)
-    facts = Facts.open(str(large), cache=cache)
+def test_a_warm_start_is_light(server: Path, cache: Cache) -> None:
+    """What is known already needs neither numpy nor the ELF library nor the disassembler, and neither does a run."""
+    facts = Facts.open(str(server), cache=cache)
     every_answer(facts)
     facts.save()
     code = (
-        "import json, sys, time\n"
+        "import json, sys\n"
         "from pathlib import Path\n"
+        "import goinst.engine.session\n"
         "from goinst.golang.cache import Cache\n"
         "from goinst.golang.facts import Facts\n"
-        "times = []\n"
-        "for _ in range(5):\n"
-        "    start = time.perf_counter()\n"
-        "    facts = Facts.open(sys.argv[1], cache=Cache(Path(sys.argv[2])))\n"
-        f"    facts.info, facts.sites({SERVE!r}, 'entry'), facts.arguments({SIGNATURE!r})\n"
-        "    times.append(time.perf_counter() - start)\n"
-        "heavy = [name for name in ('numpy', 'elftools', 'capstone') if name in sys.modules]\n"
-        "print(json.dumps([heavy, min(times), facts.known]))\n"
+        "facts = Facts.open(sys.argv[1], cache=Cache(Path(sys.argv[2])))\n"
+        f"facts.info, facts.sites({SERVE!r}, 'entry'), facts.arguments({SIGNATURE!r})\n"
+        "heavy = [name for name in ('numpy', 'elftools', 'capstone', 'bcc') if name in sys.modules]\n"
+        "print(json.dumps([heavy, facts.known]))\n"
     )
-    command = [sys.executable, "-c", code, str(large), str(cache.folder)]
+    command = [sys.executable, "-c", code, str(server), str(cache.folder)]
     shown = subprocess.run(command, capture_output=True, text=True, check=True)
-    heavy, seconds, known = json.loads(shown.stdout)
-    assert heavy == []
-    assert known
-    assert seconds < 0.03
+    assert json.loads(shown.stdout) == [[], True]

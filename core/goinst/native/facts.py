@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goinst.errors import BinaryError
 from goinst.golang.buildid import Identity
@@ -26,8 +26,10 @@ from goinst.golang.model import (
     Site,
     Variable,
 )
-from goinst.native.binary import NativeBinary
 from goinst.native.usdt import PREFIX, UsdtProbe
+
+if TYPE_CHECKING:
+    from goinst.native.binary import NativeBinary
 
 __all__ = ["NativeFacts", "open_facts"]
 
@@ -252,6 +254,8 @@ class NativeFacts(Facts):
         return self._ask(f"arguments {signature}", find, make)
 
     def _open(self) -> NativeBinary:
+        from goinst.native.binary import NativeBinary  # as in Facts: numpy and the ELF library come in here
+
         return NativeBinary.open(self._path)
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from goinst.golang.model import Site, Variable
-from goinst.golang.sites import decode_one
 from goinst.native.operand import split_arguments, variable
 
 if TYPE_CHECKING:
@@ -105,6 +104,8 @@ def _site(binary: NativeBinary, symbol: str, address: int, semaphore: int) -> Si
     segment = image.segment(address)
     if segment is None or not segment.executable:
         return None
+    from goinst.golang.sites import decode_one  # with it comes the disassembler
+
     instruction, emulated = decode_one(
         image.arch, image.read(address, min(16, segment.va + segment.size - address)), address
     )
