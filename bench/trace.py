@@ -1,5 +1,4 @@
-"""goinst trace next to bpftrace and dlv trace on the same function of a 60 MB program: time to the first event, and what a
-hit costs.
+"""goinst trace next to bpftrace and dlv trace on one function of a 60 MB program: time to first event, cost of a hit.
 
     .venv/bin/python bench/trace.py [ROUNDS]
 
