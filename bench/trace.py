@@ -119,17 +119,18 @@ def _ns(port: int) -> float:
 def measure(binary: Path, rounds: int) -> dict[str, dict[str, float]]:
     """By way: seconds to the first event (goinst: with an empty cache, and again) and nanoseconds a call."""
     found: dict[str, dict[str, list[float]]] = {"nothing": {"ns": []}}
+    again = ("goinst trace", "goinst trace --count")
     for _ in range(rounds):
         with serving(binary) as (pid, port):
             found["nothing"]["ns"].append(_ns(port))
             for way in ways(pid, binary):
                 row = found.setdefault(way.name, {"cold": [], "cached": [], "ns": []})
                 with tempfile.TemporaryDirectory(prefix="goinst-bench-") as cache:
-                    if way.name in ("goinst trace", "goinst trace --count"):
+                    if way.name in again:
                         with _running(way, cache) as seconds:
                             row["cold"].append(seconds)
                     with _running(way, cache) as seconds:
-                        row["cached" if row["cold"] else "cold"].append(seconds)
+                        row["cached" if way.name in again else "cold"].append(seconds)
                         row["ns"].append(_ns(port))
     return {name: {key: statistics.median(row) for key, row in rows.items() if row} for name, rows in found.items()}
 

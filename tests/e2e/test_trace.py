@@ -7,13 +7,14 @@ import os
 import re
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import GOINST, PATIENCE, Ended, goinst, needs_root, tracing
+from harness import GOINST, PATIENCE, Ended, goinst, needs_root, serving, tracing
 
 from gobuild import PROGRAMS, VERSIONS, build, stripped
 
@@ -230,3 +231,101 @@ def test_what_is_counted_in_the_kernel_is_every_call() -> None:
     assert rows[0] == max(os.cpu_count() or 1, 2)  # each goroutine begins with 0
     assert rows[1] == rows[0]
     assert sum(rows.values()) == calls
+
+
+CONDITIONS = {
+    's == "plain"': 1,
+    's != "plain"': 12,
+    's == ""': 1,
+    '!(s == "")': 12,
+    'hasPrefix(s, "01234")': 3,
+    'hasPrefix(s, "")': 13,
+    "len(s) > 1000": 1,
+    "len(s) >= 5 && len(s) < 10": 4,
+    's == "plain" || s == "two words"': 2,
+    's == "Grüße, 世界 🌍"': 1,
+    "len(s)": 12,
+    "!len(s)": 1,
+}
+POINTERS = {
+    "o == nil": 1,
+    "o != nil": 3,
+    "o": 3,
+    "!o": 1,
+    'o.Pointer.Inner.Name == "in"': 1,
+    'o.Pointer.Inner.Name != "in"': 1,  # behind a nil pointer nothing is equal or unequal
+    'o.Pointer.Inner.Name == ""': 1,
+    "o.Count > 3": 2,
+    "o.Count != 3": 2,
+    "3 < o.Count": 2,
+    "o.Count == o.Count": 3,
+    "o.Pointer.Pointer != nil": 1,
+}
+NUMBERS = {
+    "a < 0": 2,
+    "a == -128": 1,
+    "b > 100": 1,
+    "d == -9223372036854775808": 1,
+    "d > 0x7ffffffffffffffe": 1,
+    "e != -1": 3,
+    "a < b": 2,
+    "b > a": 2,
+}
+
+
+def test_conditions_are_true_of_the_calls_that_they_are_true_of() -> None:
+    asked = [
+        *(("main.takeString", condition, count) for condition, count in CONDITIONS.items()),
+        *(("main.takeOuterPointer", condition, count) for condition, count in POINTERS.items()),
+        *(("main.takeInts", condition, count) for condition, count in NUMBERS.items()),
+    ]
+    specs = [f"{name}(c{number}=goid) if {condition}" for number, (name, condition, _) in enumerate(asked)]
+    with torture(build(SOURCE), "once") as program:
+        ended = traced(program, *specs, calls=sum(count for *_, count in asked))
+    assert ended.summary["losses"] == {}
+    found = Counter(label for span in ended.spans for label in span["attributes"] if re.fullmatch(r"c\d+", label))
+    wrong = [
+        f"{condition}: true of {found[f'c{number}']} calls, not of {count}"
+        for number, (_, condition, count) in enumerate(asked)
+        if found[f"c{number}"] != count
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "go",
+    [pytest.param("1.16.15", marks=pytest.mark.matrix), "1.17.13", pytest.param("1.26.8", marks=pytest.mark.matrix)],
+)
+def test_requests_urls_and_variadic_arguments_also_of_stripped_binaries(go: str) -> None:
+    binary = build(PROGRAMS / "cookbook", go=go)
+    ping, do = "req.Method, req.URL.Path", "url=req.URL.Path, host=req.URL.Host"
+    with serving(binary) as server:
+        specs = (f"main.ping({ping})", f"net/http.(*Client).do({do})", "fmt.Fprintln(a)")
+        plain = _lines(server.pid, *specs)
+        port = server.port
+    with serving(stripped(binary)) as server:
+        declared = (
+            f"main.ping(w http.ResponseWriter, req *http.Request, {ping})",
+            f"net/http.(*Client).do(c *http.Client, req *http.Request, {do})",
+        )
+        bare = _lines(server.pid, *declared)
+        other = server.port
+    assert {"req.Method": "GET", "req.URL.Path": "/ping"} in plain["main.ping"]
+    assert {"req.Method": "GET", "req.URL.Path": "/pay"} in plain["main.ping"]
+    assert {"url": "/pay", "host": f"127.0.0.1:{port}"} in plain["http.(*Client).do"]
+    assert {"a": ["pong", "GET", 5]} in plain["fmt.Fprintln"]
+    assert {"a": ["pong", "GET", 4]} in plain["fmt.Fprintln"]
+    assert {"req.Method": "GET", "req.URL.Path": "/ping"} in bare["main.ping"]
+    assert {"url": "/ping", "host": f"127.0.0.1:{other}"} in bare["http.(*Client).do"]
+
+
+def _lines(pid: int, *specs: str) -> dict[str, list[dict[str, Any]]]:
+    """Values by function, of some rounds of a program that goes on by itself."""
+    with tracing("--pid", str(pid), "--output", "json", *specs, command="trace") as tracer:
+        tracer.wait_spans(20)
+        ended = tracer.stop()
+    found: dict[str, list[dict[str, Any]]] = {}
+    for span in ended.spans:
+        values = {key: value for key, value in span["attributes"].items() if key not in OWN}
+        found.setdefault(span["name"], []).append(values)
+    return found

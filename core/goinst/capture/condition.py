@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goinst.capture.entries import text_is
 from goinst.capture.expression import Call, Compare, Condition, Expression, Literal, Logic, Not
-from goinst.capture.place import Text, number, word
+from goinst.capture.place import Memory, Text, number, word
 from goinst.capture.resolve import Resolver, Value
 from goinst.errors import BinaryError
 
@@ -48,8 +48,10 @@ def _compare(out: Text, resolver: Resolver, operator: str, left: Expression, rig
         case str(text):
             if operator not in ("==", "!="):
                 raise BinaryError(f"{operator}: texts are compared by == and !=, and by hasPrefix")
-            same = _text(out, value, text, whole=True)
-            return same if operator == "==" else f"!({same})"
+            same, there = _text(out, value, text, whole=True), "1"
+            if isinstance(value.place, Memory):  # behind a nil there is no empty text either
+                there = f"({value.place.address} >= CAPTURE_OK)"
+            return f"({there} && {same})" if operator == "==" else f"({there} && !({same}))"
         case bool(flag):
             return _number(out, value, operator, int(flag))
         case int(wanted):
