@@ -365,7 +365,8 @@ class Session:
         enough = self._ended in ("enough spans", "the output was closed")
         self._stop.clear()
         if not enough:
-            self._drain()
+            while self._drain() and not self._stop.is_set():  # no probe is left that could add to it
+                pass
             kept = [span for tracer in self._tracers.values() for span in tracer.correlator.finish()]
             if kept:
                 self._delivery.deliver(kept, len(kept))
