@@ -191,9 +191,8 @@ def _draft(
     draft = _Draft(protocol, _options(protocol, options.get(protocol.name, {})))
     draft.problems += expanded.problems + [words for made in expanded.made for words in made.limited]
     draft.tables += [table for made in expanded.made for table in made.tables]
-    for problem in expanded.problems:
-        if not protocol.probes:
-            draft.off(problem)
+    if expanded.problems and not protocol.probes:
+        draft.off("; ".join(expanded.problems))
     for base in protocol.builds_on:
         if base in off:
             draft.off(f"it builds on {base}, which is off: {off[base]}")

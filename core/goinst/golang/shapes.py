@@ -112,7 +112,8 @@ def full_name(binary: GoBinary, written: str) -> str:
     for word in ("chan<- ", "<-chan ", "chan "):
         if base.startswith(word):
             return f"{head}{word}{full_name(binary, base.removeprefix(word))}"
-    base = {"byte": "uint8", "rune": "int32", "any": "interface {}", "interface{}": "interface {}"}.get(base, base)
+    base = re.sub(r"\b(struct|interface)\{", r"\1 {", base)  # as the runtime writes it
+    base = {"byte": "uint8", "rune": "int32", "any": "interface {}"}.get(base, base)
     if base in BUILTIN or base.startswith(("func(", "struct", "interface ")) or binary.type(base) is not None:
         return head + base
     if "." not in base and binary.type(f"main.{base}") is not None:
