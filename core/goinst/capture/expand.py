@@ -24,6 +24,10 @@ _LOSSES = {
     "rate_limited": "events beyond the limit of so many a second",
     "count_full": "values beyond the 4,096 that are counted apart",
 }
+_NOTES = {
+    "call_unknown": "returns whose call is not known: it came before the probes, or more were under way than"
+    " --max-operations",
+}
 # Error types by what is behind their pointer: two texts, and the error inside ("" for none).
 _ERRORS: Mapping[str, tuple[str, str, str]] = {
     "errors.errorString": ("s", "", ""),
@@ -216,6 +220,7 @@ def with_captures(protocol: Protocol, made: list[Generated]) -> Protocol:
         probes=(*protocol.probes, *probes),
         records=(*protocol.records, *records),
         losses={**_LOSSES, **protocol.losses},
+        notes={**_NOTES, **protocol.notes},
     )
 
 

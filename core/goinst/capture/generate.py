@@ -92,6 +92,7 @@ class _Generator:
         self._limited: list[str] = []
         self._tables: list[Table] = []
         self._saved: dict[str, tuple[int, Shape]] = {}
+        self._every_call = True  # nothing is left out where the function is entered
 
     def make(self) -> Generated:
         wanted, around = self._wanted, self._around
@@ -99,6 +100,8 @@ class _Generator:
         entry, late = self._split()
         conditions = wanted.condition
         at_entry, at_return = _conjuncts(conditions, lambda part: self._is_late(names_in(part)))
+        limited_at_entry = wanted.rate and not at_return and not wanted.aggregates
+        self._every_call = not at_entry and not limited_at_entry
         if (
             late
             or at_return
@@ -244,8 +247,11 @@ class _Generator:
         out.line("u64 bias = 0;")
         out.line(f"struct {name} *record = {name}_current(hit);")
         out.line(f"struct goinst_operation *op = record ? {name}_operation(record) : 0;")
-        out.line("if (!record || op->depth != (u32)goinst_depth(hit))")
-        out.line("    return 0; /* its call was left out, or came before the probes */")
+        out.line("if (!record || op->depth != (u32)goinst_depth(hit)) {")
+        if self._every_call:  # else its call may have been left out on purpose
+            out.line("    NOTE(call_unknown);")
+        out.line("    return 0;")
+        out.line("}")
         out.line("char *v = record->values;")
         out.line("u64 duration = bpf_ktime_get_ns() - op->start;")
         out.line("(void)duration;")

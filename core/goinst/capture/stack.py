@@ -17,7 +17,6 @@ def write_stack(out: Text, at: int, frames: int) -> None:
     caller's: the kernel's walk leaves the caller out.
     """
     out.line(f"*(u64 *)(v + {at}) = GOINST_IP(ctx);")
-    out.line(f"*(u64 *)(v + {at + 8}) = GOINST_RETURN_ADDRESS(hit);")
     out.line(f"long frames = goinst_get_stack(ctx, v + {at + 8}, {8 * frames}, {_USER_STACK});")
     # the first that the helper gives is the instruction itself: the caller takes its place
     out.line(f"*(u64 *)(v + {at + 8}) = GOINST_RETURN_ADDRESS(hit);")

@@ -38,6 +38,7 @@ class HotProbes:
             rate = (hits - self._before[probe]) / passed
             if rate > _HOT and probe not in self._said:
                 self._said.add(probe)
+                # measured on a virtual machine (docs/PLUGINS.md, Probe; bench/trace.py)
                 cost = "about 5 µs" if probe.endswith(" return") else "about half a µs"
                 self._log.warning(
                     "a hot function", probe=probe, hits_per_second=round(rate),

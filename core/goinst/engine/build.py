@@ -17,7 +17,9 @@ from goinst.sampling import EVERYTHING, Sampling
 
 __all__ = ["Built", "build"]
 
-_TOO_LARGE = "too large"  # the verifier's words for more than a million instructions on all paths
+# the verifier's words for more than a million instructions on all paths (kernel/bpf/verifier.c, do_check), and what is
+# left of them when its log is cut
+_TOO_LARGE = ("too large", "processed 1000001 insns")
 
 
 @dataclass(slots=True)
@@ -85,7 +87,10 @@ def build(
         try:
             loaded = load(built, plan.programs, multi=multi, ring_bytes=ring_bytes, operations=operations)
         except Rejected as error:
-            if _TOO_LARGE in str(error) and (less := _with_less(protocols, error.program.plugin)) is not None:
+            if (
+                any(words in str(error) for words in _TOO_LARGE)
+                and (less := _with_less(protocols, error.program.plugin)) is not None
+            ):
                 protocols = less
                 continue
             failed(PluginError(error.program.plugin, str(error), detail=error.detail))

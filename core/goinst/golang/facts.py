@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from goinst.golang.answers import Answers
 from goinst.golang.buildid import Identity
 from goinst.golang.cache import Cache
+from goinst.golang.kept import argument_from, shape_from, variable_from
 from goinst.golang.model import (
     Argument,
     BinaryInfo,
@@ -20,10 +21,7 @@ from goinst.golang.model import (
     Function,
     InlinedSite,
     LineSite,
-    Location,
-    Member,
     Parameter,
-    Piece,
     Place,
     Shape,
     Site,
@@ -164,7 +162,7 @@ class Facts(Answers):
             return [[asdict(argument) for argument in side] for side in sides]
 
         def make(answer: Any) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
-            parameters, results = (tuple(_argument(each) for each in side) for side in answer)
+            parameters, results = (tuple(argument_from(each) for each in side) for side in answer)
             return parameters, results
 
         return self._ask(f"arguments {signature}", find, make)
@@ -202,7 +200,7 @@ class Facts(Answers):
             return [asdict(each) for each in variables(binary, symbol, address)]
 
         return self._ask(
-            f"variables {symbol} {address}", find, lambda answer: tuple(_variable(each) for each in answer)
+            f"variables {symbol} {address}", find, lambda answer: tuple(variable_from(each) for each in answer)
         )
 
     def sites(self, symbol: str, place: Place, callee: str = "") -> tuple[Site, ...]:
@@ -301,13 +299,7 @@ class Facts(Answers):
             found = shape_of(binary, reference)
             return asdict(found) if found is not None else None
 
-        def make(answer: Any) -> Shape | None:
-            if answer is None:
-                return None
-            fields = tuple(Member(**field) for field in answer["fields"])
-            return Shape(**{**answer, "fields": fields, "values": dict(answer["values"])})
-
-        return self._ask(f"shape {reference}", find, make)
+        return self._ask(f"shape {reference}", find, shape_from)
 
     def full_name(self, written: str) -> str:
         """Return a type as people write it, ``*http.Request``, with its full package path. BinaryError when the
@@ -337,7 +329,7 @@ class Facts(Answers):
             self._same_code(answer["codes"])
             return tuple(
                 InlinedSite(
-                    **{**each, "site": Site(**each["site"]), "variables": tuple(map(_variable, each["variables"]))}
+                    **{**each, "site": Site(**each["site"]), "variables": tuple(map(variable_from, each["variables"]))}
                 )
                 for each in answer["bodies"]
             )
@@ -367,15 +359,3 @@ def _names(answer: Any) -> tuple[str, ...]:
 
 def _fact(answer: Any) -> Fact | None:
     return Fact(*answer) if answer else None
-
-
-def _argument(data: dict[str, Any]) -> Argument:
-    words = {suffix: Location(**where) for suffix, where in data["words"].items()}
-    return Argument(data["name"], data["type"], words, data["source"])
-
-
-def _variable(data: dict[str, Any]) -> Variable:
-    pieces = (
-        Piece(**{**piece, "based": tuple(piece["based"]) if piece["based"] else None}) for piece in data["pieces"]
-    )
-    return Variable(**{**data, "pieces": tuple(pieces)})

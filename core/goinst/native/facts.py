@@ -12,15 +12,13 @@ from goinst.errors import BinaryError
 from goinst.golang.buildid import Identity
 from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
+from goinst.golang.kept import argument_from, shape_from, variable_from
 from goinst.golang.model import (
     Argument,
     Fact,
     InlinedSite,
     LineSite,
-    Location,
-    Member,
     Parameter,
-    Piece,
     Place,
     Shape,
     Site,
@@ -187,7 +185,7 @@ class NativeFacts(Facts):
             return [asdict(each) for each in variables_of(binary, symbol, address, frozenset(returns))]
 
         return self._ask(
-            f"variables {symbol} {address}", find, lambda answer: tuple(_variable(each) for each in answer)
+            f"variables {symbol} {address}", find, lambda answer: tuple(variable_from(each) for each in answer)
         )
 
     def parameters(self, symbol: str) -> tuple[Parameter, ...] | None:
@@ -217,13 +215,7 @@ class NativeFacts(Facts):
             found = binary.shapes.shape(reference)
             return asdict(found) if found is not None else None
 
-        def make(answer: Any) -> Shape | None:
-            if answer is None:
-                return None
-            fields = tuple(Member(**field) for field in answer["fields"])
-            return Shape(**{**answer, "fields": fields, "values": dict(answer["values"])})
-
-        return self._ask(f"shape {reference}", find, make)
+        return self._ask(f"shape {reference}", find, shape_from)
 
     def full_name(self, written: str) -> str:
         """Return a type as people write it when there is one. BinaryError when there is none."""
@@ -248,7 +240,7 @@ class NativeFacts(Facts):
             ]
 
         def make(answer: Any) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
-            parameters, results = (tuple(_argument(each) for each in side) for side in answer)
+            parameters, results = (tuple(argument_from(each) for each in side) for side in answer)
             return parameters, results
 
         return self._ask(f"arguments {signature}", find, make)
@@ -273,19 +265,5 @@ def open_facts(path: str, *, cache: Cache | None = None, native: bool = False) -
 
 def _probe(data: dict[str, Any]) -> UsdtProbe:
     sites = tuple(Site(**site) for site in data["sites"])
-    arguments = tuple(_variable(each) for each in data["arguments"])
+    arguments = tuple(variable_from(each) for each in data["arguments"])
     return UsdtProbe(**{**data, "sites": sites, "arguments": arguments})
-
-
-def _variable(data: dict[str, Any]) -> Variable:
-    return Variable(**{**data, "pieces": tuple(_piece(piece) for piece in data["pieces"])})
-
-
-def _piece(data: dict[str, Any]) -> Piece:
-    # tuples are lists when they come from the cache
-    return Piece(**{**data, **{name: tuple(data[name]) for name in ("based", "index") if data[name] is not None}})
-
-
-def _argument(data: dict[str, Any]) -> Argument:
-    words = {suffix: Location(**where) for suffix, where in data["words"].items()}
-    return Argument(data["name"], data["type"], words, data["source"])

@@ -91,7 +91,8 @@ class Selector:
             if os.geteuid():
                 raise MachineError(f"--exe {globs}: no process that this user may look at matches; run goinst as root")
             raise TargetError(
-                f"--exe {globs}: no running process matches; start it first, or use `goinst run -- COMMAND`"
+                f"--exe {globs}: no running process matches; start it first, wait for it with --wait, or give"
+                " `-- COMMAND` instead"
             )
 
     def _by_port(self, pids: list[int], found: dict[int, Process], *, strict: bool) -> None:
