@@ -5,7 +5,7 @@ from __future__ import annotations
 from goinst.errors import GoinstError, PluginError
 from goinst.events.memory import Memory
 from goinst.events.span import Clock, DecodeContext, Resource, Span
-from goinst.plugin.context import context_words
+from goinst.plugin.context import TraceParent, context_words, parse_traceparent
 from goinst.plugin.declare import (
     PIPED_STDIN,
     Capture,
@@ -21,10 +21,12 @@ from goinst.plugin.declare import (
     Tail,
     Type,
 )
+from goinst.plugin.secrets import SECRET_HEADERS, redact_header, redact_query, redact_url
 from goinst.plugin.spec import hookimpl
 
 __all__ = [
     "PIPED_STDIN",
+    "SECRET_HEADERS",
     "Capture",
     "Clock",
     "Column",
@@ -43,9 +45,14 @@ __all__ = [
     "Site",
     "Span",
     "Tail",
+    "TraceParent",
     "Type",
     "__version__",
     "context_words",
     "hookimpl",
+    "parse_traceparent",
+    "redact_header",
+    "redact_query",
+    "redact_url",
 ]
 __version__ = "0.1.0"

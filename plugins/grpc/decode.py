@@ -6,7 +6,7 @@ import ipaddress
 from functools import lru_cache
 from typing import Any
 
-from goinst import DecodeContext, Span, context_words
+from goinst import DecodeContext, Span, context_words, parse_traceparent, redact_header
 
 __all__ = ["CODES", "decode_client", "decode_metadata", "decode_server"]
 
@@ -26,8 +26,6 @@ _CANCELLED, _UNKNOWN, _DEADLINE_EXCEEDED, _UNAVAILABLE = 1, 2, 4, 14
 _SERVER_ERRORS = frozenset({2, 4, 12, 13, 14, 15})
 _KIND_KNOWN = 4
 _KINDS = ("unary", "client_stream", "server_stream", "bidi_stream")
-
-_SECRET = frozenset({"authorization", "cookie", "x-api-key", "x-auth-token"})
 
 # time.Time (time/time.go): with this bit in wall, wall has 33 bits of seconds since 1885 and 30 of nanoseconds and
 # ext is the monotonic clock; without it, ext is seconds since year 1
@@ -93,16 +91,15 @@ def decode_client(values: Any, span: Span, context: DecodeContext) -> None:
 
 
 def decode_metadata(values: Any, span: Span, context: DecodeContext) -> None:
-    """Set one entry of the incoming metadata if the option names it; known secrets only without redaction."""
+    """Set one entry of the incoming metadata if the option names it, secrets in it only without redaction."""
     key = _text(values.key, values.key_length).lower()
     if key not in _names(str(context.options["capture_metadata"])):
         return
     attribute = f"rpc.grpc.request.metadata.{key}"
-    if context.redact and key in _SECRET:
-        span.attributes[attribute] = ["REDACTED"]
-        return
-    span.attributes[attribute] = [_text(values.value, values.value_length)]
-    if values.value_whole > len(values.value):
+    value = _text(values.value, values.value_length)
+    shown = redact_header(key, value) if context.redact else value
+    span.attributes[attribute] = [shown]
+    if values.value_whole > len(values.value) and shown != "REDACTED":
         span.truncated.append(attribute)
 
 
@@ -239,15 +236,6 @@ def _host_port(text: str) -> tuple[str, int | None]:
 
 
 def _trace_parent(value: str, span: Span) -> None:
-    """Take over the caller's trace (W3C Trace Context, section 3.2); a malformed value is as if it were not there.
-
-    A span that has a parent is net/http's request's, which takes over the same trace.
-    """
-    parts = value.split("-")
-    if len(parts) < 4 or [len(part) for part in parts[:4]] != [2, 32, 16, 2] or parts[0] == "ff":
-        return
-    if (parts[0] == "00" and len(parts) != 4) or not set("".join(parts[:4])) <= set("0123456789abcdef"):
-        return
-    trace, parent = int(parts[1], 16), int(parts[2], 16)
-    if trace and parent:
-        span.trace_id, span.parent_span_id = trace, span.parent_span_id or parent
+    """Take over the caller's trace; a span that has a parent is net/http's request's, which takes over the same."""
+    if (caller := parse_traceparent(value)) is not None:
+        span.trace_id, span.parent_span_id = caller.trace_id, span.parent_span_id or caller.span_id

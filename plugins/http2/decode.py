@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from goinst import DecodeContext, Span
+from goinst import DecodeContext, Span, redact_header, redact_query
 
 __all__ = ["decode_headers"]
 
@@ -14,7 +14,6 @@ _VALUE = 254
 # http2_put_pseudo
 _PSEUDO = {"\1": ":method", "\2": ":authority", "\3": ":scheme", "\4": ":path", "\5": "query"}
 _PATH = "goinst.http2.header.:path"
-_SECRET = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"}
 
 
 def decode_headers(values: Any, span: Span, context: DecodeContext) -> None:
@@ -44,13 +43,11 @@ def decode_headers(values: Any, span: Span, context: DecodeContext) -> None:
             continue
         if name == "query":
             # what a client writes is its request's URL: the query comes behind the path
-            attributes[_PATH] = f"{attributes.get(_PATH, '')}?{'REDACTED' if context.redact else value}"
+            attributes[_PATH] = f"{attributes.get(_PATH, '')}?{redact_query(value) if context.redact else value}"
             continue
-        if context.redact and name in _SECRET:
-            value = "REDACTED"
-        elif context.redact and name == ":path" and "?" in value:
-            value = value.partition("?")[0] + "?REDACTED"
-        elif len(raw) == _VALUE:
+        if context.redact:
+            value = redact_header(name, value)
+        if len(raw) == _VALUE and value != "REDACTED":
             span.truncated.append(f"goinst.http2.header.{name}")
         key = f"goinst.http2.header.{name}"
         attributes[key] = f"{attributes[key]}, {value}" if key in attributes else value

@@ -12,7 +12,7 @@ from typing import Any
 from goinst.plugins.jsonrpc.framing import Frames, Lines, Message, Piece
 from goinst.plugins.jsonrpc.message import answer, called, describe, identity, parse, replied
 
-from goinst import DecodeContext, Span
+from goinst import DecodeContext, Span, parse_traceparent
 
 __all__ = ["decode_piece", "finish"]
 
@@ -22,7 +22,6 @@ _IN, _OUT = 0, 1
 _STREAMS = 4096
 _ASKED = 16384
 _LAST_ID = re.compile(rb'[,{]\s*"id"\s*:\s*("[\w .:/+-]*"|-?\d{1,18})\s*\}\s*\Z', re.ASCII)
-_TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?", re.DOTALL)
 
 # a process, what kind of stream, which, and in which direction
 _Way = tuple[int, int, int, int]
@@ -218,6 +217,6 @@ def _trace_parent(call: dict[str, Any], span: Span) -> None:
     params = call.get("params")
     meta = params.get("_meta") if isinstance(params, dict) else None
     value = meta.get("traceparent") if isinstance(meta, dict) else None
-    found = _TRACE_PARENT.fullmatch(value) if isinstance(value, str) else None
-    if found and int(found[1], 16) and int(found[2], 16) and span.kind == "server":
-        span.trace_id, span.parent_span_id = int(found[1], 16), int(found[2], 16)
+    caller = parse_traceparent(value) if isinstance(value, str) else None
+    if caller is not None and span.kind == "server":
+        span.trace_id, span.parent_span_id = caller.trace_id, caller.span_id

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from goinst.plugins.nethttp import semantics
 
-from goinst import DecodeContext, Span, context_words
+from goinst import DecodeContext, Span, context_words, redact_query
 
 __all__ = ["decode_client", "decode_error"]
 
@@ -103,7 +103,7 @@ def _url(values: Any, scheme: str, host: str, span: Span, *, redact: bool) -> st
     query: bytes = values.query[: values.query_length]
     words = query.decode("utf-8", "replace")
     if redact:
-        words = semantics.redacted(words)
+        words = redact_query(words)
     if values.path_length > values.path_copied or values.query_length > len(query):
         span.truncated.append("url.full")
     user = "REDACTED:REDACTED@" if values.flags & _USER else ""

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 
-from goinst import Span
+from goinst import Span, parse_traceparent
 
 __all__ = ["set_other_context", "set_trace_parent"]
 
-_TRACE_PARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.DOTALL)
 # github.com/openzipkin/b3-propagation: in one header, or in several
 _B3 = re.compile(rb"\nb3:[ \t]*([0-9a-f]{32}|[0-9a-f]{16})-([0-9a-f]{16})(?:-|[ \t]*\r?\n)")
 _B3_TRACE = re.compile(rb"\nx-b3-traceid:[ \t]*([0-9a-f]{32}|[0-9a-f]{16})[ \t]*\r?\n")
@@ -22,13 +21,9 @@ _JAEGER = re.compile(rb"\nuber-trace-id:[ \t]*([0-9a-f]{1,32})(?::|%3a)([0-9a-f]
 
 
 def set_trace_parent(value: bytes, span: Span) -> None:
-    """Take over the caller's trace (W3C Trace Context, section 3.2); a malformed value is as if it were not there."""
-    found = _TRACE_PARENT.fullmatch(value)
-    if found is None or (found[4] and found[1] == b"00"):
-        return
-    trace, parent = int(found[2], 16), int(found[3], 16)
-    if trace and parent:
-        span.trace_id, span.parent_span_id = trace, parent
+    """Take over the caller's trace (W3C Trace Context); a malformed value is as if it were not there."""
+    if (caller := parse_traceparent(value)) is not None:
+        span.trace_id, span.parent_span_id = caller.trace_id, caller.span_id
 
 
 def set_other_context(headers: bytes, span: Span) -> None:

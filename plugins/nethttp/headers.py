@@ -5,16 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from goinst import DecodeContext, Span
+from goinst import DecodeContext, Span, redact_header
 
 __all__ = ["decode_headers"]
 
 _VALUE = 254  # headers.bpf.c
-_SECRET = {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"}
 
 
 def decode_headers(values: Any, span: Span, context: DecodeContext) -> None:
-    """Set those headers that the option names; what is known to be a secret only without redaction."""
+    """Set those headers that the option names, secrets in them only without redaction."""
     wanted = _names(str(context.options["capture_headers"]))
     where = "http.response.header" if values.response else "http.request.header"
     data = values.data[: values.length]
@@ -26,9 +25,10 @@ def decode_headers(values: Any, span: Span, context: DecodeContext) -> None:
         if name not in missing:
             continue
         missing.discard(name)
-        secret = context.redact and name in _SECRET
-        span.attributes[f"{where}.{name}"] = ["REDACTED" if secret else value.decode("utf-8", "replace")]
-        if len(value) == _VALUE and not secret:
+        text = value.decode("utf-8", "replace")
+        shown = redact_header(name, text) if context.redact else text
+        span.attributes[f"{where}.{name}"] = [shown]
+        if len(value) == _VALUE and shown != "REDACTED":
             span.truncated.append(f"{where}.{name}")
     if values.cut and missing:
         span.truncated.append(where)

@@ -7,7 +7,7 @@ from typing import Any
 
 from goinst.plugins.nethttp.routes import guess_route
 
-from goinst import DecodeContext, Span
+from goinst import DecodeContext, Span, redact_query
 
 __all__ = [
     "HIJACKED",
@@ -20,7 +20,6 @@ __all__ = [
     "host_of",
     "method_name",
     "other_form",
-    "redacted",
     "route_of",
     "set_peer",
     "set_status",
@@ -82,7 +81,7 @@ def set_target(uri: bytes, length: int, method: bytes, span: Span, *, redact: bo
         path, authority = other_form(path, method)
     if "?" in path:
         path, _, query = path.partition("?")
-        attributes["url.query"] = redacted(query) if redact else query
+        attributes["url.query"] = redact_query(query) if redact else query
     if path:
         attributes["url.path"] = path
     if length > len(uri):
@@ -102,13 +101,6 @@ def other_form(text: str, method: bytes) -> tuple[str, str]:
     path = rest[end:]
     # what stands before the @ are credentials
     return path if path[:1] == "/" else f"/{path}", rest[:end].rpartition("@")[2]
-
-
-def redacted(query: str) -> str:
-    """The query's names without their values."""
-    return "&".join(
-        f"{name}=REDACTED" if equals else name for name, equals, _ in (part.partition("=") for part in query.split("&"))
-    )
 
 
 def route_of(values: Any, span: Span) -> str:
@@ -176,7 +168,11 @@ def host_of(value: bytes) -> str:
     return text.partition(":")[0]
 
 
-@lru_cache(256)
 def content_type_of(value: bytes) -> list[str]:
-    """A header's value as semantic conventions want it: a list. The list is shared: it is never changed."""
-    return [value.decode("utf-8", "replace")]
+    """A header's value as semantic conventions want it: a list, and each span's own, since hooks may change it."""
+    return [_text(value)]
+
+
+@lru_cache(256)
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from harness import Server, goinst, needs_root, serving, tracing
 
 from gobuild import build, stripped
+from installing import THIRD_PARTY, install
 
-ORDERS = Path(__file__).parents[1] / "thirdparty" / "goinst-orders"
+ORDERS = THIRD_PARTY / "goinst-orders"
 PLACE = "example.com/shop/orders.(*Order).Place"
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel's contents, not on goinst's path."""
-    work = tmp_path_factory.mktemp("orders")
-    source = work / "source"
-    shutil.copytree(ORDERS, source, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__", "sample"))
-    for command in (
-        ["-m", "build", "--wheel", "--no-isolation", "--outdir", str(work / "dist"), str(source)],
-        ["-m", "pip", "install", "--no-deps", "--no-index", "--target", str(work / "site"),
-         str(work / "dist" / "goinst_orders-0.3-py3-none-any.whl")],
-    ):  # fmt: skip
-        done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return work / "site"
+    return install("goinst-orders", tmp_path_factory.mktemp("orders"))
 
 
 @pytest.fixture

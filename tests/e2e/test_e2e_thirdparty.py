@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,24 +11,15 @@ import pytest
 from harness import Server, goinst, needs_root, serving, tracing
 
 from gobuild import build
+from installing import THIRD_PARTY, install
 
-HELLO = Path(__file__).parents[1] / "thirdparty" / "goinst-hello"
+HELLO = THIRD_PARTY / "goinst-hello"
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel's contents, nothing else, and not on goinst's path."""
-    work = tmp_path_factory.mktemp("hello")
-    source = work / "source"
-    shutil.copytree(HELLO, source, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
-    for command in (
-        ["-m", "build", "--wheel", "--no-isolation", "--outdir", str(work / "dist"), str(source)],
-        ["-m", "pip", "install", "--no-deps", "--no-index", "--target", str(work / "site"),
-         str(work / "dist" / "goinst_hello-1.2.3-py3-none-any.whl")],
-    ):  # fmt: skip
-        done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return work / "site"
+    return install("goinst-hello", tmp_path_factory.mktemp("hello"))
 
 
 @pytest.fixture

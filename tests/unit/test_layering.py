@@ -22,7 +22,7 @@ LONGER: dict[str, tuple[int, str]] = {}
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst": (
         "goinst.errors", "goinst.events.memory", "goinst.events.span",
-        "goinst.plugin.context", "goinst.plugin.declare", "goinst.plugin.spec",
+        "goinst.plugin.context", "goinst.plugin.declare", "goinst.plugin.secrets", "goinst.plugin.spec",
     ),
     "goinst.errors": (),
     "goinst.config": ("goinst.errors",),
@@ -140,7 +140,7 @@ def test_core_imports_only_what_lies_below(module: str, path: Path) -> None:
 def test_bcc_and_pluggy_stay_where_they_are(module: str, path: Path) -> None:
     names = {name.partition(".")[0] for name in imports(path, module)}
     assert "bcc" not in names or module == "goinst.engine.compiler_child"
-    assert "pluggy" not in names or module in ("goinst.plugin.spec", "goinst.plugin.manager")
+    assert "pluggy" not in names or module in ("goinst.plugin.spec", "goinst.plugin.hooks")
 
 
 def test_the_compile_child_imports_bcc() -> None:

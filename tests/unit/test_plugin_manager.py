@@ -120,7 +120,7 @@ def test_a_broken_plugin_is_named_and_the_rest_goes_on(make: Make, text: str, sa
     (message,) = failures(plugins).values()
     assert message.startswith("plugin shop: ")
     assert re.search(says.format(module=module), message), message
-    assert plugins.hooks.hook.goinst_spans.get_hookimpls() == []
+    assert not plugins.hooks
     if "hook" not in says:
         plugin = found("shop")
         assert plugin.error == message

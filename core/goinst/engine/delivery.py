@@ -51,7 +51,7 @@ class Delivery:
         spans are wanted, or a hook, a filter or a limit has to see them."""
         if any(one.wants_spans for one in self._exporters) or self.keep or self._limit is not None:
             return None
-        if self._hooks.hook.goinst_spans.get_hookimpls() or len(self._meters) != 1:
+        if self._hooks or len(self._meters) != 1:
             return None
         return self._meters[0].store
 
@@ -110,19 +110,14 @@ class Delivery:
 
     def hooked(self, spans: list[Span]) -> list[Span]:
         """Let the plugins' hooks see the batch; a hook that raises is switched off with its plugin's hooks."""
-        implementations = self._hooks.hook.goinst_spans.get_hookimpls()
-        if not implementations:
+        if not self._hooks:
             return spans
-        for implementation in implementations:
-            try:
-                implementation.function(spans=spans)
-            except Exception as error:
-                self._hooks.unregister(implementation.plugin)
-                words = f"its hook goinst_spans raised {type(error).__name__}: {error}; switched off"
-                self._failed(PluginError(implementation.plugin_name, words))
+        count = len(spans)
+        for error in self._hooks.spans(spans):
+            self._failed(error)
         kept = [span for span in spans if not span.dropped]
-        if len(kept) < len(spans):
-            self._summary.losses["hook.dropped"] += len(spans) - len(kept)
+        if len(kept) < count:  # also what a hook took out of the list
+            self._summary.losses["hook.dropped"] += count - len(kept)
         return kept
 
     def flush(self) -> None:

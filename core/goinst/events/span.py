@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from goinst.events.memory import Memory
@@ -15,10 +16,14 @@ __all__ = ["Clock", "DecodeContext", "Resource", "Span"]
 @dataclass(frozen=True, slots=True)
 class Resource:
     """The process a span comes from. ``attributes`` are OpenTelemetry resource attributes (service.name, process.*,
-    host.*, container.id …); ``json`` is a JSON object, encoded once, of those that every line has."""
+    host.*, container.id …), read only: all spans of the process share them; ``json`` is a JSON object, encoded once, of
+    those that every line has."""
 
     attributes: Mapping[str, Any]
     json: bytes
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
 
 
 @dataclass(slots=True)

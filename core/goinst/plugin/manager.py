@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, distributions
 
-import pluggy
-
 from goinst.errors import PluginError, UsageError
 from goinst.plugin.declare import Option, Protocol
-from goinst.plugin.spec import GROUP, HookSpec
+from goinst.plugin.hooks import Hooks
+from goinst.plugin.spec import GROUP
 
 __all__ = ["InstalledPlugin", "PluginSet", "installed"]
 
@@ -103,9 +102,7 @@ def installed() -> list[InstalledPlugin]:
 class PluginSet:
     """The plugins of a run: ``protocols`` with base plugins first, ``failures``, and their hooks."""
 
-    def __init__(
-        self, protocols: Sequence[Protocol], failures: Sequence[PluginError], hooks: pluggy.PluginManager
-    ) -> None:
+    def __init__(self, protocols: Sequence[Protocol], failures: Sequence[PluginError], hooks: Hooks) -> None:
         self.protocols = tuple(protocols)
         self.failures = tuple(failures)
         self.hooks = hooks
@@ -113,9 +110,7 @@ class PluginSet:
     @classmethod
     def of(cls, *protocols: Protocol) -> PluginSet:
         """Protocols that were made here, without hooks."""
-        manager = pluggy.PluginManager(GROUP)
-        manager.add_hookspecs(HookSpec)
-        return cls(protocols, [], manager)
+        return cls(protocols, [], Hooks())
 
     @classmethod
     def load(cls, names: Iterable[str]) -> PluginSet:
@@ -123,8 +118,7 @@ class PluginSet:
         found = _find()
         loaded: dict[str, Protocol] = {}
         failures: list[PluginError] = []
-        manager = pluggy.PluginManager(GROUP)
-        manager.add_hookspecs(HookSpec)
+        hooks = Hooks()
 
         def failed(name: str) -> bool:
             return any(failure.plugin == name for failure in failures)
@@ -155,15 +149,12 @@ class PluginSet:
             if failed(name):
                 return
             try:
-                manager.register(module, name)
-                manager.check_pending()
-            except pluggy.PluginValidationError as error:
-                if manager.has_plugin(name):
-                    manager.unregister(module)
-                failures.append(PluginError(name, "its hooks do not fit: " + " ".join(str(error).split())))
+                hooks.register(name, module)
+            except PluginError as error:
+                failures.append(error)
                 return
             loaded[name] = protocol
 
         for name in names:
             visit(name, None, ())
-        return cls(list(loaded.values()), failures, manager)
+        return cls(list(loaded.values()), failures, hooks)

@@ -18,7 +18,8 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 
 
 class HookSpec:
-    """What a plugin may do at run time. A hook that raises switches its plugin off; spans go on."""
+    """What a plugin may do at run time. Order and wrappers are pluggy's. A hook that raises is switched off with its
+    plugin's others; spans and other plugins' hooks go on."""
 
     @hookspec
     def goinst_spans(self, spans: Sequence[Span]) -> None:
