@@ -234,13 +234,15 @@ def put(library: tuple[Path, dict[str, int]]) -> Iterator[tuple[ctypes.CDLL, Rin
     with ExitStack() as stack:
         kernel.raise_memlock()
         descriptor = kernel.create_map("goinst_test", 27, 0, 0, 4096)
-        stack.callback(os.close, descriptor)
+        guard = kernel.create_guard()
+        for made in (descriptor, guard):
+            stack.callback(os.close, made)
         programs = []
         multi = kernel.probe_features()["uprobe_multi"] is True
         kinds = [(f"put_{size}", size, False) for size in SIZES_WRITTEN] + [("drop", 40, True)]
         for name, size, discard in kinds:
             code = writer(descriptor, size, discard=discard)
-            program, _ = kernel.load_program(name, code, attach_type=48 if multi else 0, log_size=1 << 16)
+            program, _ = kernel.load_program(name, code, guard=guard, attach_type=48 if multi else 0, log_size=1 << 16)
             stack.callback(os.close, program)
             programs.append((program, [(offsets[name], 0)]))
         attachment = attach(str(path), programs, multi=multi)

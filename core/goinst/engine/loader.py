@@ -81,8 +81,7 @@ def load(
             loaded.stack.callback(os.close, descriptor)
             loaded.maps[definition.name] = replace[index] = descriptor
             loaded.sizes[definition.name] = (key_size, value_size, entries)
-        for program in programs:
-            _load_program(loaded, built, program, replace)
+        _load_programs(loaded, built, programs, replace)
         tails = loaded.maps.get("goinst_tails")
         for program in programs:
             if program.slot is not None and tails is not None and program.function in loaded.programs:
@@ -97,18 +96,30 @@ def load(
     return loaded
 
 
-def _load_program(loaded: Loaded, built: BpfObject, program: Program, replace: dict[int, int]) -> None:
+def _load_programs(loaded: Loaded, built: BpfObject, programs: tuple[Program, ...], replace: dict[int, int]) -> None:
+    try:
+        guard = kernel.create_guard()
+    except OSError as error:
+        raise _refused(error, "create a map of programs") from None
+    try:
+        for program in programs:
+            _load_program(loaded, built, program, replace, guard)
+    finally:
+        os.close(guard)  # the programs keep it
+
+
+def _load_program(loaded: Loaded, built: BpfObject, program: Program, replace: dict[int, int], guard: int) -> None:
     try:
         code = relocate(built.programs[program.function], replace)
     except KeyError:
         raise BuildError(f"the compiler left out the program {program.function}") from None
     attach_type = _UPROBE_MULTI if loaded.multi else 0
     try:
-        descriptor, _ = kernel.load_program(program.function, code, attach_type=attach_type)
+        descriptor, _ = kernel.load_program(program.function, code, guard=guard, attach_type=attach_type)
     except OSError as error:
         if error.errno in (errno.EPERM, errno.ENOSYS):
             raise _refused(error, f"load the program {program.function}") from None
-        rejected = _explain(program, code, attach_type)
+        rejected = _explain(program, code, attach_type, guard)
         if program.required:
             raise rejected from None
         loaded.rejected.append(rejected)
@@ -117,10 +128,12 @@ def _load_program(loaded: Loaded, built: BpfObject, program: Program, replace: d
     loaded.programs[program.function] = descriptor
 
 
-def _explain(program: Program, code: bytes, attach_type: int) -> Rejected:
+def _explain(program: Program, code: bytes, attach_type: int, guard: int) -> Rejected:
     """Load it again with a log: without one loading is faster, and nearly always succeeds."""
     try:
-        descriptor, _ = kernel.load_program(program.function, code, attach_type=attach_type, log_size=_LOG_SIZE)
+        descriptor, _ = kernel.load_program(
+            program.function, code, guard=guard, attach_type=attach_type, log_size=_LOG_SIZE
+        )
         os.close(descriptor)
     except OSError as error:
         log = error.strerror or ""

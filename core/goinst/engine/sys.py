@@ -16,9 +16,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from goinst.engine.guard import PROG_ARRAY, guarded
 from goinst.errors import MachineError
 
 __all__ = [
+    "create_guard",
     "create_link_multi",
     "create_link_perf",
     "create_map",
@@ -77,11 +79,18 @@ def create_map(name: str, kind: int, key_size: int, value_size: int, entries: in
     return _bpf(_MAP_CREATE, attr)
 
 
-def load_program(name: str, code: bytes, *, attach_type: int = 0, log_size: int = 0) -> tuple[int, str]:
+def create_guard() -> int:
+    """The map that ``load_program`` needs; one serves all programs of one attach type (bpf_prog_map_compatible)."""
+    return create_map("goinst_guard", PROG_ARRAY, 4, 4, 1)
+
+
+def load_program(name: str, code: bytes, *, guard: int, attach_type: int = 0, log_size: int = 0) -> tuple[int, str]:
     """BPF_PROG_LOAD of a kprobe-type program (uprobes are of that type). Returns (descriptor, verifier log).
 
+    The only way into the kernel, so that no program lacks the guard (engine/guard.py). ``guard`` is of create_guard.
     OSError when it is refused; with ``log_size`` its ``strerror`` is the verifier's log.
     """
+    code = guarded(code, guard)
     instructions = ctypes.create_string_buffer(code, len(code))
     license_ = ctypes.create_string_buffer(_LICENSE)
     log = ctypes.create_string_buffer(max(log_size, 1))
@@ -251,18 +260,26 @@ def probe_features() -> dict[str, bool | str]:
         except OSError as error:
             features[name] = os.strerror(error.errno) if error.errno else str(error)
 
-    attempt("load", lambda: load_program("goinst_try", _NOTHING)[0])
+    attempt("load", lambda: _try_program(_NOTHING))
     attempt("ring_buffer", lambda: create_map("goinst_try", _RINGBUF, 0, 0, 4096))
-    attempt("write_user", lambda: load_program("goinst_try", _WRITE)[0])
+    attempt("write_user", lambda: _try_program(_WRITE))
     features["uprobe_multi"] = _try_multi()
     return features
+
+
+def _try_program(code: bytes, attach_type: int = 0) -> int:
+    guard = create_guard()
+    try:
+        return load_program("goinst_try", code, guard=guard, attach_type=attach_type)[0]
+    finally:
+        os.close(guard)
 
 
 def _try_multi() -> bool | str:
     """Ask for a link on a folder: a kernel that has uprobe_multi says that it is no regular file (EBADF,
     kernel/trace/bpf_trace.c, bpf_uprobe_multi_link_attach), an older one that it does not know such links (EINVAL)."""
     try:
-        program, _ = load_program("goinst_try", _NOTHING, attach_type=_UPROBE_MULTI)
+        program = _try_program(_NOTHING, _UPROBE_MULTI)
     except OSError as error:
         return f"{os.strerror(error.errno or 0)} (Linux 6.6 has it)"
     try:

@@ -1,0 +1,57 @@
+"""Every program of every plugin, compiled: Go programs that have something for each of them, planned in each mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+import gobuild
+from goinst.engine.compiler import Compiler
+from goinst.engine.object import BpfObject
+from goinst.engine.plan import Plan, make_plan
+from goinst.golang.facts import Facts
+from goinst.plugin.manager import PluginSet
+
+__all__ = ["MODES", "Compiled", "compiled"]
+
+# Go programs of tests/go that between them have something for each plugin, and for which
+_GO_PROGRAMS = {
+    "chain": ("nethttp", "http2", "jsonrpc", "jsonstream", "grpc"),
+    "netrpc": ("netrpc",),
+    "connectrpc": ("nethttp", "connectrpc"),
+}
+MODES: dict[str, dict[str, Any]] = {
+    "spans": {"filter_pids": True, "count_only": False, "propagate": ""},
+    "counted": {"filter_pids": False, "count_only": True, "propagate": ""},
+    "written": {"filter_pids": True, "count_only": False, "propagate": "write"},
+}
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The programs for one Go program in one mode, as the loader takes them."""
+
+    name: str
+    plan: Plan
+    built: BpfObject
+
+
+def compiled(modes: tuple[str, ...] = tuple(MODES), go: str | None = None) -> Iterator[Compiled]:
+    """AssertionError when a plugin that comes with goinst has nothing to do in any of them."""
+    seen: set[str] = set()
+    for program, plugins in _GO_PROGRAMS.items():
+        facts = Facts.open(str(gobuild.build(gobuild.PROGRAMS / program, go=go)))
+        protocols = PluginSet.load(list(plugins)).protocols
+        for mode in modes:
+            plan = make_plan(facts, protocols, {}, lineage=True, **MODES[mode])
+            seen.update(plan.enabled)
+            compiler = Compiler()
+            try:
+                yield Compiled(f"{program}, {mode}", plan, compiler.compile(plan.source))
+            finally:
+                compiler.close()
+    own = {point.name for point in entry_points(group="goinst") if point.value.startswith("goinst.plugins.")}
+    assert own
+    assert own <= seen, f"no program has anything for {own - seen}"
