@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Records on their way to user space, and what was lost on it.
  *
- * Every record starts with struct goinst_record. Counters are one per-CPU array: the first GOINST_PROGRAMS entries
- * count hits, the others losses, one for each LOSS(reason) in the text, so that a loss is known by file and line.
+ * Every record starts with struct goinst_record. Counters are one per-CPU array: the first entries count
+ * hits, the others losses, one for each LOSS(reason) in the text, so that a loss is known by file and line.
  */
 
 /* The helpers by number (include/uapi/linux/bpf.h), under names of our own: for each call of bpf_probe_read_user BCC
@@ -10,8 +10,9 @@
 static long (*goinst_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 #define bpf_probe_read_user goinst_probe_read_user
 
+#define GOINST_PROCESS_BEGAN 0 /* a record's type: events/correlate.py has the same */
 struct goinst_record {
-    u16 type;    /* which record, an index that the plan gives */
+    u16 type;    /* which record, an index that the plan gives, from 1 on */
     u16 flags;
     u32 tgid;
     u64 span_id; /* the operation that it belongs to, 0: none */
@@ -28,6 +29,25 @@ struct goinst_hit {
 BPF_RINGBUF_OUTPUT(goinst_events, 1); /* the size is set when the map is made */
 BPF_PERCPU_ARRAY(goinst_counters, u64, GOINST_COUNTERS);
 BPF_HASH(goinst_pids, u32, u8, 4096);
+
+#ifdef GOINST_WAYS
+static u64 (*goinst_attach_cookie)(void *ctx) = (void *)174;
+BPF_ARRAY(goinst_way, u64, 1);
+#endif
+
+/* A uprobe is attached by a path, and keeps the mount that it leads through. When probes move to another mount of the
+ * same file, they are for a moment attached by both: each hit then runs a program twice, and one of the runs counts. */
+static __always_inline int goinst_this_way(void *ctx)
+{
+#ifdef GOINST_WAYS
+    u32 zero = 0;
+    u64 *way = goinst_way.lookup(&zero);
+
+    return way && *way == goinst_attach_cookie(ctx);
+#else
+    return 1;
+#endif
+}
 
 /* Atomic, although the array is per CPU: a uprobe program can be preempted by another one (kernel/trace/bpf_trace.c,
  * uprobe_prog_run: migrate_disable, not preempt_disable), and a lost count would be a silent loss. */

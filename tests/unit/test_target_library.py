@@ -58,7 +58,7 @@ def test_the_library_of_a_process_is_the_very_file(sleeper: subprocess.Popen[byt
     assert process.program.endswith("goinst-test-mapper")
     assert Path(process.binary).read_bytes()[:4] == b"\x7fELF"
     (by_path,) = LibrarySelector(path, Selector(pids=[sleeper.pid])).scan()
-    assert by_path.identity == process.identity == (sleeper.pid, process.start_time, status.st_ino)
+    assert by_path.identity == process.identity == (sleeper.pid, process.start_time, (status.st_dev, status.st_ino))
     assert (os.stat(by_path.binary).st_dev, os.stat(by_path.binary).st_ino) == (status.st_dev, status.st_ino)
 
 

@@ -38,7 +38,7 @@ def list_functions(specs: tuple[str, ...], config: RunConfig) -> int:
         library, target = split_target(spec)
         for process in _files(replace(config, library=library)):
             try:
-                facts = analyse(process, replace(config, library=library), cache)
+                facts = analyse(process.binary, process.exe, replace(config, library=library), cache)
                 found.setdefault(process.exe, {}).update(_declarations(facts, spec, target))
                 facts.save()
             except BinaryError as error:

@@ -33,9 +33,9 @@ class Attachment:
             list(pool.map(os.close, descriptors))
 
 
-def attach(path: str, programs: Iterable[tuple[int, Sequence[Place]]], *, multi: bool) -> Attachment:
+def attach(path: str, programs: Iterable[tuple[int, Sequence[Place]]], *, multi: bool, cookie: int = 0) -> Attachment:
     """Attach (program descriptor, places) pairs to the file at ``path``; a place is the file offset of an instruction
-    and that of its semaphore, or 0.
+    and that of its semaphore, or 0. The programs can ask for ``cookie``.
 
     An instruction that the kernel refuses is left out and listed; nothing is raised for it.
     """
@@ -43,31 +43,31 @@ def attach(path: str, programs: Iterable[tuple[int, Sequence[Place]]], *, multi:
     try:
         for program, places in programs:
             if multi:
-                _multi(attachment, path, program, list(places))
+                _multi(attachment, path, program, list(places), cookie)
             else:
                 for place in places:
-                    _perf(attachment, path, program, place)
+                    _perf(attachment, path, program, place, cookie)
     except BaseException:
         attachment.close()
         raise
     return attachment
 
 
-def _multi(attachment: Attachment, path: str, program: int, places: list[Place]) -> None:
+def _multi(attachment: Attachment, path: str, program: int, places: list[Place], cookie: int) -> None:
     """One link for all places; when one of them is refused, halves, down to the one that is to blame."""
     offsets, semaphores = [offset for offset, _ in places], [semaphore for _, semaphore in places]
     try:
-        attachment.descriptors.append(kernel.create_link_multi(program, path, offsets, semaphores))
+        attachment.descriptors.append(kernel.create_link_multi(program, path, offsets, semaphores, cookie))
     except OSError as error:
         if len(offsets) == 1:
             attachment.refused.append((offsets[0], error.strerror or str(error)))
             return
         middle = len(places) // 2
-        _multi(attachment, path, program, places[:middle])
-        _multi(attachment, path, program, places[middle:])
+        _multi(attachment, path, program, places[:middle], cookie)
+        _multi(attachment, path, program, places[middle:], cookie)
 
 
-def _perf(attachment: Attachment, path: str, program: int, place: Place) -> None:
+def _perf(attachment: Attachment, path: str, program: int, place: Place, cookie: int) -> None:
     offset, semaphore = place
     try:
         event = kernel.open_perf_uprobe(path, offset, semaphore)
@@ -75,7 +75,7 @@ def _perf(attachment: Attachment, path: str, program: int, place: Place) -> None
         attachment.refused.append((offset, error.strerror or str(error)))
         return
     try:
-        link = kernel.create_link_perf(program, event)
+        link = kernel.create_link_perf(program, event, cookie)
     except OSError as error:
         os.close(event)
         attachment.refused.append((offset, error.strerror or str(error)))

@@ -10,7 +10,7 @@ from goinst.capture.expand import smaller
 from goinst.engine.compiler import Compiler, blame
 from goinst.engine.loader import Loaded, Rejected, load
 from goinst.engine.plan import Plan, Propagate, make_plan
-from goinst.errors import BuildError, PluginError
+from goinst.errors import BinaryError, BuildError, PluginError
 from goinst.golang.facts import Facts
 from goinst.plugin.declare import Protocol
 from goinst.sampling import EVERYTHING, Sampling
@@ -24,10 +24,12 @@ _TOO_LARGE = ("too large", "processed 1000001 insns")
 
 @dataclass(slots=True)
 class Built:
-    """A plan whose programs are loaded."""
+    """A plan whose programs are loaded. ``markers`` are file offsets of instructions that could be probed, are not, and
+    are passed once in a process, at its start."""
 
     plan: Plan
     loaded: Loaded
+    markers: tuple[int, ...] = ()
 
 
 def build(
@@ -45,6 +47,7 @@ def build(
     operations: int,
     propagate: Propagate = "",
     sample: Sampling = EVERYTHING,
+    ways: bool = False,
 ) -> Built | Plan:
     """Plan, compile and load; again without the plugin that is to blame when one of the last two fails.
 
@@ -63,6 +66,7 @@ def build(
                 count_only=count_only,
                 propagate=propagate,
                 sample=sample,
+                ways=ways,
             )
         except PluginError as error:
             if error.plugin == "core" or error.plugin in disabled:
@@ -96,7 +100,19 @@ def build(
             failed(PluginError(error.program.plugin, str(error), detail=error.detail))
             disabled[error.program.plugin] = str(error)
             continue
-        return Built(plan, loaded)
+        return Built(plan, loaded, _markers(facts, plan))
+
+
+def _markers(facts: Facts, plan: Plan) -> tuple[int, ...]:
+    """In runtime.schedinit and what it calls (runtime/proc.go): on a Go program's first thread, once."""
+    taken = {offset for program in plan.programs for offset in program.offsets}
+    found = []
+    for name in ("runtime.schedinit", "runtime.mallocinit", "runtime.modulesinit", "runtime.goenvs"):
+        try:
+            found += [site.file_offset for site in facts.sites(name, "entry")]
+        except BinaryError:
+            continue
+    return tuple(offset for offset in found if offset not in taken)
 
 
 def _with_less(protocols: Sequence[Protocol], plugin: str) -> list[Protocol] | None:

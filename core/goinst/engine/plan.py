@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from goinst.capture.aggregate import Table
 from goinst.capture.expand import expand
+from goinst.engine.began import BEGAN
 from goinst.engine.lineage import LINEAGE
 from goinst.engine.resolved import ResolvedField, ResolvedProbe, not_asked_for, resolve_probe
 from goinst.engine.runtime import runtime_macros
@@ -23,6 +24,7 @@ from goinst.sampling import EVERYTHING, Sampling
 __all__ = ["Plan", "PluginPlan", "Propagate", "ResolvedField", "ResolvedProbe", "make_plan"]
 
 Propagate = Literal["", "write", "dry-run"]
+_OWN = (LINEAGE.name, BEGAN.name)  # the core's own probes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Plan:
     @property
     def enabled(self) -> tuple[str, ...]:
         """Names of the plugins that trace this binary."""
-        return tuple(p.name for p in self.plugins if p.enabled and p.name != LINEAGE.name)
+        return tuple(p.name for p in self.plugins if p.enabled and p.name not in _OWN)
 
     def describe(self) -> str:
         """The decisions as text, for golden tests and for people."""
@@ -116,6 +118,7 @@ def make_plan(
     count_only: bool = False,
     propagate: Propagate = "",
     sample: Sampling = EVERYTHING,
+    ways: bool = False,
 ) -> Plan:
     """Plan the tracing of one binary by these plugins, base plugins first (PluginSet's order).
 
@@ -123,6 +126,8 @@ def make_plan(
     this binary is in the plan, switched off. ``lineage``: follow goroutines that are started inside an operation.
     ``count_only``: nobody wants more of spans than their number, so they are counted in the kernel.
     ``propagate``: write trace contexts into outgoing requests, or only say where. ``sample``: which traces are kept.
+    ``filter_pids``: only processes that the programs are told of; else also those that nobody has looked at yet.
+    ``ways``: the kernel has attach cookies (Linux 5.15), so that probes can move to another mount of the same file.
     BinaryError when even the goroutine cannot be found.
     """
     native = facts.info.abi == "c"
@@ -148,6 +153,10 @@ def make_plan(
                 draft.off("it only adds to spans, and they are only counted")
     elif clients and (lineage or propagate) and not native:
         drafts.append(_draft(facts, LINEAGE, {}, off, number, propagate=False))
+    if not (filter_pids or count_only or native):
+        drafts.append(_draft(facts, BEGAN, {}, off, number, propagate=False))
+    if ways:
+        macros["GOINST_WAYS"] = 1
     parts = [_part(draft) for draft in drafts if not draft.reason]
     source, programs, counters = write_source(
         facts.info.arch, macros, parts, filter_pids=filter_pids, count_only=count_only

@@ -6,7 +6,6 @@ import gc
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -16,16 +15,20 @@ from goinst.engine.allowed import allowed_propagation, usable_features
 from goinst.engine.build import Built, build
 from goinst.engine.compiler import Compiler
 from goinst.engine.delivery import Delivery
+from goinst.engine.executable import Executable
+from goinst.engine.executables import Executables
 from goinst.engine.plan import Plan, Propagate
-from goinst.engine.processes import Built as BuildInfo
-from goinst.engine.processes import Processes
+from goinst.engine.processes import Processes, Program
 from goinst.engine.reload import Reload
+from goinst.engine.reporting import report_plan
+from goinst.engine.sizes import sizes
 from goinst.engine.still_open import StillOpen
 from goinst.engine.stop import Stop, catch_signals
 from goinst.engine.summary import Summary
-from goinst.engine.targets import analyse, library_of, scanner
-from goinst.engine.telemetry import Reporter, gather
+from goinst.engine.targets import analyse, library_of, named_files, scanner
+from goinst.engine.telemetry import Accounts, Reporter
 from goinst.engine.tracer import Tracer
+from goinst.engine.watcher import Watcher
 from goinst.errors import GoinstError, PluginError, TargetError
 from goinst.events.tap import Observer, Telemetry
 from goinst.export.base import Exporter, Meter
@@ -43,9 +46,6 @@ _SCAN_EVERY = 1.0
 _DEMAND_EVERY = 0.1
 _SHORTEST, _LONGEST = 0.001, 0.05
 _FULL = 0.25
-
-# (device, inode): what a uprobe sits on
-_File = tuple[int, int]
 
 
 class Session:
@@ -74,11 +74,8 @@ class Session:
         metrics = any(isinstance(one, Meter) for one in exporters)
         self._sample, self._share = parse_sampling(config.sample).divided(metrics=metrics)
         self._scanner = scanner(config, strict=not config.wait)
-        self._processes = Processes(self._built_from, config.service_name or os.environ.get("OTEL_SERVICE_NAME", ""))
-        self._tracers: dict[_File, Tracer] = {}
-        self._preparing: dict[_File, tuple[Future[Built | Plan], list[Process]]] = {}
-        self._hopeless: dict[_File, str] = {}
-        self._known: dict[tuple[int, float, int], _File] = {}
+        self._processes = Processes(config.service_name or os.environ.get("OTEL_SERVICE_NAME", ""))
+        self._accounts = Accounts()
         self._stop = Stop()
         self._ended = ""
         self._summary = Summary()
@@ -91,6 +88,8 @@ class Session:
         self._count_only = not self._delivery.decode and not self._observers
         self._reported: set[str] = set()
         self._command: Command | None = None
+        self._library: Process | None = None
+        self._announced = False
         self._stack = ExitStack()
 
     def run(self) -> Summary:
@@ -99,15 +98,21 @@ class Session:
         began = time.monotonic()
         with self._stack:
             self._stack.callback(self._stop.close)
-            catch_signals(self._stack, self.end, self._reload.want)
+            self._watcher = Watcher(self._stop, self.end, self._withdraw, self._hurry)
+            self._stack.callback(self._watcher.close)
+            self._executables = Executables(
+                self._build, self._trace, self._retired, self._joined, self._left, self._watcher, self._log
+            )
+            self._stack.callback(self._executables.close)
+            catch_signals(self._stack, self.end, self._reload.want, self._watcher.wakeup)
             for failure in self._plugins.failures:
                 self._plugin_failed(failure)
             if not self._plugins.protocols:
                 raise TargetError("none of the plugins can be used; `goinst plugins` says why")
             features = usable_features()
             self._multi = features["uprobe_multi"] is True
+            self._ways = features["cookie"] is True
             self._propagate = allowed_propagation(self._config.propagate, features, self._log)
-            self._pool = self._stack.enter_context(ThreadPoolExecutor(1, "goinst-prepare"))
             self._start_targets()
             gc.collect()
             gc.freeze()
@@ -126,48 +131,48 @@ class Session:
             self._command = Command(config.command)
             self._stack.callback(self._command.terminate)
             held = self._command.start_held()
-            processes.append(library_of(held, config.library) if config.library else held)
+            self._library = library_of(held, config.library) if config.library else None
+            processes.append(self._library or held)
         if self._scanner is not None:
             processes += self._scanner.scan()
-        problems: list[GoinstError] = []
+        problems: dict[str, GoinstError] = {}
         for process in processes:
-            key = (process.device, process.inode)
-            if key not in self._tracers and key not in self._hopeless:
-                try:
-                    self._trace(process, self._build(process))
-                except TargetError as error:
-                    self._hopeless[key] = str(error)
-                    problems.append(error)
-            if key in self._tracers:
-                self._join(process)
-        if not self._tracers and not self._config.wait:
-            raise problems[0] if problems else TargetError("no process to instrument")
+            try:
+                self._executables.take(process, every=self._every(process))
+            except TargetError as error:
+                problems.setdefault(str(error), error)
+        if config.wait:
+            self._executables.name(named_files(config, self._log), now=True)
+        if not self._executables.tracers and not config.wait:
+            raise next(iter(problems.values()), TargetError("no process to instrument"))
         for problem in problems:
-            (self._log.debug if self._config.wait else self._log.warning)("not instrumented", reason=str(problem))
+            (self._log.debug if config.wait else self._log.warning)("not instrumented", reason=problem)
         if self._command is not None:
             self._command.release()
 
-    def _build(self, process: Process) -> Built | Plan:
+    def _build(self, executable: Executable) -> Built | Plan:
         """Analyse, plan, compile and load; in a thread when other targets are being traced already."""
         compiler = Compiler(self._cache)
         try:
-            facts = analyse(process, self._config, self._cache)
+            facts = analyse(executable.file.path, executable.name, self._config, self._cache)
             if not facts.known:
                 compiler.warm_up()  # it loads LLVM while the binary is analysed
+            ring_bytes, operations = sizes(self._config, [tracer.ring_bytes for tracer in self._executables.tracers])
             built = build(
                 facts,
                 self._plugins.protocols,
                 self._options,
                 compiler,
                 self._plugin_failed if len(self._plugins.protocols) > 1 else self._only_failed,
-                filter_pids=not self._every(process),
+                filter_pids=not executable.every,
                 lineage=self._config.lineage,
                 count_only=self._count_only,
                 propagate=self._propagate,
                 sample=self._sample,
                 multi=self._multi,
-                ring_bytes=self._config.ring_megabytes << 20,
-                operations=self._config.max_operations,
+                ring_bytes=ring_bytes,
+                operations=operations,
+                ways=self._ways,
             )
             facts.save()
             return built
@@ -185,68 +190,78 @@ class Session:
         """Whether each process that runs the file is meant: then one is traced from its first instruction on."""
         return process.matched.startswith("--exe")
 
-    def _trace(self, process: Process, built: Built | Plan) -> None:
+    def _trace(self, executable: Executable, built: Built | Plan) -> Tracer:
         if isinstance(built, Plan):
             reasons = "; ".join(", ".join((f"{p.name}: {p.reason}", *p.unseen)) for p in built.plugins)
-            raise TargetError(f"nothing to instrument in {process.exe}: {reasons}")
-        for rejected in built.loaded.rejected:
-            self._log.warning(
-                "program left out", plugin=rejected.program.plugin, reason=str(rejected),
-                lost=rejected.program.lost, **({"detail": rejected.detail} if self._config.verbose else {}),
-            )  # fmt: skip
-        # an open descriptor keeps the file reachable when the process is gone and its path deleted
-        descriptor = os.open(process.binary, os.O_RDONLY | os.O_CLOEXEC)
-        self._stack.callback(os.close, descriptor)
+            raise TargetError(f"nothing to instrument in {executable.name}: {reasons}")
+        info = built.plan.info
+        library = bool(self._config.library)
+        program = Program() if library else Program(executable.name, info.main_module, info.go_version)
         tracer = Tracer(
             built,
-            f"/proc/self/fd/{descriptor}",
+            executable.file.path,
             self._options,
-            self._processes.resource,
+            lambda pid: self._processes.resource(pid, program),
             lambda plugin, words: self._plugin_failed(PluginError(plugin, words)),
             redact=self._config.redact,
-            every=self._every(process),
-            name=process.exe,
+            every=executable.every,
+            name=executable.name,
             count_only=self._count_only,
             observers=self._observers,
+            began=lambda pid, moment: self._processes.began(pid, moment, program),
         )
-        self._stack.callback(tracer.close)
-        probed = tracer.attach()
-        for plugin in built.plan.plugins:
-            for what in plugin.unseen:
-                self._log.warning("not seen", plugin=plugin.name, executable=process.exe, reason=what)
-            if not plugin.enabled:
-                self._log.debug(
-                    "plugin not used here", plugin=plugin.name, executable=process.exe, reason=plugin.reason
-                )
-            for problem in plugin.problems if plugin.enabled else ():
-                self._log.warning("not captured as asked", plugin=plugin.name, executable=process.exe, reason=problem)
-            for probe in plugin.probes if plugin.enabled else ():
-                # a function that the linker left out is never called: nothing is lost
-                if not probe.sites and (self._config.verbose or not probe.optional or probe.inlined_in):
-                    self._log.warning("probe missing", plugin=plugin.name, reason=probe.reason, lost=probe.lost)
+        try:
+            self._attach(executable, tracer)
+        except BaseException:
+            tracer.close()
+            raise
+        report_plan(self._log, built, executable.name, verbose=self._config.verbose)
+        self._stop.wakes(tracer.ring_descriptor)
+        return tracer
+
+    def _attach(self, executable: Executable, tracer: Tracer) -> None:
+        executable.file.remember(offset for one in tracer.plan.programs for offset in one.offsets)
+        if changed := executable.file.changed():
+            raise TargetError(f"{executable.name} changed while it was analysed: {changed}")
+        executable.tracer = tracer  # from now on it can be told to let go
+        probed = tracer.attach() if not executable.gone else 0
         for refused in tracer.refused:
             self._log.warning("the kernel refuses a probe", reason=refused)
         if not probed:
-            raise TargetError(f"no instruction of {process.exe} can be probed: {'; '.join(tracer.refused)}")
-        self._tracers[process.device, process.inode] = tracer
+            executable.tracer = None
+            reasons = executable.gone or "; ".join(tracer.refused)
+            raise TargetError(f"no instruction of {executable.name} can be probed: {reasons}")
 
-    def _join(self, process: Process) -> None:
-        key = (process.device, process.inode)
-        self._known[process.identity] = key
-        self._processes.add(process.pid, process.program or process.exe)
-        self._tracers[key].add(process.pid)
+    def _joined(self, executable: Executable, process: Process) -> None:
+        assert executable.tracer is not None
+        info = executable.tracer.plan.info
+        known = Program(process.program or process.exe)
+        if not self._config.library:
+            known = known._replace(module=info.main_module, go=info.go_version)
+        self._processes.add(process.pid, known)
+        if self._announced:
+            self._log.info("process joined", pid=process.pid, executable=process.exe)
 
-    def _built_from(self, path: str) -> BuildInfo:
-        for tracer in self._tracers.values():
-            if tracer.name == path:
-                return BuildInfo(tracer.plan.info.main_module, tracer.plan.info.go_version)
-        return BuildInfo()
+    def _left(self, executable: Executable, process: Process) -> None:
+        self._processes.remove(process.pid)
+        self._log.info("process left", pid=process.pid, executable=executable.name)
+
+    def _retired(self, tracer: Tracer) -> None:
+        """Nothing comes from there any more: take what its ring still holds, and its counts."""
+        while sum(tracer.hand_on(self._delivery)[:1]):
+            pass
+        kept = tracer.correlator.finish()
+        if kept:
+            self._delivery.deliver(kept, len(kept))
+        self._delivery.flush()
+        self._accounts.take(tracer)
 
     def _announce(self, began: float) -> None:
         self._log.info(
-            "ready", targets=[tracer.members() for tracer in self._tracers.values()],
+            "ready", targets=[tracer.members() for tracer in self._executables.tracers],
             attach="uprobe_multi" if self._multi else "perf events", seconds=round(time.monotonic() - began, 3),
         )  # fmt: skip
+        self._announced = True
 
     def _reconfigure(self, new: RunConfig) -> None:
         """What can change while probes are live; the rest stays as it was."""
@@ -261,6 +276,7 @@ class Session:
         config, start = self._config, time.monotonic()
         deadline = start + config.duration if config.duration is not None else float("inf")
         scan, demand, pause = start + _SCAN_EVERY, start + _DEMAND_EVERY, _SHORTEST
+        self._watcher.ends_at(deadline)
         while not self._stop.is_set():
             taken = self._drain()
             now = time.monotonic()
@@ -270,24 +286,27 @@ class Session:
             if now >= demand:
                 demand = now + _DEMAND_EVERY
                 self._attach_on_demand()
+                self._executables.settle()
                 if self._command is not None and self._command.poll() is not None:
                     self.end("the command ended")
+                elif self._command is not None and self._command.moved():
+                    scan = now
             if (new := self._reload.take()) is not None:
                 self._reconfigure(new)
             if now >= scan:
                 scan = now + _SCAN_EVERY
                 self._rescan()
                 self._reporter.tell()
-                self._still_open.report((one.operations, one.correlator) for one in self._tracers.values())
+                self._still_open.report((one.operations, one.correlator) for one in self._executables.tracers)
             pause = _SHORTEST if taken else min(pause * 2, _LONGEST)
-            if not taken or all(tracer.ring.waiting < _FULL for tracer in self._tracers.values()):
+            if not taken or all(tracer.ring.waiting < _FULL for tracer in self._executables.tracers):
                 # metrics alone are in no hurry, and cheaper for many records at once
                 quiet = _DEMAND_EVERY if self._delivery.store is not None else 0.005 if taken else pause
                 self._stop.wait(min(max(pause, quiet), max(deadline - now, 0)))
 
     def _drain(self) -> int:
         total = 0
-        for tracer in self._tracers.values():
+        for tracer in self._executables.tracers:
             turn, more = time.monotonic() + _DEMAND_EVERY, True  # what comes without end leaves time for all else
             while more and not self._stop.is_set() and time.monotonic() < turn:
                 taken, more = tracer.hand_on(self._delivery)
@@ -297,7 +316,7 @@ class Session:
         return total
 
     def _attach_on_demand(self) -> None:
-        for tracer in self._tracers.values():
+        for tracer in self._executables.tracers:
             come, go = tracer.settle()
             if come:
                 self._log.info("probes added on demand", symbols=come, executable=tracer.name)
@@ -306,49 +325,15 @@ class Session:
 
     def _rescan(self) -> None:
         """Pick up new processes of what was asked for, let go of those that ended."""
-        self._collect_prepared()
-        now: set[tuple[int, float, int]] = set()
-        if self._scanner is not None:
-            for process in self._scanner.scan():
-                now.add(process.identity)
-                if process.identity not in self._known:
-                    self._arrived(process)
-        for identity, key in list(self._known.items()):
-            if identity in now or (self._command is not None and identity[0] == self._command.pid):
-                continue
-            del self._known[identity]
-            if key in self._tracers:
-                self._tracers[key].remove(identity[0])
-                self._log.info("process left", pid=identity[0], executable=self._tracers[key].name)
-            self._processes.remove(identity[0])
-        if not self._known and not self._preparing and not self._waits:
+        processes = self._scanner.scan() if self._scanner is not None else []
+        if self._command is not None and (running := self._command.process()) is not None:
+            processes.append(self._library or running)
+        self._executables.scanned(processes, every=self._every)
+        self._executables.name(named_files(self._config, self._log))
+        self._executables.look()
+        self._processes.prune()
+        if not self._executables.alive and not self._waits:
             self.end("all processes ended")
-
-    def _arrived(self, process: Process) -> None:
-        key = (process.device, process.inode)
-        self._known[process.identity] = key
-        if key in self._tracers:
-            self._join(process)
-            self._log.info("process joined", pid=process.pid, executable=process.exe)
-        elif key in self._preparing:
-            self._preparing[key][1].append(process)
-        elif key not in self._hopeless:
-            self._preparing[key] = (self._pool.submit(self._build, process), [process])
-
-    def _collect_prepared(self) -> None:
-        for key, (future, processes) in list(self._preparing.items()):
-            if not future.done():
-                continue
-            del self._preparing[key]
-            try:
-                self._trace(processes[0], future.result())
-            except (GoinstError, OSError) as error:
-                self._hopeless[key] = str(error)
-                self._log.warning("not instrumented", executable=processes[0].exe, reason=str(error))
-                continue
-            for process in processes:
-                self._join(process)
-                self._log.info("process joined", pid=process.pid, executable=process.exe)
 
     # -- ending --------------------------------------------------------------------------------------------------
 
@@ -357,26 +342,33 @@ class Session:
         self._ended = self._ended or why
         self._stop.set()
 
+    def _withdraw(self) -> None:
+        self._executables.withdraw_all("the run ended")
+
+    def _hurry(self) -> None:
+        """Asked a second time: whatever an output waits for, it waits no more."""
+
     def _wind_up(self, began: float) -> None:
         """Detach first, then take what is still in the rings, unless the run ended because it had enough."""
         summary = self._summary
-        for tracer in self._tracers.values():
-            tracer.detach()
+        self._withdraw()
         enough = self._ended in ("enough spans", "the output was closed")
         self._stop.clear()
+        tracers = self._executables.tracers
         if not enough:
             while self._drain() and not self._stop.is_set():  # no probe is left that could add to it
                 pass
-            kept = [span for tracer in self._tracers.values() for span in tracer.correlator.finish()]
+            kept = [span for tracer in tracers for span in tracer.correlator.finish()]
             if kept:
                 self._delivery.deliver(kept, len(kept))
         self._reporter.tell(last=True)
         self._delivery.finish()
         state = self._telemetry()
-        for tracer in self._tracers.values():
-            summary.tables += tracer.tables()
-            summary.notes += tracer.notes()
-            summary.places += tracer.loss_places()
+        for tracer in tracers:
+            self._accounts.take(tracer)
+        summary.tables, summary.notes, summary.places = (
+            self._accounts.tables, self._accounts.notes, self._accounts.places,
+        )  # fmt: skip
         summary.open += state.open.total()
         summary.losses, summary.hits, summary.ring_high_water = state.losses, state.hits, state.ring_high_water
         summary.seconds = time.monotonic() - began
@@ -384,7 +376,7 @@ class Session:
         self._log.info("summary", **summary.fields(places=self._config.stats or self._config.verbose))
 
     def _telemetry(self) -> Telemetry:
-        return gather(self._tracers.values(), self._summary.spans_by_plugin, self._delivery.losses())
+        return self._accounts.gather(self._executables.tracers, self._summary.spans_by_plugin, self._delivery.losses())
 
     def _only_failed(self, error: PluginError) -> None:
         """Say nothing more of the only plugin than the error with which the run ends."""

@@ -376,6 +376,8 @@ def _wrapper(
 ) -> None:
     site = probe.sites[0]
     out.line(f"int {name}(struct pt_regs *ctx)\n{{\n    struct goinst_hit here = {{}}, *hit = &here;")
+    if hit is not None:
+        out.line("    if (!goinst_this_way(ctx))\n        return 0;")
     if hit is not None and site.guard:
         out.line("    if (GOINST_BRANCH_TAKEN(ctx))\n        return 0;")
     out.line("    hit->tgid = bpf_get_current_pid_tgid() >> 32;")

@@ -28,6 +28,7 @@ __all__ = [
     "load_program",
     "lookup",
     "next_key",
+    "nothing_program",
     "open_perf_uprobe",
     "possible_cpus",
     "probe_features",
@@ -158,15 +159,19 @@ def delete(descriptor: int, key: bytes) -> None:
         _bpf(_MAP_DELETE, struct.pack("<IIQQQ", descriptor, 0, ctypes.addressof(key_buffer), 0, 0))
 
 
-def create_link_multi(program: int, path: str, offsets: Sequence[int], semaphores: Sequence[int] = ()) -> int:
+def create_link_multi(
+    program: int, path: str, offsets: Sequence[int], semaphores: Sequence[int] = (), cookie: int = 0
+) -> int:
     """Attach one program to file offsets by a uprobe_multi link (Linux 6.6); closing the descriptor detaches.
 
     ``semaphores``: for each offset that of a counter (16 bits, in writable data) that is raised as long, or 0.
+    ``cookie``: what bpf_get_attach_cookie gives the program.
     All or nothing: one instruction that cannot be probed fails the call.
     """
     name = ctypes.create_string_buffer(os.fsencode(path))
     where = (ctypes.c_uint64 * len(offsets))(*offsets)
     raised = (ctypes.c_uint64 * len(offsets))(*semaphores) if any(semaphores) else None
+    cookies = (ctypes.c_uint64 * len(offsets))(*[cookie] * len(offsets)) if cookie else None
     attr = struct.pack(
         "<IIIIQQQQIII4x",
         program,
@@ -176,7 +181,7 @@ def create_link_multi(program: int, path: str, offsets: Sequence[int], semaphore
         ctypes.addressof(name),
         ctypes.addressof(where),
         ctypes.addressof(raised) if raised is not None else 0,
-        0,
+        ctypes.addressof(cookies) if cookies is not None else 0,
         len(offsets),
         0,
         0,
@@ -203,10 +208,11 @@ def open_perf_uprobe(path: str, offset: int, semaphore: int = 0) -> int:
     return _syscall(_numbers()[1], buffer, long(-1), long(0), long(-1), long(_PERF_FD_CLOEXEC))
 
 
-def create_link_perf(program: int, event: int) -> int | None:
-    """Attach a program to a perf event: by a link (Linux 5.15), else by ioctl (None: closing ``event`` detaches)."""
+def create_link_perf(program: int, event: int, cookie: int = 0) -> int | None:
+    """Attach a program to a perf event: by a link (Linux 5.15), else by ioctl (None: closing ``event`` detaches). Links
+    have a ``cookie``, as above."""
     try:
-        return _bpf(_LINK_CREATE, struct.pack("<IIIIQ", program, event, _PERF_EVENT, 0, 0))
+        return _bpf(_LINK_CREATE, struct.pack("<IIIIQ", program, event, _PERF_EVENT, 0, cookie))
     except OSError:
         _ioctl(event, _PERF_EVENT_IOC_SET_BPF, program)
         _ioctl(event, _PERF_EVENT_IOC_ENABLE, 0)
@@ -244,12 +250,14 @@ _WRITE = (
     + struct.pack("<BBhi", 0x85, 0, 0, 36)
     + _NOTHING
 )
+# call 174 (bpf_get_attach_cookie, Linux 5.15); r0 = 0; exit
+_COOKIE = struct.pack("<BBhi", 0x85, 0, 0, 174) + _NOTHING
 _RINGBUF = 27
 
 
 def probe_features() -> dict[str, bool | str]:
-    """Try what this kernel lets this process do: ``load``, ``ring_buffer``, ``uprobe_multi``, ``write_user``: True,
-    or why not."""
+    """Try what this kernel lets this process do: ``load``, ``ring_buffer``, ``uprobe_multi``, ``cookie``,
+    ``write_user``: True, or why not."""
     features: dict[str, bool | str] = {}
     raise_memlock()
 
@@ -262,6 +270,7 @@ def probe_features() -> dict[str, bool | str]:
 
     attempt("load", lambda: _try_program(_NOTHING))
     attempt("ring_buffer", lambda: create_map("goinst_try", _RINGBUF, 0, 0, 4096))
+    attempt("cookie", lambda: _try_program(_COOKIE))
     attempt("write_user", lambda: _try_program(_WRITE))
     features["uprobe_multi"] = _try_multi()
     return features
@@ -273,6 +282,12 @@ def _try_program(code: bytes, attach_type: int = 0) -> int:
         return load_program("goinst_try", code, guard=guard, attach_type=attach_type)[0]
     finally:
         os.close(guard)
+
+
+def nothing_program() -> tuple[int, bool]:
+    """A program that does nothing, to see where a probe appears; whether it is for uprobe_multi."""
+    multi = _try_multi() is True
+    return _try_program(_NOTHING, _UPROBE_MULTI if multi else 0), multi
 
 
 def _try_multi() -> bool | str:

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import replace
 from fnmatch import translate
-from typing import Protocol
+from typing import Any, Protocol
 
 from goinst.config import RunConfig
 from goinst.errors import BinaryError, TargetError
@@ -14,12 +14,14 @@ from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
 from goinst.native.facts import NativeFacts, open_facts
 from goinst.native.usdt import PREFIX
-from goinst.target.discover import Selector
+from goinst.target.discover import Selector, files_of
 from goinst.target.library import LibrarySelector, find_library
 from goinst.target.mapped import MappedFile
 from goinst.target.process import Process
 
-__all__ = ["Scanner", "analyse", "library_of", "scanner"]
+__all__ = ["Scanner", "analyse", "library_of", "named_files", "scanner"]
+
+_MOST_NAMED = 32
 
 
 class Scanner(Protocol):
@@ -55,19 +57,34 @@ def library_of(command: Process, name: str) -> Process:
     )  # fmt: skip
 
 
-def analyse(process: Process, config: RunConfig, cache: Cache | None) -> Facts:
-    """Open what a process runs, or has loaded. BinaryError, one line, when it is not what the run is for."""
+def analyse(path: str, name: str, config: RunConfig, cache: Cache | None) -> Facts:
+    """Open what a process runs, or has loaded; ``name`` is for messages. BinaryError, one line, when it is not what the
+    run is for."""
     try:
         if config.native == "no":
-            facts = Facts.open(process.binary, cache=cache)
+            facts = Facts.open(path, cache=cache)
         else:
             native = config.native == "always" or config.library.startswith(PREFIX)
-            facts = open_facts(process.binary, cache=cache, native=native)
+            facts = open_facts(path, cache=cache, native=native)
         facts.info  # noqa: B018 - a file that cannot be traced says so here
     except BinaryError as error:
-        name = f"{process.exe} ({process.matched})" if process.matched else process.exe
-        raise BinaryError(str(error).replace(process.binary, name), detail=error.detail) from None
+        raise BinaryError(str(error).replace(path, name), detail=error.detail) from None
     return facts
+
+
+def named_files(config: RunConfig, log: Any) -> list[str]:
+    """The programs that --exe leads to by its text alone, which can be probed before anybody runs them. Of a pattern
+    that leads to very many, none."""
+    if config.library or config.native != "no":
+        return []
+    found: list[str] = []
+    for pattern in config.exes:
+        paths = files_of(pattern)
+        if len(paths) > _MOST_NAMED:
+            log.debug("files not looked at before somebody runs them", pattern=pattern, files=len(paths))
+            continue
+        found += paths
+    return found
 
 
 class _Marked:

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+from goinst.capture.aggregate import Table
 from goinst.engine.tracer import Tracer
 from goinst.events.tap import Observer, Telemetry
 from goinst.export.base import Listener
 
-__all__ = ["Reporter", "gather"]
+__all__ = ["Accounts", "Reporter"]
 
 _SHARE = 50
 
 
-def gather(tracers: Iterable[Tracer], spans: Counter[str], losses: Counter[str]) -> Telemetry:
-    """What the kernel and the decoders counted, beside ``spans`` by plugin and what was lost on the way out."""
-    state = Telemetry(spans=Counter(spans), losses=losses)
-    for tracer in tracers:
-        tracer.tell(state)
-    return state
+class Accounts:
+    """What tracers that are no more had counted, so that it stays in the sums."""
+
+    def __init__(self) -> None:
+        self._state = Telemetry()
+        self.notes: Counter[str] = Counter()
+        self.places: Counter[str] = Counter()
+        self.tables: list[tuple[Table, list[tuple[Any, int]]]] = []
+
+    def take(self, tracer: Tracer) -> None:
+        """Add what a tracer has, before it is closed."""
+        tracer.tell(self._state)
+        self.notes += tracer.notes()
+        self.places += tracer.loss_places()
+        self.tables += tracer.tables()
+
+    def gather(self, tracers: Iterable[Tracer], spans: Counter[str], losses: Counter[str]) -> Telemetry:
+        """The sums of these and of those that live, beside ``spans`` by plugin and what was lost on the way out. What
+        is open is open still, or was when its executable was given up."""
+        state = copy.deepcopy(self._state)
+        state.spans, state.ring = Counter(spans), 0.0
+        state.losses.update(losses)
+        for tracer in tracers:
+            tracer.tell(state)
+        return state
 
 
 class Reporter:

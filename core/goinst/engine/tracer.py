@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import struct
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -23,6 +24,8 @@ from goinst.events.record import HEAD
 from goinst.events.ring import Ring
 from goinst.events.span import Resource, Span
 from goinst.events.tap import Observer, Source, Telemetry
+from goinst.target.process import Process
+from goinst.target.text import BREAKPOINT, read_code
 
 if TYPE_CHECKING:
     from goinst.metrics.tally import Tally
@@ -30,10 +33,12 @@ if TYPE_CHECKING:
 __all__ = ["Tracer"]
 
 _BATCH = 1024  # what fits in the CPU's caches: larger batches are slower
+_SOME = 4  # probed instructions that are looked at to see whose code it is
 
 
 class Tracer:
-    """Owns what was built for one executable from attach to close.
+    """Owns what was built for one executable from attach to close. ``detach`` may be called from any thread, at any
+    time; then nothing is attached any more.
 
     ``traced`` holds the pids that it is told of; with ``every`` every process that runs the file is traced.
     ``count_only``: the programs count operations and send none. ``observers`` see its records.
@@ -52,20 +57,25 @@ class Tracer:
         name: str,
         count_only: bool,
         observers: Sequence[Observer] = (),
+        began: Callable[[int, int], None] | None = None,
     ) -> None:
         self.plan = built.plan
         self.name = name
         self.every = every
         self._loaded = built.loaded
         self._path = path
-        self._attachments: list[Attachment] = []
+        self._way = 0
+        self._attaching = threading.RLock()
+        self._detached = False
+        self._attachments: list[tuple[Sequence[Program], Attachment]] = []
         self._passing: dict[Program, Attachment] = {}
         self._demand = Demand(built.plan.programs, built.plan.counters)
         self._piped = [p for p in built.plan.programs if p.piped_stdin and p.function in built.loaded.programs]
         self.refused: list[str] = []
         self.traced: set[int] = set()
-        self._ring_bytes = built.loaded.sizes["goinst_events"][2]
-        self.ring = Ring(built.loaded.maps["goinst_events"], self._ring_bytes)
+        self.ring_bytes = built.loaded.sizes["goinst_events"][2]
+        self.ring_descriptor = built.loaded.maps["goinst_events"]
+        self.ring = Ring(self.ring_descriptor, self.ring_bytes)
         self._count_only = count_only
         source = Source(
             name, asdict(built.plan.info), built.plan.describe(), built.plan.enabled, built.plan.layouts, options,
@@ -77,8 +87,8 @@ class Tracer:
             for plugin in built.plan.plugins
         }
         self.correlator = Correlator(
-            built.plan.layouts, options, resource, redact=redact, failed=failed, taps=taps, fields=fields
-        )
+            built.plan.layouts, options, resource, redact=redact, failed=failed, taps=taps, fields=fields, began=began,
+        )  # fmt: skip
         self.operations = OpenOperations(
             built.loaded.maps["goinst_operations"], built.loaded.sizes["goinst_operations"]
         )
@@ -96,24 +106,71 @@ class Tracer:
     def _attach_each(self, programs: Sequence[Program]) -> int:
         """Those that may have to go again."""
         count = 0
-        for program in programs:
-            count += self._attach([program])
-            self._passing[program] = self._attachments.pop()
+        with self._attaching:
+            for program in programs:
+                if not self._detached:
+                    attachment = self._passing[program] = self._attached([program])
+                    count += self._places([program]) - self._refused([program], attachment)
         return count
 
+    def _places(self, programs: Sequence[Program]) -> int:
+        return sum(len(p.offsets) for p in programs if p.function in self._loaded.programs)
+
     def _attach(self, programs: Sequence[Program]) -> int:
+        with self._attaching:
+            if self._detached:
+                return 0
+            attachment = self._attached(programs)
+            self._attachments.append((programs, attachment))
+        return self._places(programs) - self._refused(programs, attachment)
+
+    def _attached(self, programs: Sequence[Program]) -> Attachment:
         pairs = [
             (self._loaded.programs[p.function], list(zip(p.offsets, p.semaphores, strict=True)))
             for p in programs
             if p.function in self._loaded.programs
         ]
-        attachment = attach(self._path, pairs, multi=self._loaded.multi)
-        self._attachments.append(attachment)
+        return attach(self._path, pairs, multi=self._loaded.multi, cookie=self._way)
+
+    def _refused(self, programs: Sequence[Program], attachment: Attachment) -> int:
         by_offset = {offset: program for program in programs for offset in program.offsets}
         for offset, why in attachment.refused:
             program = by_offset[offset]
             self.refused.append(f"{program.plugin}: {program.symbol} at file offset {offset:#x}: {why}")
-        return sum(len(places) for _, places in pairs) - len(attachment.refused)
+        return len(attachment.refused)
+
+    def move(self, path: str) -> bool:
+        """Attach by another path to the same file, and let the old one go: its mount is wanted elsewhere. True when no
+        hit is missed meanwhile, which takes attach cookies (Linux 5.15)."""
+        ways = self._loaded.maps.get("goinst_way")
+        with self._attaching:
+            if self._detached:
+                return True
+            old = [attachment for _, attachment in self._attachments] + list(self._passing.values())
+            if ways is None:
+                for attachment in old:
+                    attachment.close()
+            else:
+                self._way += 1
+            self._path = path
+            self._attachments = [(programs, self._attached(programs)) for programs, _ in self._attachments]
+            self._passing = {program: self._attached([program]) for program in self._passing}
+            if ways is not None:
+                kernel.update(ways, struct.pack("<I", 0), struct.pack("<Q", self._way))
+                for attachment in old:
+                    attachment.close()
+        return ways is not None
+
+    def runs_in(self, process: Process) -> bool | None:
+        """Whether the probes are in the code that a process runs; None when that cannot be told (it has not mapped the
+        file yet, it is gone, or may not be looked at)."""
+        with self._attaching:
+            refused = {offset for _, attachment in self._attachments for offset, _ in attachment.refused}
+            places = [o for programs, _ in self._attachments for p in programs for o in p.offsets if o not in refused]
+        if not places or not BREAKPOINT:
+            return None
+        code = read_code(process.pid, (process.device, process.inode), places[:_SOME])
+        return None if code is None else all(each == BREAKPOINT for each in code)
 
     def settle(self) -> tuple[list[str], list[str]]:
         """Attach programs that what was counted by now calls for, and take away those that it sends away: the symbols
@@ -124,8 +181,10 @@ class Tracer:
         self._attach_each([p for p in come if p.until])
         if lasting := [p for p in come if not p.until]:
             self._attach(lasting)
-        for program in go:
-            self._passing.pop(program).close()
+        with self._attaching:
+            for program in go:
+                if program in self._passing:
+                    self._passing.pop(program).close()
         return sorted({program.symbol for program in come}), sorted({program.symbol for program in go})
 
     def add(self, pid: int) -> None:
@@ -275,14 +334,15 @@ class Tracer:
 
     def ring_share(self) -> float:
         """The most that ever waited in the ring, as a share of its size."""
-        return self.ring.high_water / self._ring_bytes
+        return self.ring.high_water / self.ring_bytes
 
     def detach(self) -> None:
-        """Take the probes away; what is in the ring can still be drained."""
-        attachments, self._attachments = [*self._attachments, *self._passing.values()], []
-        self._passing = {}
-        for attachment in attachments:
-            attachment.close()
+        """Take the probes away for good, from any thread; what is in the ring can still be drained."""
+        with self._attaching:
+            self._detached = True
+            for attachment in [*(attachment for _, attachment in self._attachments), *self._passing.values()]:
+                attachment.close()
+            self._attachments, self._passing = [], {}
 
     def close(self) -> None:
         """Detach, remember the counters, give everything back."""

@@ -15,9 +15,10 @@ from goinst.events.ring import Ring, Slab
 from goinst.events.span import Clock, DecodeContext, Resource, Span
 from goinst.events.tap import Tap
 
-__all__ = ["Correlator", "Fact"]
+__all__ = ["BEGAN", "Correlator", "Fact"]
 
 _PENDING = 65536
+BEGAN = 0  # a record's type: GOINST_PROCESS_BEGAN in bpf/event.h; its span_id is the time (CLOCK_MONOTONIC, ns)
 _ERRORS = 100
 # a fact that waits for its operation: its layout; its columns, or its bytes; by what of it a span is counted in metrics
 # (None: it has to be decoded)
@@ -35,6 +36,7 @@ class Correlator:
     ``resource(tgid)`` describes a process. What is lost here is in ``losses`` by (plugin, reason); a decoder that
     raises is counted, and after 100 times in a row switched off (``failed`` is called with plugin and words). ``taps``
     see the records first. ``fields`` are the offsets that each plugin's decoders may need for what is still open.
+    ``began`` is told the pid and the time (CLOCK_MONOTONIC, ns) of each process that begins.
     ``layouts`` are those of the records by type, ``facts`` wait for the operation of a span id, ``clock`` is that of
     the batch; ``tapped``: there are taps.
     """
@@ -49,7 +51,9 @@ class Correlator:
         failed: Callable[[str, str], None],
         taps: Sequence[Tap] = (),
         fields: Mapping[str, Mapping[str, int]] | None = None,
+        began: Callable[[int, int], None] | None = None,
     ) -> None:
+        self._began = began or (lambda _pid, _time: None)
         self._taps = tuple(taps)
         self.tapped = bool(taps)
         self.clock = Clock()
@@ -100,8 +104,7 @@ class Correlator:
         unpack, data, total = HEAD.unpack_from, ring.data, 0
         spans = {number for number, layout in self.layouts.items() if layout.record.role != "fact"}
         for start, _ in records:
-            if unpack(data, start)[0] in spans:
-                total += 1
+            total += unpack(data, start)[0] in spans
         self.show(ring, records)
         ring.release()
         return len(records), total
@@ -125,6 +128,10 @@ class Correlator:
         # CLOCK_MONOTONIC to Unix time, anew for each batch: the wall clock may be set
         now = time.time_ns()
         self.clock.turn(now - time.clock_gettime_ns(time.CLOCK_MONOTONIC), now, random.getrandbits(64))
+        for start, _ in records if self._taps else ():
+            kind, _, pid, moment = HEAD.unpack_from(ring.data, start)
+            if kind == BEGAN:  # before a tap asks who it is
+                self._began(pid, moment)
         for tap in self._taps:
             tap.batch(ring.slab(), ring.data, records, self.clock)
 
@@ -151,6 +158,9 @@ class Correlator:
         for start, end in records:
             try:
                 kind, _, tgid, span_id = HEAD.unpack_from(data, start)
+                if kind == BEGAN:
+                    self._began(tgid, span_id)
+                    continue
                 layout = layouts[kind]
                 role = layout.record.role
                 if role == "operation":

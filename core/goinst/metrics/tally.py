@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goinst.events.arrays import Table, places
-from goinst.events.correlate import Correlator, Fact
+from goinst.events.correlate import BEGAN, Correlator, Fact
 from goinst.events.record import HEAD, OPERATION_SIZE, Layout
 from goinst.events.ring import Ring, Slab
 from goinst.events.span import Span
@@ -93,6 +93,10 @@ class Tally:
             if layout is not None:
                 by_role[layout.record.role].append((layout, np.flatnonzero(types == kind)))
         alone = np.ones(len(types), bool)  # decoded one by one
+        if BEGAN in layouts:  # before anything is said of a process under its pid
+            first = types == BEGAN
+            self._correlator.spans(data, found[:, first].T.tolist())
+            alone &= ~first
         if len(types) >= _WORTH_IT and self._in_order(found[0], by_role):
             for layout, at in by_role["fact"]:
                 alone[at[self._facts(layout, found[:, at])]] = False

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from goinst.errors import TargetError, UsageError
-from goinst.target.process import Process, start_time
+from goinst.target.process import Process, exe_of, read_process, start_time
 
 __all__ = ["Command"]
 
@@ -30,6 +30,7 @@ class Command:
         self.pid = 0
         self._gate = -1
         self._code: int | None = None
+        self._described: Process | None = None
 
     def start_held(self) -> Process:
         """Fork a child that waits, and describe the process that it will be.
@@ -44,7 +45,7 @@ class Command:
             os.close(self._gate)
             _become(gate, self.path, self.argv)
         os.close(gate)
-        return Process(
+        self._described = Process(
             pid=self.pid,
             exe=self.path,
             binary=self.path,
@@ -54,6 +55,24 @@ class Command:
             command=self.argv,
             matched="started by goinst",
         )
+        return self._described
+
+    def process(self) -> Process | None:
+        """The child as what it is by now, since it may become another program; until it is one at all, as what it will
+        be. None when it has ended."""
+        if self._described is None or self.poll() is not None:
+            return None
+        now = read_process(self.pid, self._described.matched)
+        # between fork and exec it still runs goinst
+        if now is not None and (now.exe != exe_of(os.getpid()) or self._described.exe == now.exe):
+            self._described = now
+        return self._described
+
+    def moved(self) -> bool:
+        """Whether it has become another program since it was asked what it is."""
+        before = self._described
+        now = self.process()
+        return before is not None and now is not None and now.identity != before.identity
 
     def release(self) -> None:
         """Let the child become the program."""

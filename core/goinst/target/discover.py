@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Sequence
@@ -13,7 +14,9 @@ from goinst.errors import MachineError, TargetError
 from goinst.target.listener import listeners
 from goinst.target.process import Process, all_pids, exe_of, read_process, require_process
 
-__all__ = ["Selector"]
+__all__ = ["Selector", "files_of"]
+
+_HEAD = 4096
 
 
 class Selector:
@@ -35,7 +38,7 @@ class Selector:
     ) -> None:
         self._strict = strict
         self._pids = tuple(dict.fromkeys(pids))
-        self._patterns: dict[str, Pattern[str]] = {glob: compile(translate(_absolute(glob))) for glob in exes}
+        self._patterns: dict[str, Pattern[str]] = {each: compile(translate(_absolute(each))) for each in exes}
         self._ports = frozenset(ports)
         self._named: dict[int, float] | None = None
 
@@ -76,16 +79,16 @@ class Selector:
 
     def _by_exe(self, pids: list[int], found: dict[int, Process], *, strict: bool) -> None:
         unmatched = set(self._patterns)
-        real = {glob: _behind(glob) for glob in self._patterns}
+        real = {each: _behind(each) for each in self._patterns}
         for pid in pids:
             path = exe_of(pid)
             if path is None:
                 continue
             name = path.rpartition("/")[2]
-            for glob, pattern in self._patterns.items():
-                if pattern.match(path) or pattern.match(name) or (path == real[glob] and _called(pid, glob)):
-                    unmatched.discard(glob)
-                    _add(found, pid, f"--exe {glob}")
+            for text, pattern in self._patterns.items():
+                if pattern.match(path) or pattern.match(name) or (path == real[text] and _called(pid, text)):
+                    unmatched.discard(text)
+                    _add(found, pid, f"--exe {text}")
         if strict and unmatched:
             globs = " ".join(sorted(unmatched))
             if os.geteuid():
@@ -112,9 +115,34 @@ class Selector:
             raise TargetError(f"--port {port}: nothing listens on TCP port {port}; is the server up?")
 
 
-def _absolute(glob: str) -> str:
+def files_of(pattern: str) -> list[str]:
+    """The Go programs that a pattern for executables leads to now, whether or not anybody runs them: a path, a path
+    with wildcards, or a command that is found in PATH. A name that matches in any folder leads nowhere."""
+    path = _absolute(pattern)
+    if "/" not in path:
+        found = shutil.which(path)
+        return [os.path.realpath(found)] if found and _is_go(found) else []
+    if not path.startswith("/"):
+        return []
+    paths = glob.glob(path) if glob.has_magic(path) else [path]  # noqa: PTH207
+    return sorted({os.path.realpath(each) for each in paths if _is_go(each)})
+
+
+def _is_go(path: str) -> bool:
+    """Whether a file looks like a Go program, by the note of its build id (cmd/link/internal/ld/elf.go), which lies
+    near its start: cheap, for there may be many."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            head = file.read(_HEAD)
+            return head.startswith(b"\x7fELF") and os.access(path, os.X_OK) and b"Go\0\0" in head
+    except OSError:
+        return False
+
+
+def _absolute(pattern: str) -> str:
     """A relative path, as a shell completes it, means the file there; a bare name any executable of that name."""
-    return str(Path.cwd() / glob.removeprefix("./")) if "/" in glob and not glob.startswith(("/", "*")) else glob
+    relative = "/" in pattern and not pattern.startswith(("/", "*"))
+    return str(Path.cwd() / pattern.removeprefix("./")) if relative else pattern
 
 
 def _behind(name: str) -> str:

@@ -14,7 +14,7 @@ __all__ = ["MappedFile", "mapped_files", "named"]
 
 _MOST = 1 << 22  # bytes of /proc/PID/maps that are read
 _LINE = re.compile(
-    rb"(?P<range>[0-9a-f]+-[0-9a-f]+) ..x. [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ (?P<inode>[1-9]\d*) +(?P<path>.+)"
+    rb"(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) ..x. [0-9a-f]+ [0-9a-f]+:[0-9a-f]+ (?P<inode>[1-9]\d*) +(?P<path>.+)"
 )
 
 
@@ -42,10 +42,12 @@ def mapped_files(pid: int) -> list[MappedFile]:
             text = file.read(_MOST)
     except OSError:
         return []
-    found: dict[tuple[bytes, bytes], bytes] = {}
+    found: dict[tuple[bytes, bytes], str] = {}
     for match in _LINE.finditer(text):
-        found.setdefault((match["inode"], match["path"]), match["range"])
-    files = (_read(pid, area.decode(), os.fsdecode(path)) for (_, path), area in found.items())
+        # as maps has it, but never padded
+        area = f"{int(match['start'], 16):x}-{int(match['end'], 16):x}"
+        found.setdefault((match["inode"], match["path"]), area)
+    files = (_read(pid, area, os.fsdecode(path)) for (_, path), area in found.items())
     return list({(each.device, each.inode): each for each in files if each is not None}.values())
 
 

@@ -36,9 +36,10 @@ class Process:
     program: str = ""
 
     @property
-    def identity(self) -> tuple[int, float, int]:
-        """Unique for as long as the machine runs: of the process, and of the library in it."""
-        return self.pid, self.start_time, self.inode if self.program else 0
+    def identity(self) -> tuple[int, float, tuple[int, int]]:
+        """Unique for as long as the machine runs: of the process, and of what it runs (execve keeps pid and start
+        time), or of the library in it."""
+        return self.pid, self.start_time, (self.device, self.inode)
 
 
 def all_pids() -> list[int]:

@@ -1,0 +1,29 @@
+"""What a plan lacks, for people: each thing once, when its executable begins to be traced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from goinst.engine.build import Built
+
+__all__ = ["report_plan"]
+
+
+def report_plan(log: Any, built: Built, executable: str, *, verbose: bool) -> None:
+    """Tell ``log`` which programs and probes are missing in an executable, and what is not seen for that."""
+    for rejected in built.loaded.rejected:
+        log.warning(
+            "program left out", plugin=rejected.program.plugin, reason=str(rejected),
+            lost=rejected.program.lost, **({"detail": rejected.detail} if verbose else {}),
+        )  # fmt: skip
+    for plugin in built.plan.plugins:
+        for what in plugin.unseen:
+            log.warning("not seen", plugin=plugin.name, executable=executable, reason=what)
+        if not plugin.enabled:
+            log.debug("plugin not used here", plugin=plugin.name, executable=executable, reason=plugin.reason)
+        for problem in plugin.problems if plugin.enabled else ():
+            log.warning("not captured as asked", plugin=plugin.name, executable=executable, reason=problem)
+        for probe in plugin.probes if plugin.enabled else ():
+            # a function that the linker left out is never called: nothing is lost
+            if not probe.sites and (verbose or not probe.optional or probe.inlined_in):
+                log.warning("probe missing", plugin=plugin.name, reason=probe.reason, lost=probe.lost)
