@@ -7,6 +7,7 @@ from goinst.plugins.nethttp.client import decode_client, decode_error
 from goinst.plugins.nethttp.decode import decode_line, decode_request
 from goinst.plugins.nethttp.fields import FIELDS, SERVER, TYPES
 from goinst.plugins.nethttp.headers import decode_headers
+from goinst.plugins.nethttp.packages import PACKAGES, UNSEEN
 from goinst.plugins.nethttp.propagate import CONTEXT_PROBES
 from goinst.plugins.nethttp.routes import decode_route
 from goinst.plugins.nethttp.secure import decode_tls
@@ -62,7 +63,8 @@ PROTOCOL = Protocol(
     fragments=tuple(map(_fragment, ("common", "headers", "stream", "nethttp", "propagate", "client", "routes"))),
     fields=FIELDS,
     types=TYPES,
-    unseen={"github.com/valyala/fasthttp.(*Server).serveConn": "requests that fasthttp (fiber) serves are not seen"},
+    unseen=UNSEEN,
+    packages=PACKAGES,
     probes=(
         Probe("nethttp_serve", (Site("net/http.serverHandler.ServeHTTP", _SERVE),), side=SERVER),
         Probe(

@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.target": ("goinst.errors",),
     "goinst.plugin": ("goinst.errors", "goinst.events.span"),
     "goinst.plugin.declare": ("goinst.events.span",),
+    "goinst.plugin.packages": ("goinst.golang", "goinst.plugin.declare"),
     "goinst.events": ("goinst.errors", "goinst.plugin.declare"),
     "goinst.events.span": ("goinst.events.memory",),
     "goinst.events.memory": (),
@@ -51,7 +52,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "goinst.recording.captured": (
         "goinst.errors", "goinst.capture", "goinst.golang.cache", "goinst.native", "goinst.plugin.declare",
-        "goinst.recording.frame",
+        "goinst.plugin.packages", "goinst.recording.frame",
     ),
     "goinst.engine": (
         "goinst.errors", "goinst.config", "goinst.golang", "goinst.native", "goinst.plugin", "goinst.events",

@@ -69,6 +69,7 @@ def _plugin_members(plugin: PluginPlan) -> dict[str, Any]:
         "enabled": plugin.enabled,
         "reason": plugin.reason,
         "missing": missing(plugin),
+        "packages": dict(plugin.packages),
         "probes": [
             {
                 "program": probe.program,
@@ -170,6 +171,7 @@ def _yes(value: bool) -> str:
 
 def _plugin_lines(plugin: PluginPlan) -> Iterator[str]:
     yield f"plugin {plugin.name}: " + ("on" if plugin.enabled else f"off: {plugin.reason}")
+    yield from (f"  {declared} is {real} here" for declared, real in plugin.packages)
     unlinked = [probe for probe in plugin.probes if plugin.enabled and probe.optional and not probe.linked]
     yield "  probes"
     for probe in plugin.probes:

@@ -13,12 +13,15 @@ from goinst.engine.lineage import LINEAGE
 from goinst.engine.resolved import ResolvedField, ResolvedProbe, not_asked_for, resolve_probe
 from goinst.engine.runtime import runtime_macros
 from goinst.engine.source import Counter, Part, Program, write_source
+from goinst.engine.unseen import left_out, unseen
 from goinst.engine.words import marked_words, word
 from goinst.errors import PluginError
 from goinst.events.record import Layout, lay_out
 from goinst.golang.facts import Facts
+from goinst.golang.funcnames import package_of, unescaped
 from goinst.golang.model import BinaryInfo, Fact
 from goinst.plugin import declare
+from goinst.plugin.packages import View, declared_packages, views
 from goinst.sampling import EVERYTHING, Sampling
 
 __all__ = ["Plan", "PluginPlan", "Propagate", "ResolvedField", "ResolvedProbe", "make_plan"]
@@ -30,7 +33,8 @@ _OWN = (LINEAGE.name, BEGAN.name)  # the core's own probes
 @dataclass(frozen=True, slots=True)
 class PluginPlan:
     """A plugin in this binary. When it is not ``enabled``, ``reason`` says why in one line. ``problems`` are captures
-    that the binary cannot give, or not whole; ``tables`` what the kernel counts for others."""
+    that the binary cannot give, or not whole; ``tables`` what the kernel counts for others. ``packages`` are those that
+    have another path in the binary than is declared, with it; ``unseen`` what the plugin has no probe for."""
 
     name: str
     enabled: bool
@@ -42,6 +46,7 @@ class PluginPlan:
     unseen: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
+    packages: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Plan:
         lines = [f"{self.info.go_version or 'native'} {self.info.arch} {self.info.abi} ABI"]
         for plugin in self.plugins:
             lines.append(f"plugin {plugin.name}: {'on' if plugin.enabled else 'off: ' + plugin.reason}")
+            lines += [f"  package {declared} is {real}" for declared, real in plugin.packages]
             for found in plugin.fields:
                 offset = found.fact.value if found.fact else "absent"
                 lines.append(f"  field {found.macro} = {found.type}.{found.path} @ {offset}")
@@ -95,6 +101,7 @@ class _Draft:
 
     protocol: declare.Protocol
     options: Mapping[str, Any]
+    view: View
     reason: str = ""
     fields: list[ResolvedField] = field(default_factory=list)
     types: list[tuple[str, str, Fact | None]] = field(default_factory=list)
@@ -102,6 +109,8 @@ class _Draft:
     layouts: list[Layout] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    used: set[tuple[str, str]] = field(default_factory=set)  # packages that probes are in: as declared, in the binary
+    left_out: dict[str, str] = field(default_factory=dict)  # packages that another view has, and words for users
 
     def off(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -138,8 +147,13 @@ def make_plan(
     drafts: list[_Draft] = []
     off: dict[str, str] = dict(disabled or {})
     number = 1
+    seen = views(facts, protocols)
+    chosen: dict[str, View] = {}
     for protocol in protocols:
-        draft = _draft(facts, protocol, options or {}, off, number, propagate=bool(propagate))
+        # programs of plugins that build on each other are in one view
+        possible = next(((chosen[base],) for base in protocol.builds_on if base in chosen), seen)
+        draft = _best([_draft(v, protocol, options or {}, off, number, propagate=bool(propagate)) for v in possible])
+        chosen[protocol.name] = draft.view
         drafts.append(draft)
         number += len(draft.protocol.records)
         if draft.reason:
@@ -152,9 +166,9 @@ def make_plan(
             if all(record.role == "fact" for record in draft.protocol.records):
                 draft.off("it only adds to spans, and they are only counted")
     elif clients and (lineage or propagate) and not native:
-        drafts.append(_draft(facts, LINEAGE, {}, off, number, propagate=False))
+        drafts.append(_draft(View(facts), LINEAGE, {}, off, number, propagate=False))
     if not (filter_pids or count_only or native):
-        drafts.append(_draft(facts, BEGAN, {}, off, number, propagate=False))
+        drafts.append(_draft(View(facts), BEGAN, {}, off, number, propagate=False))
     if ways:
         macros["GOINST_WAYS"] = 1
     parts = [_part(draft) for draft in drafts if not draft.reason]
@@ -176,17 +190,41 @@ def make_plan(
                 tuple(draft.probes),
                 tuple(draft.types),
                 tuple(draft.layouts),
-                tuple(words for name, words in draft.protocol.unseen.items() if facts.function(name) is not None),
+                _unseen(facts, draft),
                 tuple(draft.problems),
                 tuple(draft.tables),
+                draft.view.names(declared_packages(draft.protocol)),
             )
             for draft in drafts
         ),
     )
 
 
+def _best(drafts: Sequence[_Draft]) -> _Draft:
+    """Choose the view in which most of a plugin's probes have a place, and say what it leaves out that others show."""
+
+    def places(draft: _Draft) -> tuple[bool, int, int, int]:
+        first = draft.view.places[0]
+        inside = sum(1 for _, real in draft.used if first and real.startswith(first))
+        sites = sum(1 for probe in draft.probes if probe.sites)
+        return not draft.reason, sites, inside, sum(1 for probe in draft.probes if probe.linked)
+
+    best = max(drafts, key=places)  # the first of equal ones
+    if not best.reason:
+        best.left_out = left_out(best.used, {pair for draft in drafts if not draft.reason for pair in draft.used})
+    return best
+
+
+def _unseen(facts: Facts, draft: _Draft) -> tuple[str, ...]:
+    if facts.info.abi == "c":
+        return ()
+    known = {*declared_packages(draft.protocol), *draft.left_out}
+    known |= {real for _, real in draft.used if not draft.reason}
+    return (*draft.left_out.values(), *unseen(facts, draft.protocol, known))
+
+
 def _draft(
-    facts: Facts,
+    view: View,
     protocol: declare.Protocol,
     options: Mapping[str, Mapping[str, Any]],
     off: Mapping[str, str],
@@ -195,9 +233,9 @@ def _draft(
     propagate: bool,
 ) -> _Draft:
     """Resolve one plugin; ``off`` are those that are off already, ``number`` the type of its first record."""
-    expanded = expand(protocol, facts)
+    expanded = expand(protocol, view.renamed)
     protocol = expanded.protocol
-    draft = _Draft(protocol, _options(protocol, options.get(protocol.name, {})))
+    draft = _Draft(protocol, _options(protocol, options.get(protocol.name, {})), view)
     draft.problems += expanded.problems + [words for made in expanded.made for words in made.limited]
     draft.tables += [table for made in expanded.made for table in made.tables]
     if expanded.problems and not protocol.probes:
@@ -207,7 +245,7 @@ def _draft(
             draft.off(f"it builds on {base}, which is off: {off[base]}")
     if protocol.name in off:
         draft.off(off[protocol.name])
-    _resolve(facts, draft, propagate=propagate)
+    _resolve(view.renamed, draft, propagate=propagate)
     for index, record in enumerate(protocol.records):
         try:
             draft.layouts.append(lay_out(protocol.name, record, number + index, draft.options))
@@ -236,7 +274,7 @@ def _resolve(facts: Facts, draft: _Draft, *, propagate: bool) -> None:
         if probe.propagates and not propagate:
             continue
         planned = not probe.option or bool(draft.options.get(probe.option))
-        resolved = resolve_probe(facts, probe) if planned else not_asked_for(facts, probe)
+        resolved = _placed(facts, draft, probe) if planned else not_asked_for(facts, probe)
         if planned and not resolved.sites and not probe.optional:
             if probe.side and not resolved.linked:
                 without.setdefault(probe.side, resolved.reason)
@@ -263,6 +301,23 @@ def _resolve(facts: Facts, draft: _Draft, *, propagate: bool) -> None:
         draft.off(f"the binary has no field {', '.join(absent[:3])}{more}")
     for macro, kind in protocol.types.items():
         draft.types.append((macro, kind.name, facts.type_hash(kind.name)))
+
+
+def _placed(facts: Facts, draft: _Draft, probe: declare.Probe) -> ResolvedProbe:
+    """Where a probe goes; in a fork not where it would write, and only where arguments are as declared."""
+    view, resolved = draft.view, resolve_probe(facts, probe)
+    if not resolved.sites or resolved.symbol is None or facts.info.abi == "c":
+        return resolved
+    path = unescaped(package_of(resolved.symbol))
+    symbol = facts.called(resolved.symbol)
+    if view.is_fork(path):
+        site = next(site for site in probe.sites if site.symbol == resolved.symbol)
+        if probe.propagates:
+            return replace(resolved, sites=(), symbol=None, reason=f"{view.real(path)} is a fork: not written into")
+        if not facts.takes(site.callee or site.symbol, site.signature):
+            return replace(resolved, sites=(), symbol=None, reason=f"{symbol} takes other arguments")
+    draft.used.add((path, view.real(path)))
+    return replace(resolved, symbol=symbol)
 
 
 def _part(draft: _Draft) -> Part:

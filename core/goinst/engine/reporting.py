@@ -16,6 +16,8 @@ def report_plan(log: Any, built: Built, executable: str, *, verbose: bool) -> No
             "program left out", plugin=rejected.program.plugin, reason=str(rejected),
             lost=rejected.program.lost, **({"detail": rejected.detail} if verbose else {}),
         )  # fmt: skip
+    if moved := {name: real for plugin in built.plan.plugins if plugin.enabled for name, real in plugin.packages}:
+        log.info("packages under other names", executable=executable, packages=moved)
     for plugin in built.plan.plugins:
         for what in plugin.unseen:
             log.warning("not seen", plugin=plugin.name, executable=executable, reason=what)

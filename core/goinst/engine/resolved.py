@@ -82,7 +82,7 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
             continue
         if sites:
             # what another candidate is inlined in may be this one: its calls are seen there
-            inlined = [name for name in inlined if name != candidate.symbol]
+            inlined = [name for name in inlined if name != facts.called(candidate.symbol)]
             return ResolvedProbe(
                 probe.program, candidate.symbol, probe.place, sites, probe.optional, probe.closes, attach_on,
                 probe.lost, "", names, tuple(inlined), True, parameters, results, marked or (), until,

@@ -17,7 +17,7 @@ from goinst.golang.model import Argument, Location, Piece
 if TYPE_CHECKING:
     from goinst.golang.typemeta import GoType
 
-__all__ = ["Abi", "Arch", "Layout", "Places", "Types", "Word", "assign", "locate", "within"]
+__all__ = ["Abi", "Arch", "Layout", "Places", "Types", "Word", "argument_size", "assign", "locate", "within"]
 
 Arch = Literal["amd64", "arm64"]
 Abi = Literal["register", "stack", "c"]
@@ -158,6 +158,18 @@ def locate(signature: str, *, arch: Arch, abi: Abi, types: Types) -> tuple[tuple
     place = _Place(arch, integers, floats, _aligned(place.stack, _WORD))
     results = tuple(_argument(each, place, types, abi) for each in parsed.results)
     return parameters, results
+
+
+def argument_size(signature: str, *, arch: Arch, abi: Abi, types: Types) -> int:
+    """Return how many bytes of stack the arguments of a signature take, with the room to save registers to.
+
+    BinaryError as ``locate``.
+    """
+    parsed = parse_signature(signature)
+    sides = [
+        [_Measure(types, []).expression(each.type) for each in side] for side in (parsed.parameters, parsed.results)
+    ]
+    return assign(sides[0], sides[1], arch=arch, abi=abi).size
 
 
 def _argument(parameter: Parameter, place: _Place, types: Types, abi: Abi) -> Argument:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from goinst.errors import BinaryError
@@ -63,7 +64,9 @@ def _parse(image: Image, va: int) -> BuildInfo | None:
             modules, _ = _inline(image, after)
         elif header[14] == 8:
             version = _pointed(image, int.from_bytes(header[16:24], "little"))
-            modules = _pointed(image, int.from_bytes(header[24:32], "little"))
+            modules = b""
+            with suppress(BinaryError):  # without modules it is a variable that the file does not hold
+                modules = _pointed(image, int.from_bytes(header[24:32], "little"))
         else:
             return None
     except BinaryError:

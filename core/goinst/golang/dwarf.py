@@ -14,8 +14,9 @@ from typing import Any
 
 from goinst.golang.debugsections import DebugSections
 from goinst.golang.elf import Image
-from goinst.golang.funcnames import package_of
+from goinst.golang.funcnames import escaped, package_of, unescaped
 from goinst.golang.model import Function
+from goinst.golang.packages import renamed
 from goinst.golang.typemeta import KINDS, GoField, GoType
 
 __all__ = ["GO_KIND", "DebugInfo", "UnusableError", "attribute", "children", "name_of"]
@@ -59,7 +60,8 @@ class DebugInfo:
 
         Pointer types are left to the caller, who knows them by their star.
         """
-        for entry in self._entries(name, tuple(_KINDS)):
+        # a package's path is as in the names of functions
+        for entry in self._entries(renamed(name, escaped), tuple(_KINDS)):
             try:
                 kind = self._kind(entry)
                 size = self._size(entry)
@@ -250,7 +252,8 @@ class DebugInfo:
             if child.tag != "DW_TAG_member" or not 0 <= offset <= size:
                 raise UnusableError
             embedded = bool(attribute(child, _GO_EMBEDDED, 0))
-            fields.append(GoField(name_of(child), offset, name_of(type_), self._size(type_), embedded))
+            kind = unescaped(name_of(type_))
+            fields.append(GoField(name_of(child), offset, kind, self._size(type_), embedded))
         return tuple(fields)
 
 

@@ -10,10 +10,9 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goinst.golang.answers import Answers
 from goinst.golang.buildid import Identity
 from goinst.golang.cache import Cache
-from goinst.golang.kept import argument_from, shape_from, variable_from
+from goinst.golang.kept import argument_from, names_from, shape_from, variable_from
 from goinst.golang.model import (
     Argument,
     BinaryInfo,
@@ -27,6 +26,7 @@ from goinst.golang.model import (
     Site,
     Variable,
 )
+from goinst.golang.packageanswers import PackageAnswers
 
 if TYPE_CHECKING:
     from goinst.golang.binary import GoBinary
@@ -36,7 +36,7 @@ __all__ = ["Facts"]
 _MOST_SYMBOLS = 1 << 16  # addresses whose names are remembered
 
 
-class Facts(Answers):
+class Facts(PackageAnswers):
     """Questions about one binary. Every answer is remembered: also that there is none, and that it is an
     error.
 
@@ -87,7 +87,7 @@ class Facts(Answers):
 
             return list(bodies(binary, symbol))
 
-        return self._ask(f"bodies {symbol}", find, _names)
+        return self._ask(f"bodies {symbol}", find, names_from)
 
     def wrapped(self, symbol: str) -> str:
         """Return the function that ``symbol``, made by the compiler, only leads to; empty for code that was written.
@@ -186,6 +186,16 @@ class Facts(Answers):
             lambda answer: None if answer is None else tuple(Parameter(**each) for each in answer),
         )
 
+    def takes(self, symbol: str, signature: str) -> bool:
+        """Say whether nothing speaks against a function's having these parameters and results, or those and more."""
+
+        def find(binary: GoBinary) -> Any:
+            from goinst.golang.parameters import takes
+
+            return takes(binary, symbol, signature)
+
+        return self._ask(f"takes {symbol} {signature}", find, bool)
+
     def variables(self, symbol: str, address: int) -> tuple[Variable, ...]:
         """Return the parameters, results and variables of ``symbol`` at the instruction at ``address``, each name once.
 
@@ -252,7 +262,7 @@ class Facts(Answers):
 
     def source_files(self, file: str) -> tuple[str, ...]:
         """Return the paths of the source files that end with ``file``, as whole parts."""
-        return self._ask(f"files {file}", lambda binary: list(binary.lines.files(file)), _names)
+        return self._ask(f"files {file}", lambda binary: list(binary.lines.files(file)), names_from)
 
     def source_line(self, address: int) -> tuple[str, int] | None:
         """Return the file and line of the instruction at ``address``; None when it is in no function. Not kept."""
@@ -279,7 +289,7 @@ class Facts(Answers):
         def find(binary: GoBinary) -> Any:
             return list(binary.inlined_callers(symbol))
 
-        return self._ask(f"inlined {symbol}", find, _names)
+        return self._ask(f"inlined {symbol}", find, names_from)
 
     def mentions(self, pattern: str) -> bool:
         """Whether the regular expression is found anywhere in the file."""
@@ -349,12 +359,6 @@ class Facts(Answers):
     def _code(self, binary: GoBinary, symbol: str) -> list[Any] | None:
         function = binary.function(symbol)
         return None if function is None else self._code_of(binary, function)
-
-
-def _names(answer: Any) -> tuple[str, ...]:
-    if not isinstance(answer, list) or not all(isinstance(name, str) for name in answer):
-        raise TypeError("not a list of names")
-    return tuple(answer)
 
 
 def _fact(answer: Any) -> Fact | None:

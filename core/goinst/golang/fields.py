@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from goinst.golang.binary import GoBinary
     from goinst.golang.typemeta import GoField, GoType
 
-__all__ = ["find_field", "source_of"]
+__all__ = ["find_field", "find_field_type", "source_of"]
 
 _EMBEDDED_DEPTH = 8
 
@@ -20,18 +20,31 @@ def source_of(kind: GoType) -> str:
 
 def find_field(binary: GoBinary, type_name: str, path: str) -> list[Any] | None:
     """Return offset, source in words and size of a field; None when there is none."""
+    steps = _steps(binary, type_name, path)
+    if not steps:
+        return None
+    sources = dict.fromkeys(source_of(kind) for kind, _, _ in steps)
+    return [sum(at for _, at, _ in steps), "; ".join(sources), steps[-1][2].size]
+
+
+def find_field_type(binary: GoBinary, type_name: str, path: str) -> str | None:
+    """Return the full name of a field's type; None when there is no such field."""
+    steps = _steps(binary, type_name, path)
+    return steps[-1][2].type_name if steps else None
+
+
+def _steps(binary: GoBinary, type_name: str, path: str) -> list[tuple[GoType, int, GoField]]:
+    """Return each struct on the way to a field, with the offset and the member that lead on; nothing when one is not
+    there."""
     kind = binary.type(type_name)
-    sources: list[str] = []
-    offset, size = 0, 0
+    steps: list[tuple[GoType, int, GoField]] = []
     for name in path.split("."):
         found = _member(binary, kind, name) if kind is not None else None
         if kind is None or found is None:
-            return None
-        at, member = found
-        sources.append(source_of(kind))
-        offset, size = offset + at, member.size
-        kind = _type_of(binary, member)
-    return [offset, "; ".join(dict.fromkeys(sources)), size]
+            return []
+        steps.append((kind, *found))
+        kind = _type_of(binary, found[1])
+    return steps
 
 
 def _member(binary: GoBinary, kind: GoType, name: str) -> tuple[int, GoField] | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
-__all__ = ["is_closure", "package_of", "receiver", "takes_dictionary"]
+__all__ = ["escaped", "is_closure", "package_of", "receiver", "takes_dictionary", "unescaped"]
 
 _CLOSURE = re.compile(r"(func|gowrap|deferwrap)\d+.*")  # cmd/compile/internal/ir/func.go: closureName
 
@@ -23,6 +24,25 @@ def package_of(name: str) -> str:
     head = name.partition("[")[0]
     start = head.rfind("/") + 1
     return head[: start + len(head[start:].partition(".")[0])]
+
+
+def escaped(path: str) -> str:
+    """Return a package path as the names of its functions begin: ``gopkg.in/yaml.v3`` as ``gopkg.in/yaml%2ev3``.
+
+    cmd/internal/objabi/path.go, PathToPrefix, Go 1.16 to 1.27.
+    """
+    start = path.rfind("/") + 1
+    return "".join(
+        "".join(f"%{byte:02x}" for byte in letter.encode())
+        if letter in '%"' or letter <= " " or letter >= "\x7f" or (letter == "." and at >= start)
+        else letter
+        for at, letter in enumerate(path)
+    )
+
+
+def unescaped(path: str) -> str:
+    """Return the package path that the name of a function begins with, as types have it."""
+    return unquote(path) if "%" in path else path
 
 
 def is_closure(name: str) -> bool:

@@ -9,7 +9,14 @@ from typing import Any
 
 from goinst.golang.model import Argument, Location, Member, Piece, Shape, Variable
 
-__all__ = ["argument_from", "shape_from", "variable_from"]
+__all__ = ["argument_from", "names_from", "shape_from", "variable_from"]
+
+
+def names_from(answer: Any) -> tuple[str, ...]:
+    """Names."""
+    if not isinstance(answer, list) or not all(isinstance(name, str) for name in answer):
+        raise TypeError("not a list of names")
+    return tuple(answer)
 
 
 def argument_from(data: dict[str, Any]) -> Argument:

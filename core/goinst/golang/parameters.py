@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from goinst.golang.abi import Layout, Word, assign
+from goinst.errors import BinaryError
+from goinst.golang.abi import Layout, Word, argument_size, assign, locate
 from goinst.golang.dwarf import name_of
 from goinst.golang.funcnames import receiver, takes_dictionary
 from goinst.golang.layouts import Layouts
 from goinst.golang.location import place_at
-from goinst.golang.model import Function, Parameter, Piece
+from goinst.golang.model import Argument, Function, Location, Parameter, Piece
 from goinst.golang.scopes import Listed, listed
 
 if TYPE_CHECKING:
     from goinst.golang.binary import GoBinary
 
-__all__ = ["DICTIONARY", "Interface", "parameters"]
+__all__ = ["DICTIONARY", "Interface", "parameters", "takes"]
 
 DICTIONARY = ".dict"
 _DICTIONARY_BEHIND_RECEIVER = (1, 20)  # cmd/compile/internal/noder/reader.go; before: stencil.go, always the first
@@ -40,6 +41,41 @@ def parameters(binary: GoBinary, symbol: str) -> tuple[Parameter, ...] | None:
         return None if entry is None else Interface(binary, entry).parameters()
     except Exception:  # pyelftools raises what it likes on broken entries
         return None
+
+
+def takes(binary: GoBinary, symbol: str, signature: str) -> bool:
+    """Say whether nothing speaks against a function's having what ``signature`` says, which may leave out the last.
+
+    By DWARF, where that lists all that the function has: then each parameter and result of the signature has to be in
+    the same words. Else by how many bytes its arguments take, which is at least what the signature does.
+    """
+    info, function = binary.info, binary.function(symbol)
+    if function is None or not signature:
+        return True
+    room = binary.functions.argument_bytes(function)
+    try:
+        if argument_size(signature, arch=info.arch, abi=info.abi, types=binary) > room >= 0:
+            return False
+        listed_ = parameters(binary, symbol)
+        if listed_ is None:
+            return True
+        sides = [[each.type_name for each in listed_ if each.result is result] for result in (False, True)]
+        text = " -> ".join(
+            ", ".join(f"p{side}{at} {kind}" for at, kind in enumerate(kinds)) for side, kinds in enumerate(sides)
+        )
+        if argument_size(text, arch=info.arch, abi=info.abi, types=binary) != room:
+            return True
+        wanted, actual = (locate(each, arch=info.arch, abi=info.abi, types=binary) for each in (signature, text))
+    except BinaryError:
+        return False
+    return all(
+        len(declared) <= len(there) and all(_words(a) == _words(b) for a, b in zip(declared, there, strict=False))
+        for declared, there in zip(wanted, actual, strict=True)
+    )
+
+
+def _words(argument: Argument) -> list[Location]:
+    return list(argument.words.values())
 
 
 class Interface:

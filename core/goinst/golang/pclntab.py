@@ -6,6 +6,7 @@ Layouts: runtime/symtab.go and runtime/runtime2.go (``_func``), cmd/link/interna
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Literal
 
@@ -206,6 +207,20 @@ class FunctionTable:
         """Return the places of all names of a package's functions, those that are only inlined too."""
         names = re.finditer(rb"(?<=\0)" + re.escape(f"{package}.".encode()), self._names)
         return np.array([found.start() for found in names], np.int64)
+
+    def spelled(self, part: bytes) -> Iterator[str]:
+        """Give the names that ``part`` is found in, those of functions that are only inlined too; ``\\0`` in it stands
+        for a name's end."""
+        at = self._text.find(part)
+        while at >= 0:
+            start = self._text.rfind(b"\0", 0, at + 1) + 1
+            end = self._text.find(b"\0", max(at, start))
+            yield self._text[start : end if end >= 0 else len(self._text)].decode("utf-8", "replace")
+            at = self._text.find(part, max(end, at + 1)) if end >= 0 else -1
+
+    @cached_property
+    def _text(self) -> bytes:
+        return b"\0" + self._names
 
     def _name(self, index: int) -> str:
         return text_at(self._names, int(self.name_offsets[index]))

@@ -20,6 +20,7 @@ __all__ = [
     "Field",
     "Fragment",
     "Option",
+    "Package",
     "Probe",
     "Protocol",
     "Record",
@@ -66,6 +67,21 @@ class Type:
     """
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What proves that a package is the one at ``path`` under another path: a fork that was renamed.
+
+    ``functions`` are full names of functions of it, or of packages below it, that have to be there, each with a body of
+    its own; ``fields`` are (type, path, the field's type), in full, as it has them under its own path. Types of other
+    packages in them say which packages go with it: a fork of net/http may use one of crypto/tls. Several for one path:
+    each is proof. Copies in vendor folders and by import maps need none: they are known by their paths.
+    """
+
+    path: str
+    functions: tuple[str, ...]
+    fields: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +266,10 @@ class Fragment:
 class Protocol:
     """A plugin. ``builds_on`` names plugins that must be on too and whose programs and decoders run first.
     ``unseen``: functions that do what users may expect of this plugin, but that it has no probe for, and what users
-    are told is not seen in a binary that has one.
+    are told is not seen in a binary that has one, ``{package}`` in it being the function's. Each is a name, or the end
+    of one from a dot or a slash on; functions of packages that the plugin has probes for, whatever their path, do not
+    count.
+    ``packages``: how forks of the packages that probes are in can be known.
     ``on_request``: on only where it is named, not by default. ``losses``: reasons, and words for the user; a reason
     without words only calls for the probes that wait for it, and is not shown. ``captures`` (each a Capture) become
     fragments, probes and records of their own, for each binary."""
@@ -269,5 +288,6 @@ class Protocol:
     notes: Mapping[str, str] = field(default_factory=dict)
     builds_on: tuple[str, ...] = ()
     unseen: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[Package, ...] = ()
     hits: str = ""
     on_request: bool = False

@@ -10,6 +10,7 @@ from goinst.errors import BinaryError, PluginError
 from goinst.golang.cache import Cache
 from goinst.native.facts import open_facts
 from goinst.plugin.declare import Protocol, Record
+from goinst.plugin.packages import views
 from goinst.recording.frame import columns_of
 
 __all__ = ["captured_records"]
@@ -30,11 +31,13 @@ def captured_records(protocol: Protocol, frame: Mapping[str, Any]) -> dict[str, 
         ) from None
     if facts.info.build_id != frame["binary"].get("build_id"):
         raise PluginError(protocol.name, f"its captures are read by the types of {path}, and that is another build now")
+    seen = views(facts, (protocol,))  # packages may have other paths there than the plugin declares
     tried: Protocol | None = protocol
     while tried is not None:  # less was taken when the verifier found a program too large
-        records = {record.name: record for record in expand(tried, facts).protocol.records}
-        if _fit(wanted, records):
-            return records
+        for view in seen:
+            records = {record.name: record for record in expand(tried, view.renamed).protocol.records}
+            if _fit(wanted, records):
+                return records
         tried = smaller(tried)
     raise PluginError(protocol.name, f"its captures in {path} are not those that were recorded: they are left out")
 
