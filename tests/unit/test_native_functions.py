@@ -183,6 +183,7 @@ def test_a_native_program_can_be_asked_whatever_a_go_program_can(order: NativeFa
     samples = {
         "symbol": "place", "pattern": "^pl", "type_name": "order", "path": "id", "signature": "a int32",
         "place": "entry", "reference": "order", "written": "order", "file": "order.c", "line": 1, "address": 0x1200,
+        "tail": "lace", "functions": ("place",), "fields": (),
     }  # fmt: skip
     asked = []
     for name, method in inspect.getmembers(Facts, inspect.isfunction):

@@ -80,6 +80,33 @@ class NativeFacts(Facts):
         del type_name
         return None
 
+    def ending(self, tail: str) -> tuple[str, ...]:
+        """Return none, as ``copies``."""
+        del tail
+        return ()
+
+    def has_package(self, path: str) -> bool:
+        """Return False, as ``copies``."""
+        del path
+        return False
+
+    def copies(self, path: str) -> tuple[str, ...]:
+        """Return none: packages are Go's."""
+        del path
+        return ()
+
+    def forks(
+        self, path: str, functions: tuple[str, ...], fields: tuple[tuple[str, str, str], ...]
+    ) -> tuple[tuple[str, dict[str, str]], ...]:
+        """Return none, as ``copies``."""
+        del path, functions, fields
+        return ()
+
+    def takes(self, symbol: str, signature: str) -> bool:
+        """Return True: nothing is known that would speak against it."""
+        del symbol, signature
+        return True
+
     def bodies(self, symbol: str) -> tuple[str, ...]:
         """Return none: Go's generic functions have them."""
         del symbol
