@@ -143,6 +143,14 @@ static __always_inline struct goinst_operation *goinst_operation_ancestor(const 
     return op && op->state == GOINST_OPEN ? op : 0;
 }
 
+/* An entry is taken for another operation: one that is open in it has been left, by a panic, by runtime.Goexit or in a
+ * way that no probe saw, and there will be no span of it. */
+static __always_inline void goinst_operation_replace(const struct goinst_operation *op)
+{
+    if (op->state == GOINST_OPEN && !(op->head.flags & GOINST_LEFT_OUT))
+        LOSS(end_unseen);
+}
+
 static __always_inline struct goinst_operation *goinst_operation_make(struct goinst_operation_key *key)
 {
     u32 zero = 0;
@@ -195,6 +203,7 @@ static __always_inline struct goinst_operation *goinst_operation_begin(struct go
         LOSS(nesting_too_deep);
         return 0;
     }
+    goinst_operation_replace(slot);
     if (!parent && inherit)
         parent = goinst_operation_ancestor(hit);
     slot->reused = slot->head.type == type && slot->goid == goid;
@@ -274,6 +283,9 @@ static __always_inline struct goinst_operation *goinst_operation_begin_keyed(str
     if (!parent && inherit)
         parent = goinst_operation_ancestor(hit);
     goinst_operation_key_of(&key, hit, address, number);
+    op = goinst_operations.lookup(&key);
+    if (op)
+        goinst_operation_replace(op);
     op = goinst_operation_make(&key);
     if (!op)
         return 0;

@@ -43,6 +43,7 @@ PROTOCOL = Protocol(
         "REQUEST_CONTENT_LENGTH": Field(_REQUEST, "ContentLength"),
         "REQUEST_URL": Field(_REQUEST, "URL"),
         "URL_RAW_QUERY": Field("net/url.URL", "RawQuery"),
+        "CONN_CURRENT": Field("net/http.conn", "curReq.v"),
         "CONN_BUFR": Field("net/http.conn", "bufr"),
         "CONN_BUFW": Field("net/http.conn", "bufw"),
         "READER_BUF": Field("bufio.Reader", "buf"),
@@ -62,7 +63,13 @@ PROTOCOL = Protocol(
                 ),
             ),
         ),
-        Probe("jsonrpc_finish", (Site("net/http.(*response).finishRequest", "w *net/http.response"),)),
+        Probe(
+            "jsonrpc_finish",
+            (
+                Site("net/http.(*conn).serve", "c *net/http.conn", callee="net/http.(*conn).hijacked", place="call"),
+                Site("net/http.(*response).finishRequest", "w *net/http.response"),  # Go 1.16
+            ),
+        ),
         _read("jsonrpc_read", "entry"),
         _read("jsonrpc_read_done", "return"),
         Probe(

@@ -263,10 +263,26 @@ PROBE(jsonrpc_body)
     return 0;
 }
 
-/* func (w *response) finishRequest() */
+#ifdef jsonrpc_finish__c
+/* The response that a connection's handler is at (net/http.conn.curReq): an atomic.Pointer, or, until Go 1.18, an
+ * atomic.Value, which has the type in front. A response begins with its connection. */
+static __always_inline u64 jsonrpc_answered(u64 conn)
+{
+    u64 response = go_word(conn + CONN_CURRENT);
+
+    if (go_word(response + RESPONSE_CONN) != conn)
+        response = go_word(conn + CONN_CURRENT + 8);
+    return go_word(response + RESPONSE_CONN) == conn ? response : 0;
+}
+#define JSONRPC_FINISHED jsonrpc_answered(ARG(jsonrpc_finish, c))
+#else
+#define JSONRPC_FINISHED ARG(jsonrpc_finish, w)
+#endif
+
+/* The handler has returned: (*conn).serve calls func (c *conn) hijacked() bool, or (*response).finishRequest */
 PROBE(jsonrpc_finish)
 {
-    u64 response = ARG(jsonrpc_finish, w);
+    u64 response = JSONRPC_FINISHED;
     struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
     struct goinst_operation *op = goinst_operation_find(hit, 0);
     struct jsonrpc_pending *pending;
@@ -291,7 +307,7 @@ PROBE(jsonrpc_finish)
 /* The request was acknowledged with 202; its answer comes on the stream of a GET that has the same query. */
 PROBE(jsonrpc_accepted)
 {
-    u64 response = ARG(jsonrpc_finish, w);
+    u64 response = JSONRPC_FINISHED;
     u64 url = go_word(go_word(response + RESPONSE_REQ) + REQUEST_URL);
     struct goinst_operation *op = goinst_operation_find(hit, 0);
     struct jsonrpc_response *r;
@@ -315,7 +331,7 @@ PROBE(jsonrpc_accepted)
 /* The body came after the handler had started, and (*body).Read is not probed yet: what it left in the buffer. */
 PROBE(jsonrpc_late_body)
 {
-    u64 response = ARG(jsonrpc_finish, w);
+    u64 response = JSONRPC_FINISHED;
     u64 conn = go_word(response + RESPONSE_CONN), reader = go_word(conn + CONN_BUFR);
     u64 buffer = go_word(reader + READER_BUF), w = go_word(reader + READER_W);
     s64 declared = go_word(go_word(response + RESPONSE_REQ) + REQUEST_CONTENT_LENGTH);
@@ -337,7 +353,7 @@ PROBE(jsonrpc_late_body)
 
 PROBE(jsonrpc_reply)
 {
-    u64 response = ARG(jsonrpc_finish, w), writer, buffer, size, length;
+    u64 response = JSONRPC_FINISHED, writer, buffer, size, length;
     struct goinst_operation *op = goinst_operation_find(hit, 0);
     struct jsonrpc_response *r;
     struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};

@@ -69,22 +69,19 @@ PROTOCOL = Protocol(
         Probe("nethttp_serve", (Site("net/http.serverHandler.ServeHTTP", _SERVE),), side=SERVER),
         Probe(
             "nethttp_finish",
-            (Site("net/http.(*response).finishRequest", "w *net/http.response"),),
+            (
+                Site("net/http.(*conn).serve", "c *net/http.conn", callee="net/http.(*conn).hijacked", place="call"),
+                Site("net/http.(*response).finishRequest", "w *net/http.response"),  # Go 1.16
+            ),
             closes=True,
             side=SERVER,
-        ),
-        Probe(
-            "nethttp_hijack",
-            (Site("net/http.(*response).Hijack", "w *net/http.response"),),
-            optional=True,
-            lost="hijacked connections are reported like handlers that panicked",
         ),
         Probe(
             "nethttp_leave",
             (Site("net/http.(*conn).serve.func1"), Site("net/http.(*conn).close", "c *net/http.conn")),
             optional=True,
             closes=True,
-            lost="no span for requests whose handler panicked or hijacked the connection",
+            lost="no span for requests whose handler did not return",
         ),
         Probe(
             "nethttp_stream_run",  # Go 1.27; before, the request is in place when serverHandler.ServeHTTP is called
@@ -204,6 +201,7 @@ PROTOCOL = Protocol(
                 Column("status", "u16"),
                 Column("local_port", "u16"),
                 Column("flags", "u8"),
+                Column("ending", "u8"),
                 Column("peer_length", "u8"),
                 Column("content_type_length", "u8"),
                 Column("peer", "bytes", 57),
@@ -234,6 +232,7 @@ PROTOCOL = Protocol(
                 Column("status", "u16"),
                 Column("local_port", "u16"),
                 Column("flags", "u8"),
+                Column("ending", "u8"),
                 Column("method_length", "u8"),
                 Column("host_length", "u8"),
                 Column("peer_length", "u8"),
@@ -374,9 +373,13 @@ PROTOCOL = Protocol(
         "pattern_elsewhere": "",  # calls for nethttp_mux
         "foreign_server": "a request of a server that is not net/http's or golang.org/x/net/http2's: not traced",
         "header_unreadable": "the header block was not in memory: method, path and headers are missing",
+        "end_unseen": "a request whose handler was not seen to end: its span lasts as long as its connection did",
         "began_unseen": "a request ended whose beginning was not seen (it began before goinst, or was evicted)",
         "context_unclaimed": "an HTTP/2 request of a call that is not known: it went without a traceparent",
         "context_unsure": "a request with so many header fields that one may be a traceparent: none was written",
     },
-    notes={"context_present": "requests that had a traceparent already"},
+    notes={
+        "context_present": "requests that had a traceparent already",
+        "http2_preface": "connections that began HTTP/2 without TLS: h2c takes them over, other handlers answer 400",
+    },
 )

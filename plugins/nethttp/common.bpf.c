@@ -3,10 +3,41 @@
 
 #define NETHTTP_TLS 1
 #define NETHTTP_HIJACKED 2
-#define NETHTTP_UNFINISHED 4
 #define NETHTTP_BLOCK_CUT 8
 #define NETHTTP_XNET 32 /* a stream of golang.org/x/net/http2 */
 #define NETHTTP_LINE_SENT 16 /* the block lacks the request line; a nethttp_line has it */
+
+/* how a handler ended: semantics.py has the same numbers */
+#define NETHTTP_RETURNED 0
+#define NETHTTP_PANICKED 1
+#define NETHTTP_EXITED 2   /* runtime.Goexit */
+#define NETHTTP_ABORTED 3  /* it panicked with http.ErrAbortHandler, which net/http takes for "drop the connection" */
+#define NETHTTP_LEFT 4     /* the same, when the client had left before */
+#define NETHTTP_NOT_SEEN 5 /* it may have returned, only nobody saw it */
+
+/* In a function that the handler's goroutine deferred: how it came to run. While it runs because of a panic or of
+ * runtime.Goexit, g._panic is set (runtime/panic.go, runtime2.go); `otherwise` when it is not. */
+static __always_inline u8 nethttp_ending(const struct goinst_hit *hit, u8 otherwise)
+{
+#if defined(G_PANIC) && defined(PANIC_ARG) && defined(PANIC_GOEXIT)
+    u64 panic = go_word(hit->g + G_PANIC), text;
+
+    if (!panic)
+        return otherwise;
+    if (go_byte(panic + PANIC_GOEXIT))
+        return NETHTTP_EXITED;
+    text = go_word(panic + PANIC_ARG + 8); /* http.ErrAbortHandler = errors.New("net/http: abort Handler") */
+    if (T_ERROR_STRING && go_type_hash(go_word(panic + PANIC_ARG)) == T_ERROR_STRING && go_word(text + 8) == 23) {
+        text = go_word(text);
+        if (go_word(text) == 0x707474682f74656eULL && go_word(text + 8) == 0x2074726f6261203aULL &&
+            go_word(text + 15) == 0x72656c646e614820ULL)
+            return NETHTTP_ABORTED;
+    }
+    return NETHTTP_PANICKED;
+#else
+    return otherwise;
+#endif
+}
 
 /* The server's port, from the connection's own address: net.TCPConn -> netFD.laddr -> TCPAddr.Port */
 static __always_inline u16 nethttp_local_port(u64 type, u64 data)

@@ -13,17 +13,17 @@ from typing import Any, NamedTuple
 from goinst.plugins.nethttp.context import set_other_context, set_trace_parent
 from goinst.plugins.nethttp.semantics import (
     HIJACKED,
+    RETURNED,
     TLS,
-    UNFINISHED,
     address_of,
     content_type_of,
     guessed,
     host_of,
     method_name,
     route_of,
+    set_ending,
     set_status,
     set_target,
-    set_unfinished,
     so_far,
 )
 
@@ -32,8 +32,7 @@ from goinst import DecodeContext, Resource, Span
 __all__ = ["decode_line", "decode_request"]
 
 _BLOCK_CUT, _LINE_SENT = 8, 16
-# the last: the preface of a client that speaks HTTP/2 to a server that does not (RFC 9113 section 3.4), answered 400
-_VERSIONS = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0", b"HTTP/2.0": "2"}
+_VERSIONS = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
 _VERSION = re.compile(rb" HTTP/(1\.\d)\n")
 _MARKERS = 32  # how many " HTTP/1.1" are looked at before a request line is given up
 
@@ -64,6 +63,9 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
         values = so_far(values, context, values.response, "RESPONSE_STATUS", "RESPONSE_WRITTEN")
         # the map has the column at its full size
         values = values._replace(block=values.block[: values.block_length])
+        at = context.fields.get("CONN_HIJACKED")
+        if at is not None and context.memory.integer(values.conn + at, 1):
+            flags |= HIJACKED
     known = _PARSED[context.redact]
     key = (values.block, values.method_length, values.uri_length, flags & (TLS | _BLOCK_CUT))
     parsed = known.get(key)
@@ -86,7 +88,7 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
         "client.port": port,
         "network.peer.port": port,
         "server.port": values.local_port,
-        # the handler: from the entry of ServeHTTP to that of finishRequest
+        # the handler: from the entry of ServeHTTP to its return
         "goinst.http.server.handler.duration_ns": span.duration_ns,
     }
     if values.content_length < 0:
@@ -100,8 +102,8 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
             del attributes["network.peer.address"]
     if not values.local_port:
         del attributes["server.port"]
-    if flags & (HIJACKED | UNFINISHED) or status >= 500:
-        _unusual(values, span)
+    if flags & HIJACKED or values.ending or status >= 500:
+        _unusual(values, flags, span)
     elif span.partial and not values.status:
         del attributes["http.response.status_code"]
     size = values.content_type_length
@@ -120,19 +122,17 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
     span.name = f"{name} {route}" if route else name
 
 
-def _unusual(values: Any, span: Span) -> None:
+def _unusual(values: Any, flags: int, span: Span) -> None:
     """Status of what did not end as a handler should."""
-    flags = values.flags
     if flags & HIJACKED:
         span.attributes["goinst.http.hijacked"] = True
-        if values.status:  # written before the connection was taken over, which sends it
-            set_status(values.status, span)
-        else:
-            del span.attributes["http.response.status_code"]
-    elif flags & UNFINISHED:
-        del span.attributes["http.response.status_code"]
-        set_unfinished(values.status, span)
-    else:
+    elif values.ending == RETURNED:
+        set_status(values.status or 200, span)
+        return
+    del span.attributes["http.response.status_code"]
+    if values.ending != RETURNED:
+        set_ending(values.ending, values.status, span)
+    elif values.status:  # written before the connection was taken over, which sends it
         set_status(values.status, span)
 
 

@@ -34,6 +34,8 @@ def _h2(prefix: str, *owners: tuple[str, str]) -> dict[str, Field]:
         f"{prefix}_STATUS": field("responseWriterState", "status"),
         f"{prefix}_WRITTEN": field("responseWriterState", "wroteBytes"),
         f"{prefix}_STREAM_ID": field("stream", "id"),
+        f"{prefix}_STREAM_STATE": field("stream", "state"),
+        f"{prefix}_STREAM_RESET": field("stream", "resetQueued"),
         f"{prefix}_NET_CONN": field("serverConn", "conn"),
         f"{prefix}_CLIENT_CONN": field("ClientConn", "tconn"),
         f"{prefix}_CLIENT_NEXT": field("ClientConn", "nextStreamID"),
@@ -46,6 +48,11 @@ FIELDS = {
     "RESPONSE_STATUS": Field(_RESPONSE, "status", side=SERVER),
     "RESPONSE_WRITTEN": Field(_RESPONSE, "written", side=SERVER),
     "RESPONSE_HEADER": Field(_RESPONSE, "handlerHeader", side=SERVER),
+    "RESPONSE_REQ": Field(_RESPONSE, "req", side=SERVER),
+    # whether the client left: Go 1.27 has the second
+    "RESPONSE_LEFT": Field(
+        _RESPONSE, "didCloseNotify", optional=True, alternatives=((_RESPONSE, "closeNotifyTriggered"),)
+    ),
     "REQUEST_METHOD": Field(_REQUEST, "Method"),
     "REQUEST_URI": Field(_REQUEST, "RequestURI"),
     "REQUEST_HOST": Field(_REQUEST, "Host"),
@@ -61,6 +68,9 @@ FIELDS = {
     "CONN_REMOTE_ADDR": Field(_CONN, "remoteAddr", side=SERVER),
     "CONN_TLS_STATE": Field(_CONN, "tlsState", side=SERVER),
     "CONN_BUFR": Field(_CONN, "bufr", side=SERVER),
+    "CONN_CURRENT": Field(_CONN, "curReq.v", side=SERVER),
+    "CONN_HIJACKED": Field(_CONN, "hijackedv", side=SERVER),
+    "CONN_ERROR": Field(_CONN, "werr", optional=True),
     "READER_BUF": Field("bufio.Reader", "buf", side=SERVER),
     "READER_R": Field("bufio.Reader", "r", side=SERVER),
     "NETFD_LADDR": Field("net.netFD", "laddr", optional=True),
@@ -104,6 +114,8 @@ FIELDS = {
     "GORILLA_REGEXP": Field("github.com/gorilla/mux.Route", "routeConf.regexp.path", optional=True),
     "GORILLA_TEMPLATE": Field("github.com/gorilla/mux.routeRegexp", "template", optional=True),
     "G_PANIC": Field("runtime.g", "_panic", optional=True),
+    "PANIC_ARG": Field("runtime._panic", "arg", optional=True),
+    "PANIC_GOEXIT": Field("runtime._panic", "goexit", optional=True),
     **_h2("H2", ("net/http", "http2"), ("net/http/internal/http2", "")),
     **_h2("XNET", ("golang.org/x/net/http2", "")),
     # Go 1.27: what net/http/internal/http2 makes of a request, before net/http makes a Request of it
@@ -121,6 +133,7 @@ TYPES = {
     "T_H2_WRITER": Type("*net/http.http2responseWriter"),  # until Go 1.26
     "T_TCP_CONN": Type("*net.TCPConn"),
     "T_TLS_CONN": Type("*crypto/tls.Conn"),
+    "T_TLS_ERROR": Type("*crypto/tls.permanentError"),
     "T_H2C_CONN": Type("*golang.org/x/net/http2/h2c.bufConn"),
     "T_NO_BODY": Type("net/http.noBody"),
     # what an error is, in client.bpf.c

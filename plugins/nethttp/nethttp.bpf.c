@@ -16,6 +16,29 @@ static __always_inline void nethttp_connection(struct nethttp_request *r, u64 co
     r->tls = go_word(conn + CONN_TLS_STATE);
 }
 
+/* The request that a connection's handler is at (net/http.conn.curReq): an atomic.Pointer, or, until Go 1.18, an
+ * atomic.Value, which has the type in front. A response begins with its connection. */
+static __always_inline u64 nethttp_answered(u64 conn)
+{
+    u64 response = go_word(conn + CONN_CURRENT);
+
+    if (go_word(response + RESPONSE_CONN) != conn)
+        response = go_word(conn + CONN_CURRENT + 8);
+    return go_word(response + RESPONSE_CONN) == conn ? response : 0;
+}
+
+/* The preface of a client that speaks HTTP/2, "PRI * HTTP/2.0" (RFC 9113 section 3.4). net/http hands it to the handler
+ * as if it were a request, for those that know what to do with it, such as x/net's h2c. */
+static __always_inline int nethttp_is_preface(u64 request, u32 method_length, u32 uri_length)
+{
+    u8 method[4] = {};
+
+    if (method_length != 3 || uri_length != 1 || go_byte(go_word(request + REQUEST_URI)) != '*')
+        return 0;
+    go_string_at(method, sizeof(method), request + REQUEST_METHOD);
+    return method[0] == 'P' && method[1] == 'R' && method[2] == 'I';
+}
+
 /* Whether the block starts with this request's line: method, target, then "HTTP/". bufio.Reader.fill moves what is not
  * read yet to the front, so a header that came in several pieces has lost its beginning; of pipelined requests others
  * come first. */
@@ -37,11 +60,18 @@ static __always_inline int nethttp_has_line(const struct nethttp_request *r)
 PROBE(nethttp_serve)
 {
     u64 response = ARG(nethttp_serve, rw_data), request = ARG(nethttp_serve, req);
+    u32 method_length, uri_length;
     u64 conn, reader, used;
     struct nethttp_request *r;
 
     if (go_type_hash(ARG(nethttp_serve, rw_type)) != T_RESPONSE) {
         TAIL_CALL(nethttp_serve_stream);
+        return 0;
+    }
+    method_length = go_word(request + REQUEST_METHOD + 8);
+    uri_length = go_word(request + REQUEST_URI + 8);
+    if (nethttp_is_preface(request, method_length, uri_length)) {
+        NOTE(http2_preface);
         return 0;
     }
     r = nethttp_request_begin(hit);
@@ -55,8 +85,9 @@ PROBE(nethttp_serve)
     r->copy = 0;
     r->flags = r->tls ? NETHTTP_TLS : 0;
     r->content_length = go_word(request + REQUEST_CONTENT_LENGTH);
-    r->method_length = go_word(request + REQUEST_METHOD + 8);
-    r->uri_length = go_word(request + REQUEST_URI + 8);
+    r->method_length = method_length;
+    r->uri_length = uri_length;
+    r->ending = NETHTTP_RETURNED;
     r->status = 0;
     r->written = 0;
     r->pattern_length = 0;
@@ -135,16 +166,13 @@ PROBE(nethttp_serve_stream)
 }
 
 #ifdef RESPONSE_CONN
-/* func (w *response) finishRequest() */
-PROBE(nethttp_finish)
+static __always_inline void nethttp_close(struct goinst_hit *hit, struct nethttp_request *r, u8 ending)
 {
-    u64 response = ARG(nethttp_finish, w);
-    struct nethttp_request *r = nethttp_request_current(hit);
+    u64 response = r->response;
 
-    if (!r || r->response != response) {
-        LOSS(began_unseen);
-        return 0;
-    }
+    r->ending = ending;
+    if (go_byte(r->conn + CONN_HIJACKED))
+        r->flags |= NETHTTP_HIJACKED;
     r->status = go_word(response + RESPONSE_STATUS);
     r->written = go_word(response + RESPONSE_WRITTEN);
     nethttp_route_pattern(r);
@@ -152,32 +180,66 @@ PROBE(nethttp_finish)
                                             r->content_type, sizeof(r->content_type));
     nethttp_capture(nethttp_request_operation(r), hit, go_word(response + RESPONSE_HEADER), 1);
     nethttp_request_end(r, r->block_length);
-    return 0;
 }
 
-/* func (w *response) Hijack() (rwc net.Conn, buf *bufio.ReadWriter, err error) */
-PROBE(nethttp_hijack)
+/* The handler has returned: then (*conn).serve asks func (c *conn) hijacked() bool, which defers, and so is never
+ * inlined, as func (w *response) finishRequest() may be. Before Go 1.17 a call does not tell the goroutine. */
+PROBE(nethttp_finish)
 {
+#ifdef nethttp_finish__c
+    u64 conn = ARG(nethttp_finish, c), request;
+#else
+    u64 conn = go_word(ARG(nethttp_finish, w) + RESPONSE_CONN), request;
+#endif
     struct nethttp_request *r = nethttp_request_current(hit);
 
-    if (r)
-        r->flags |= NETHTTP_HIJACKED;
+    if (r && r->conn == conn) {
+        nethttp_close(hit, r, NETHTTP_RETURNED);
+        return 0;
+    }
+    request = go_word(nethttp_answered(conn) + RESPONSE_REQ);
+    if (!nethttp_is_preface(request, go_word(request + REQUEST_METHOD + 8), go_word(request + REQUEST_URI + 8)))
+        LOSS(began_unseen);
     return 0;
 }
 
-/* The function that (*conn).serve defers: once a connection, however it ends. A request that is still open then was
- * hijacked, or its handler panicked or called runtime.Goexit. */
+/* Whether the client has left: the read that goes on beside the handler has failed (connReader.backgroundRead), or a write
+ * has, by what the kernel said: a deadline is the server's own. */
+static __always_inline int nethttp_client_left(const struct nethttp_request *r)
+{
+#ifdef RESPONSE_LEFT
+    if (go_byte(r->response + RESPONSE_LEFT))
+        return 1;
+#endif
+#if defined(CONN_ERROR) && defined(OP_ERROR_ERR)
+    u64 type = go_word(r->conn + CONN_ERROR), data = go_word(r->conn + CONN_ERROR + 8);
+
+    if (T_TLS_ERROR && go_type_hash(type) == T_TLS_ERROR) { /* struct{ err net.Error } */
+        type = go_word(data);
+        data = go_word(data + 8);
+    }
+    if (T_OP_ERROR && go_type_hash(type) == T_OP_ERROR)
+        return T_SYSCALL_ERROR && go_type_hash(go_word(data + OP_ERROR_ERR)) == T_SYSCALL_ERROR;
+#endif
+    return 0;
+}
+
+/* The function that (*conn).serve defers: once a connection, however it ends. The handler of a request that is still
+ * open then did not return. */
 PROBE(nethttp_leave)
 {
     struct nethttp_request *r = nethttp_request_current(hit);
+    u8 ending;
 
     if (!r)
         return 0;
-    r->status = go_word(r->response + RESPONSE_STATUS);
-    r->written = go_word(r->response + RESPONSE_WRITTEN);
-    nethttp_route_pattern(r);
-    r->flags |= NETHTTP_UNFINISHED;
-    nethttp_request_end(r, r->block_length);
+    /* of a connection that was taken over nobody asks on Go 1.16; its serving ends with the handler */
+    ending = nethttp_ending(hit, go_byte(r->conn + CONN_HIJACKED) ? NETHTTP_RETURNED : NETHTTP_NOT_SEEN);
+    if (ending == NETHTTP_ABORTED && nethttp_client_left(r))
+        ending = NETHTTP_LEFT;
+    if (ending == NETHTTP_NOT_SEEN)
+        LOSS(end_unseen);
+    nethttp_close(hit, r, ending);
     return 0;
 }
 #endif

@@ -11,8 +11,8 @@ from goinst import DecodeContext, Span, redact_query
 
 __all__ = [
     "HIJACKED",
+    "RETURNED",
     "TLS",
-    "UNFINISHED",
     "XNET",
     "address_of",
     "content_type_of",
@@ -21,15 +21,23 @@ __all__ = [
     "method_name",
     "other_form",
     "route_of",
+    "set_ending",
     "set_peer",
     "set_status",
     "set_target",
-    "set_unfinished",
     "so_far",
 ]
 
 # common.bpf.c
-TLS, HIJACKED, UNFINISHED, XNET = 1, 2, 4, 32
+TLS, HIJACKED, XNET = 1, 2, 32
+RETURNED, _PANICKED, _EXITED, _ABORTED, _LEFT, _NOT_SEEN = range(6)
+# of handlers that did not return: error.type, and words for what is an error of the server's
+_ENDINGS = {
+    _PANICKED: ("panic", "the handler panicked"),
+    _EXITED: ("goexit", "the handler left by runtime.Goexit"),
+    _ABORTED: ("aborted", "the handler aborted the response (http.ErrAbortHandler)"),
+    _LEFT: ("client_disconnected", ""),
+}
 
 # RFC 9110 and RFC 5789; anything else is _OTHER, so that a client cannot make up span names
 _METHODS = {
@@ -131,13 +139,23 @@ def set_status(status: int, span: Span) -> None:
         span.attributes["error.type"] = str(status)
 
 
-def set_unfinished(status: int, span: Span) -> None:
-    """The handler did not come to its end: net/http drops the connection, or resets the stream."""
-    span.attributes["error.type"] = "panic"
-    span.status = "error"
-    span.status_message = "the handler panicked, aborted or left by runtime.Goexit"
+def set_ending(ending: int, status: int, span: Span) -> None:
+    """Say how a handler ended that did not return: net/http drops the connection then, or resets the stream. ``status``
+    is what it had written before, 0: nothing, so that its client got no answer.
+
+    A handler that gives up because the client has left, as httputil.ReverseProxy does, is no error of the server's. Of
+    one that was not seen to end nothing is said but that.
+    """
     if status:
-        span.attributes["http.response.status_code"] = status
+        set_status(status, span)
+    kind, words = _ENDINGS.get(ending, ("", ""))
+    if not kind:
+        span.attributes["goinst.end_unseen"] = True
+    elif not words:
+        span.attributes.setdefault("error.type", kind)  # a 5xx is why it gave up
+    else:
+        span.attributes["error.type"] = kind
+        span.status, span.status_message = "error", words
 
 
 def set_peer(peer: bytes, attributes: dict[str, Any]) -> None:

@@ -65,8 +65,8 @@ def _request_line(columns: Mapping[str, Any]) -> tuple[Any, Any]:
     return key.view(np.uint8), plain
 
 
-REQUEST = Series(("status", "flags", "method_length", "pattern"), _SIZES, derive=_request_line, name=False)
-STREAM = Series(("status", "flags", "method", "pattern"), _SIZES, name=False)
+REQUEST = Series(("status", "flags", "ending", "method_length", "pattern"), _SIZES, derive=_request_line, name=False)
+STREAM = Series(("status", "flags", "ending", "method", "pattern"), _SIZES, name=False)
 CALL = Series(
     ("status", "major", "minor", "method", "scheme", "host"),
     {"http.request.body.size": "content_length", "http.response.body.size": "response_length"},

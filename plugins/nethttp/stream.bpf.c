@@ -7,12 +7,15 @@
  * place. All that is sent is read at these two places, from the request and from the response's state.
  */
 
+#define NETHTTP_STREAM_CLOSED 4 /* http2.go, stateClosed */
+
 /* Where an implementation keeps what is read: constants, once this is inlined. */
 struct nethttp_shape {
     u32 method, uri, host, header, content_length, remote, tls; /* the request */
     u32 state;                                                  /* responseWriter.rws */
     u32 stream, connection, response, status, written;          /* responseWriterState */
     u32 id, net_conn;                                           /* stream.id, serverConn.conn */
+    u32 stream_state, reset;                                    /* stream.state, stream.resetQueued */
     u8 flags;
 };
 
@@ -36,6 +39,7 @@ static __always_inline void nethttp_stream_open(struct goinst_hit *hit, u64 writ
     r->content_length = go_word(request + shape.content_length);
     r->written = 0;
     r->status = 0;
+    r->ending = NETHTTP_RETURNED;
     r->flags = tls ? shape.flags | NETHTTP_TLS : shape.flags;
     r->pattern_length = 0;
     r->content_type_length = 0;
@@ -58,6 +62,7 @@ static __always_inline void nethttp_stream_open(struct goinst_hit *hit, u64 writ
 static __always_inline void nethttp_stream_close(struct goinst_hit *hit, const struct nethttp_shape shape)
 {
     struct nethttp_stream *r = nethttp_stream_current(hit);
+    u64 stream;
 
     if (!r) {
         LOSS(began_unseen);
@@ -65,11 +70,12 @@ static __always_inline void nethttp_stream_close(struct goinst_hit *hit, const s
     }
     r->status = go_word(r->state + shape.status);
     r->written = go_word(r->state + shape.written);
-#ifdef G_PANIC
-    /* while deferred functions run because of a panic or of runtime.Goexit, g._panic is set (runtime/panic.go) */
-    if (go_word(hit->g + G_PANIC))
-        r->flags |= NETHTTP_UNFINISHED;
-#endif
+    r->ending = nethttp_ending(hit, NETHTTP_RETURNED);
+    /* closed before its handler was done, and not because the server resets it */
+    stream = go_word(r->state + shape.stream);
+    if (r->ending == NETHTTP_ABORTED && (u32)go_word(stream + shape.stream_state) == NETHTTP_STREAM_CLOSED &&
+        !go_byte(stream + shape.reset))
+        r->ending = NETHTTP_LEFT;
     nethttp_route_pattern(r);
     r->content_type_length = nethttp_header(go_word(r->state + shape.response), 12, NETHTTP_CONTENT_TYPE,
                                             r->content_type, sizeof(r->content_type));
@@ -82,11 +88,13 @@ static __always_inline void nethttp_stream_close(struct goinst_hit *hit, const s
     .content_length = REQUEST_CONTENT_LENGTH, .remote = REQUEST_REMOTE_ADDR, .tls = REQUEST_TLS
 
 #if defined(H2_STATE) && defined(H2_STREAM) && defined(H2_CONN) && defined(H2_RESPONSE) && defined(H2_STATUS) &&     \
-    defined(H2_WRITTEN) && defined(H2_STREAM_ID) && defined(H2_NET_CONN)
+    defined(H2_WRITTEN) && defined(H2_STREAM_ID) && defined(H2_NET_CONN) && defined(H2_STREAM_STATE) &&  \
+    defined(H2_STREAM_RESET)
 #define NETHTTP_STD_H2 1
 #define NETHTTP_STD_SHAPE                                                                                            \
     .state = H2_STATE, .stream = H2_STREAM, .connection = H2_CONN, .response = H2_RESPONSE, .status = H2_STATUS,      \
-    .written = H2_WRITTEN, .id = H2_STREAM_ID, .net_conn = H2_NET_CONN
+    .written = H2_WRITTEN, .id = H2_STREAM_ID, .net_conn = H2_NET_CONN, .stream_state = H2_STREAM_STATE,        \
+    .reset = H2_STREAM_RESET
 #endif
 
 /* The handler of net/http's own HTTP/2 is done. */
@@ -124,12 +132,13 @@ PROBE(nethttp_stream_run)
 }
 
 #if defined(XNET_STATE) && defined(XNET_STREAM) && defined(XNET_CONN) && defined(XNET_RESPONSE) &&                    \
-    defined(XNET_STATUS) && defined(XNET_WRITTEN) && defined(XNET_STREAM_ID) && defined(XNET_NET_CONN)
+    defined(XNET_STATUS) && defined(XNET_WRITTEN) && defined(XNET_STREAM_ID) && defined(XNET_NET_CONN) &&     \
+    defined(XNET_STREAM_STATE) && defined(XNET_STREAM_RESET)
 #define NETHTTP_XNET_H2 1
 #define NETHTTP_XNET_SHAPE                                                                                           \
     .state = XNET_STATE, .stream = XNET_STREAM, .connection = XNET_CONN, .response = XNET_RESPONSE,                   \
     .status = XNET_STATUS, .written = XNET_WRITTEN, .id = XNET_STREAM_ID, .net_conn = XNET_NET_CONN,                  \
-    .flags = NETHTTP_XNET
+    .stream_state = XNET_STREAM_STATE, .reset = XNET_STREAM_RESET, .flags = NETHTTP_XNET
 #endif
 
 /* x/net: func (sc *serverConn) runHandler(rw *responseWriter, req *http.Request, handler func(...)) */

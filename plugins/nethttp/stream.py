@@ -26,8 +26,8 @@ def decode_stream(values: Any, span: Span, context: DecodeContext) -> None:
     attributes["url.scheme"] = "https" if flags & semantics.TLS else "http"
     attributes["goinst.http2.connection"] = f"{values.connection:#x}"
     attributes["goinst.http2.stream_id"] = values.stream
-    if flags & semantics.UNFINISHED:
-        semantics.set_unfinished(status, span)
+    if values.ending != semantics.RETURNED:
+        semantics.set_ending(values.ending, status, span)
     elif status or not span.partial:
         # a handler that wrote nothing: the 200 comes behind it (http2responseWriterState.writeChunk)
         semantics.set_status(status or 200, span)

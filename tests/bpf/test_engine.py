@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 import gobuild
-from goinst import Column, Fragment, Probe, Protocol, Record, Site, Tail
+from goinst import Column, Fragment, Probe, Protocol, Record, Site, Span, Tail
 from goinst.engine import sys as kernel
 from goinst.engine.build import Built, build
 from goinst.engine.compiler import Compiler
@@ -176,6 +178,34 @@ def test_operations_that_are_evicted_are_counted(ping: Path) -> None:
         assert tracer.losses() == {("nethttp", "began_unseen"): 1}
 
 
+def test_an_end_that_is_not_seen_is_counted_and_is_no_error(ping: Path) -> None:
+    """Of three requests of a connection the last is left: its span says so, and nothing of a panic."""
+    with ExitStack() as stack:
+        pid, address = stack.enter_context(serving(ping))
+        built = built_with(ping, nethttp(), [])
+        tracer = tracer_of(built, ping)
+        stack.callback(tracer.close)
+        tracer._attach([p for p in built.plan.programs if p.function.endswith(("nethttp_serve", "nethttp_leave"))])
+        tracer.add(pid)
+        connection = HTTPConnection(address, timeout=10)
+        for number in range(3):
+            connection.request("GET", f"/ping?n={number}")
+            connection.getresponse().read()
+        connection.close()
+        get(address)  # a connection of its own, which is closed behind the first
+        found: list[Span] = []
+        deadline = time.monotonic() + 10
+        while len(found) < 2 and time.monotonic() < deadline:
+            found += tracer.drain(decode=True)[2]
+        for span in found:
+            assert span.status == "unset"
+            assert span.attributes["goinst.end_unseen"] is True
+            assert span.attributes["http.response.status_code"] == 200
+            assert "error.type" not in span.attributes
+        assert len(found) == 2
+        assert tracer.losses() == {("core", "end_unseen"): 2, ("nethttp", "end_unseen"): 2}
+
+
 BAD_C = "PROBE(bad_serve)\n{\n    return no_such_function(1);\n}\n"
 BAD_POINTER = """PROBE(bad_serve)
 {
@@ -272,7 +302,7 @@ def test_programs_of_two_plugins_share_an_instruction_and_an_operation(ping: Pat
         assert not tracer.losses()
         hits = tracer.hits()
         assert hits["net/http.serverHandler.ServeHTTP entry"] == 1
-        assert hits["net/http.(*response).finishRequest entry"] == 1
+        assert hits["net/http.(*conn).serve call"] == 1
 
 
 def test_features_are_tried() -> None:

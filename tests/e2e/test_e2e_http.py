@@ -62,14 +62,14 @@ def test_credentials_do_not_get_out(odd: Traced) -> None:
     assert "s3cret" not in str(span)
 
 
-@pytest.mark.parametrize("path", ["/panic", "/abort"])
-def test_a_panicking_handler_gives_a_span(odd: Traced, path: str) -> None:
+@pytest.mark.parametrize(("path", "kind"), [("/panic", "panic"), ("/abort", "aborted")])
+def test_a_panicking_handler_gives_a_span(odd: Traced, path: str, kind: str) -> None:
     answer = odd.server.raw(b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % path.encode())
     (span,) = odd.spans(1)
     assert answer == b""
     assert span["name"].endswith(path)
     assert span["status"] == "error"
-    assert span["attributes"]["error.type"] == "panic"
+    assert span["attributes"]["error.type"] == kind
     assert "http.response.status_code" not in span["attributes"]
 
 
@@ -90,6 +90,12 @@ def test_after_a_panic_the_next_request_is_itself(odd: Traced) -> None:
     assert next_one["attributes"]["url.path"] == "/status/404"
     assert next_one["parent_span_id"] is None
     assert next_one["trace_id"] != panicked["trace_id"]
+
+
+def test_the_preface_of_http_2_is_no_request(odd: Traced) -> None:
+    """net/http hands it to its handler like one (RFC 9113 section 3.4)."""
+    assert odd.server.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").startswith(b"HTTP/1.1 4")
+    assert odd.ask("GET", "/status/204")["attributes"]["url.path"] == "/status/204"
 
 
 def test_long_path_says_that_it_is_cut(odd: Traced) -> None:

@@ -79,10 +79,10 @@ def test_handlers_that_do_not_return(go: str) -> None:
             curl(f"{base}{path}")
         spans = tracer.wait_spans(4)
         ended = tracer.stop()
-    for path in ("/panic", "/abort", "/goexit"):
+    for path, kind in (("/panic", "panic"), ("/abort", "aborted"), ("/goexit", "goexit")):
         span = named(spans, f"GET {path}")
         assert span["status"] == "error"
-        assert span["attributes"]["error.type"] == "panic"
+        assert span["attributes"]["error.type"] == kind
         assert "http.response.status_code" not in span["attributes"]
     after = named(spans, "GET /nothing")
     assert after["status"] == "unset"

@@ -101,7 +101,30 @@ def test_bytes_that_are_no_utf_8(watched: Watched) -> None:
 def test_goexit_is_an_error(watched: Watched) -> None:
     curl(f"{watched.url}/goexit")
     (span,) = watched.next()
-    assert span["attributes"]["error.type"] == "panic"
+    assert span["attributes"]["error.type"] == "goexit"
+
+
+def test_a_client_that_leaves_a_reverse_proxy(watched: Watched) -> None:
+    """ReverseProxy panics with http.ErrAbortHandler then: no panic, and no error of its own."""
+    curl(f"{watched.url}/proxy?url={watched.url}/forever", "-m", "0.3")
+    spans = watched.next(3)
+    (proxy,) = [span for span in spans if span["attributes"].get("url.path") == "/proxy"]
+    assert proxy["status"] == "unset"
+    assert proxy["attributes"]["error.type"] == "client_disconnected"
+    assert proxy["attributes"]["http.response.status_code"] == 200
+    (behind,) = [span for span in spans if span["attributes"].get("url.path") == "/forever"]
+    assert "error.type" not in behind["attributes"]
+
+
+def test_a_reverse_proxy_whose_backend_breaks_off(watched: Watched) -> None:
+    curl(f"{watched.url}/proxy?url={watched.url}/cut")
+    spans = watched.next(3)
+    for path in ("/proxy", "/cut"):
+        (span,) = [span for span in spans if span["attributes"].get("url.path") == path]
+        assert span["status"] == "error"
+        assert span["attributes"]["error.type"] == "aborted"
+        assert span["attributes"]["http.response.status_code"] == 200
+        assert "ErrAbortHandler" in span["status_message"]
 
 
 def test_connect(watched: Watched) -> None:

@@ -64,9 +64,16 @@ def test_streams_of_the_server(driven: tuple[list[Span], Ended]) -> None:
         assert attributes["http.response.header.content-type"] == ["text/x-item"]
         assert attributes["server.port"] == port
         assert span["parent_span_id"] is None
-    (panicked,) = of(spans, "server", "/panic")
-    assert panicked["attributes"]["error.type"] == "panic"
+    (aborted,) = of(spans, "server", "/panic")
+    assert aborted["attributes"]["error.type"] == "aborted"
     assert ended.summary["losses"] == {}
+
+
+def test_the_preface_is_no_request(driven: tuple[list[Span], Ended]) -> None:
+    """h2c's handler gets "PRI * HTTP/2.0" and takes the connection over."""
+    spans, ended = driven
+    assert {span["attributes"]["http.request.method"] for span in spans} == {"GET", "POST"}
+    assert ended.summary["notes"] == {"nethttp.http2_preface": 1}
 
 
 def test_calls_of_the_client(driven: tuple[list[Span], Ended]) -> None:

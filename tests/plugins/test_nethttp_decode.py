@@ -11,7 +11,8 @@ from goinst.plugins.nethttp import PROTOCOL
 from goinst import Span
 from wire import decode
 
-TLS, HIJACKED, UNFINISHED, BLOCK_CUT = 1, 2, 4, 8
+TLS, HIJACKED, BLOCK_CUT = 1, 2, 8
+PANICKED, EXITED, ABORTED, LEFT, NOT_SEEN = range(1, 6)
 BLOCK = b"GET /ping?a=1 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n"
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -208,13 +209,6 @@ def test_an_unknown_method_does_not_name_spans() -> None:
     assert decoded(b"get / HTTP/1.1\r\n\r\n").attributes["http.request.method"] == "_OTHER"
 
 
-def test_the_preface_of_http_2_on_a_server_that_does_not_speak_it() -> None:
-    span = decoded(b"PRI * HTTP/2.0\r\n\r\n", status=400)
-    assert span.attributes["http.request.method_original"] == "PRI"
-    assert span.attributes["network.protocol.version"] == "2"
-    assert span.attributes["http.response.status_code"] == 400
-
-
 def test_a_response_to_head_has_no_body() -> None:
     assert "http.response.body.size" not in decoded(b"HEAD / HTTP/1.1\r\n\r\n", written=500).attributes
 
@@ -267,21 +261,46 @@ def test_status(status: int, outcome: str) -> None:
     assert span.attributes.get("error.type") == (str(status) if outcome == "error" else None)
 
 
-def test_a_handler_that_panicked() -> None:
-    span = decoded(flags=UNFINISHED, status=0, written=0)
+@pytest.mark.parametrize(
+    ("ending", "kind", "words"),
+    [(PANICKED, "panic", "panicked"), (EXITED, "goexit", "Goexit"), (ABORTED, "aborted", "ErrAbortHandler")],
+)
+def test_a_handler_that_did_not_return(ending: int, kind: str, words: str) -> None:
+    span = decoded(ending=ending, status=0, written=0)
     assert span.status == "error"
-    assert span.attributes["error.type"] == "panic"
-    assert "panicked" in span.status_message
+    assert span.attributes["error.type"] == kind
+    assert words in span.status_message
     assert "http.response.status_code" not in span.attributes
-    assert decoded(flags=UNFINISHED, status=201).attributes["http.response.status_code"] == 201
+    assert decoded(ending=ending, status=201).attributes["http.response.status_code"] == 201
+    taken = decoded(ending=ending, flags=HIJACKED)
+    assert taken.attributes["error.type"] == kind
+    assert taken.attributes["goinst.http.hijacked"] is True
+
+
+def test_a_handler_that_gave_up_because_its_client_left() -> None:
+    """No error of the server's; a status that is one stays."""
+    span = decoded(ending=LEFT, status=200)
+    assert (span.status, span.attributes["error.type"]) == ("unset", "client_disconnected")
+    assert span.attributes["http.response.status_code"] == 200
+    span = decoded(ending=LEFT, status=502)
+    assert (span.status, span.attributes["error.type"]) == ("error", "502")
+
+
+def test_an_end_that_was_not_seen_is_no_error() -> None:
+    span = decoded(ending=NOT_SEEN, status=200)
+    assert span.status == "unset"
+    assert "error.type" not in span.attributes
+    assert span.attributes["goinst.end_unseen"] is True
+    assert span.attributes["http.response.status_code"] == 200
+    assert "http.response.status_code" not in decoded(ending=NOT_SEEN, status=0).attributes
 
 
 def test_a_hijacked_connection() -> None:
-    span = decoded(flags=HIJACKED | UNFINISHED | TLS, status=0, written=0)
+    span = decoded(flags=HIJACKED | TLS, status=0, written=0)
     assert span.attributes["goinst.http.hijacked"] is True
     assert span.attributes["url.scheme"] == "https"
     assert span.status == "unset"
-    for name in ("http.response.status_code", "http.response.body.size", "error.type"):
+    for name in ("http.response.status_code", "http.response.body.size", "error.type", "goinst.end_unseen"):
         assert name not in span.attributes
 
 

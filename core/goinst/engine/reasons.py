@@ -8,6 +8,7 @@ CORE_LOSSES = {
     "operation_map_full": "no room for another operation (--max-operations)",
     "goroutine_unknown": "the probe site does not tell which goroutine runs",
     "nesting_too_deep": "more than 4 operations one inside the other on a goroutine",
+    "end_unseen": "an operation whose end was not seen, because of a panic or for another reason: no span",
     "ring_full": "the ring buffer was full (--ring-megabytes)",
     "no_operation": "a fact had no operation to belong to",
     "tail_call_failed": "a tail-called program is missing",

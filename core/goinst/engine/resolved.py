@@ -61,20 +61,23 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
     version = facts.info.version
     candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
     names = tuple(site.symbol for site in candidates)
-    inlined: list[str] = []
+    found: list[ResolvedProbe] = []
+    elsewhere: list[str] = []  # holds bodies of candidates that are no functions of their own
     linked = False
     reason = facts.why_not(names[0]) if len(names) == 1 else ""
     reason = reason or f"no function {' or '.join(names) or 'for ' + facts.info.go_version} in the binary"
     for candidate in candidates:
-        inlined.extend(facts.inlined(candidate.symbol))
+        place = candidate.place or probe.place
+        inlined = facts.inlined(candidate.symbol)
         if not candidate.at and facts.function(candidate.symbol) is None:
+            elsewhere.extend(inlined)
             continue
         for pattern in () if probe.until else probe.mentions:
             if not facts.mentions(pattern):
                 return _nowhere(facts, probe, f"nothing in the binary looks like {pattern}")
         linked = True
         try:
-            sites = candidate.at or facts.sites(candidate.symbol, probe.place, candidate.callee)
+            sites = candidate.at or facts.sites(candidate.symbol, place, candidate.callee)
             marked = facts.marked(candidate.symbol)
             parameters, results = facts.arguments(candidate.signature) if marked is None else ((), ())
         except BinaryError as error:
@@ -82,15 +85,28 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
             continue
         if sites:
             # what another candidate is inlined in may be this one: its calls are seen there
-            inlined = [name for name in inlined if name != facts.called(candidate.symbol)]
-            return ResolvedProbe(
-                probe.program, candidate.symbol, probe.place, sites, probe.optional, probe.closes, attach_on,
-                probe.lost, "", names, tuple(inlined), True, parameters, results, marked or (), until,
-            )  # fmt: skip
-        reason = f"{candidate.symbol} has no {probe.place} {candidate.callee} site".replace("  ", " ")
-    if inlined:
-        reason += f" (its body is inlined in {', '.join(inlined[:3])}{' ...' if len(inlined) > 3 else ''})"
-    return _nowhere(facts, probe, reason, tuple(inlined), linked or bool(inlined))
+            unseen = tuple(
+                name for name in dict.fromkeys((*elsewhere, *inlined)) if name != facts.called(candidate.symbol)
+            )
+            found.append(ResolvedProbe(
+                probe.program, candidate.symbol, place, sites, probe.optional, probe.closes, attach_on,
+                probe.lost, "", names, unseen, True, parameters, results, marked or (), until,
+            ))  # fmt: skip
+            if not any(_drawbacks(found[-1])):
+                break
+            continue
+        elsewhere.extend(inlined)
+        reason = f"{candidate.symbol} has no {place} {candidate.callee} site".replace("  ", " ")
+    if found:
+        return min(found, key=_drawbacks)
+    if elsewhere:
+        reason += f" (its body is inlined in {', '.join(elsewhere[:3])}{' ...' if len(elsewhere) > 3 else ''})"
+    return _nowhere(facts, probe, reason, tuple(elsewhere), linked or bool(elsewhere))
+
+
+def _drawbacks(probe: ResolvedProbe) -> tuple[bool, bool]:
+    """What speaks against a place: that it does not tell the goroutine; that not all calls pass it."""
+    return any(site.g is None for site in probe.sites), bool(probe.inlined_in)
 
 
 def _nowhere(

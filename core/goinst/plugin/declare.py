@@ -88,18 +88,19 @@ class Package:
 class Site:
     """A function by its full symbol name, and the signature the C code relies on.
 
-    For a probe of place ``call`` the site is each call of ``callee`` inside ``symbol``, and the signature is callee's.
+    At place ``call`` the site is each call of ``callee`` inside ``symbol``, and the signature is callee's.
 
     ``signature`` is ``"name Type, name Type -> name Type"`` with full package paths, receiver first. Pointers, maps,
     channels and funcs are one word whatever they point to; a named type passed by value is looked up in the binary.
-    ``versions`` limits it to Go versions ``((1, 16), (1, 26))`` inclusive: the last resort. ``at`` is the core's own:
-    instructions that it has found already.
+    ``versions`` limits it to Go versions ``((1, 16), (1, 26))`` inclusive: the last resort. ``place`` is that of this
+    site, where it is not its probe's. ``at`` is the core's own: instructions that it has found already.
     """
 
     symbol: str
     signature: str = ""
     versions: tuple[tuple[int, int], tuple[int, int]] | None = None
     callee: str = ""
+    place: Place | Literal[""] = ""
     at: tuple[Any, ...] = ()
 
 
@@ -107,7 +108,8 @@ class Site:
 class Probe:
     """A BPF function of the fragment and where it goes.
 
-    The first of ``sites`` that the binary has is taken. ``place``: ``entry`` (arguments are where the ABI puts
+    ``sites`` are alternatives, best first: the first that the binary has is taken, but rather one that tells which
+    goroutine runs, and whose function is inlined nowhere. ``place``: ``entry`` (arguments are where the ABI puts
     them), ``call`` (the calls of ``Site.callee`` in it; as cheap), or ``return`` (every RET; results are; rarely worth
     its cost). ``optional``: without it the plugin still works, and ``lost`` says in words what is missing then.
     ``closes``: this program ends an operation, so programs of other plugins at the same instruction run before it.

@@ -13,6 +13,8 @@ import (
 	"log"
 	"math/big"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"runtime"
 	"strconv"
 	"strings"
@@ -106,6 +108,25 @@ func routes() *http.ServeMux {
 	mux.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic("a handler that panics") })
 	mux.HandleFunc("/abort", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	mux.HandleFunc("/goexit", func(http.ResponseWriter, *http.Request) { runtime.Goexit() })
+	// Breaks off an answer that it has begun.
+	mux.HandleFunc("/cut", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "half of")
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	// /proxy?url=U is a reverse proxy to U.
+	mux.HandleFunc("/proxy", func(w http.ResponseWriter, r *http.Request) {
+		target, err := url.Parse(r.URL.Query().Get("url"))
+		if err != nil {
+			log.Fatal(err)
+		}
+		proxy := httputil.ReverseProxy{
+			Director:      func(out *http.Request) { out.URL = target },
+			Transport:     client.Transport,
+			FlushInterval: -1,
+		}
+		proxy.ServeHTTP(w, r)
+	})
 	// Streams until the client leaves, then says so.
 	mux.HandleFunc("/forever", func(w http.ResponseWriter, r *http.Request) {
 		for {
