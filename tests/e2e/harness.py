@@ -118,9 +118,9 @@ class Ended:
 class Tracer:
     """``goinst run`` as a child. Spans come from its stdout, one JSON object a line."""
 
-    def __init__(self, arguments: Sequence[str], command: str = "run") -> None:
+    def __init__(self, arguments: Sequence[str], command: str = "run", prefix: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
-            [str(GOINST), command, *arguments],
+            [*prefix, str(GOINST), command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -206,12 +206,12 @@ class Tracer:
 
 
 @contextmanager
-def tracing(*arguments: str, ready: bool = True, command: str = "run") -> Iterator[Tracer]:
-    """Run goinst with JSON spans on stdout (a command other than run: as it is told); killed at the end if the test did
-    not stop it."""
+def tracing(*arguments: str, ready: bool = True, command: str = "run", prefix: Sequence[str] = ()) -> Iterator[Tracer]:
+    """Run goinst with JSON spans on stdout (a command other than run: as it is told), by the command ``prefix`` if
+    there is one; killed at the end if the test did not stop it."""
     output = () if "--output" in arguments or command != "run" else ("--output", "json")
     before, dashes, argv = _split(arguments)
-    tracer = Tracer([*before, *output, *dashes, *argv], command)
+    tracer = Tracer([*before, *output, *dashes, *argv], command, prefix)
     try:
         if ready:
             tracer.wait_event("ready", READY_SECONDS)

@@ -12,10 +12,10 @@ BEGAN = Protocol(
     hits="1 emulated hit for each process",
     fragments=(Fragment("process.bpf.c", package="goinst.bpf"),),
     probes=(
-        # runtime/proc.go: the first thing that runs on a goroutine, in every Go program
+        # runtime/os_linux.go, Go 1.16 to 1.27: called once by runtime.args, before the scheduler is there
         Probe(
             "goinst_process_began",
-            (Site("runtime.main"),),
+            (Site("runtime.sysargs", "argc int32, argv **uint8"),),
             optional=True,
             lost="what processes that live for milliseconds say of themselves (OTEL_SERVICE_NAME, container)",
         ),

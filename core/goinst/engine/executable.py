@@ -47,7 +47,8 @@ class Executable:
         return self.file.name
 
     def withdraw(self, why: str) -> None:
-        """Take the probes away at once, and let whoever waits write the file. From any thread."""
+        """Take the probes away at once, and let whoever waits write the file; ``why`` nothing: the run ends. From any
+        thread."""
         self.gone = self.gone or why
         tracer = self.tracer
         if tracer is not None:

@@ -333,10 +333,10 @@ class Executables:
             del self._known[identity]
         executable.file.close()
 
-    def withdraw_all(self, why: str) -> None:
-        """No probe stays. From any thread."""
+    def end(self) -> None:
+        """No probe stays; what was counted and recorded by now does. From any thread."""
         for executable in self:
-            executable.withdraw(why)
+            executable.withdraw("")
 
     def close(self) -> None:
         """Give everything back."""

@@ -19,8 +19,9 @@ __all__ = ["Processes", "Program"]
 # Kubernetes and the container engines name control groups after them, with dashes or (systemd) underscores
 _POD = re.compile(r"pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})")
 _CONTAINER = re.compile(r"(?<![0-9a-f])([0-9a-f]{64})(?![0-9a-f])")
+_PATH = "process.executable.path"
 # what JSON lines have; the rest is for OpenTelemetry
-_SHORT = ("service.name", "process.pid", "process.executable.path", "container.id", "k8s.pod.uid")
+_SHORT = ("service.name", "process.pid", _PATH, "container.id", "k8s.pod.uid")
 _ENVIRONMENT = 1 << 20
 _LINGERING = 10.0  # seconds for which a process that has ended is remembered: its last records may still come
 _MOST = 1 << 14
@@ -53,14 +54,15 @@ class Processes:
         self._service = service
         self._known: dict[int, _Known] = {}
 
-    def add(self, pid: int, program: Program, began: int = 0) -> Resource:
-        """Look at a process anew: it runs another program, or is another one than had the pid before."""
+    def add(self, pid: int, program: Program, began: int = 0, service: str = "") -> Resource:
+        """Look at a process anew: it runs another program, or is another one than had the pid before. ``service`` is
+        what it is called by, if that is known."""
         executable = program.executable or _running(pid)
         module = program.module if program.module != "command-line-arguments" else ""
-        name = _named(pid) or self._service or module or PurePath(executable).name or "unknown"
+        name = service or _named(pid) or self._service or module or PurePath(executable).name or "unknown"
         attributes: dict[str, object] = {"service.name": name, "process.pid": pid}
         if executable:
-            attributes["process.executable.path"] = executable
+            attributes[_PATH] = executable
             attributes["process.executable.name"] = PurePath(executable).name
         if program.go:
             attributes |= {"process.runtime.name": "go", "process.runtime.version": program.go}
@@ -73,12 +75,18 @@ class Processes:
         self._known[pid] = _Known(resource, began, time.monotonic())
         return resource
 
-    def began(self, pid: int, moment: int, program: Program) -> None:
-        """A process began, says the kernel (CLOCK_MONOTONIC, ns): what was known under its pid was another's. Told
-        again of the same, nothing happens."""
+    def join(self, pid: int, program: Program) -> None:
+        """A process was found that runs ``program``; what it said when it began still counts."""
+        found = self._known.get(pid)
+        if found is None or not found.began or found.resource.attributes.get(_PATH) != program.executable:
+            self.add(pid, program)
+
+    def began(self, pid: int, moment: int, service: str, program: Program) -> None:
+        """A process began, says the kernel (CLOCK_MONOTONIC, ns), with this OTEL_SERVICE_NAME: what was known under its
+        pid was another's. Told again of the same, nothing happens."""
         found = self._known.get(pid)
         if found is None or found.began != moment:
-            self.add(pid, _as_run(pid, program), moment)
+            self.add(pid, _as_run(pid, program), moment, service)
 
     def remove(self, pid: int) -> None:
         """Forget a process that has ended, or runs another program: its pid may be used again."""

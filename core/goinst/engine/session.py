@@ -89,7 +89,7 @@ class Session:
         self._reported: set[str] = set()
         self._command: Command | None = None
         self._library: Process | None = None
-        self._announced = False
+        self._launches = self._announced = False
         self._stack = ExitStack()
 
     def run(self) -> Summary:
@@ -98,7 +98,7 @@ class Session:
         began = time.monotonic()
         with self._stack:
             self._stack.callback(self._stop.close)
-            self._watcher = Watcher(self._stop, self.end, self._withdraw, self._hurry)
+            self._watcher = Watcher(self._stop, self.end, lambda: self._executables.end(), self._hurry)
             self._stack.callback(self._watcher.close)
             self._executables = Executables(
                 self._build, self._trace, self._retired, self._joined, self._left, self._watcher, self._log
@@ -143,7 +143,8 @@ class Session:
                 problems.setdefault(str(error), error)
         if config.wait:
             self._executables.name(named_files(config, self._log), now=True)
-        if not self._executables.tracers and not config.wait:
+        patient = config.wait or self._launches
+        if not self._executables.tracers and not patient:
             raise next(iter(problems.values()), TargetError("no process to instrument"))
         for problem in problems:
             (self._log.debug if config.wait else self._log.warning)("not instrumented", reason=problem)
@@ -157,6 +158,9 @@ class Session:
             facts = analyse(executable.file.path, executable.name, self._config, self._cache)
             if not facts.known:
                 compiler.warm_up()  # it loads LLVM while the binary is analysed
+            if self._command is not None and not self._announced:
+                # linked into programs that call it: this one may become another
+                self._launches = facts.function("syscall.Exec") is not None
             ring_bytes, operations = sizes(self._config, [tracer.ring_bytes for tracer in self._executables.tracers])
             built = build(
                 facts,
@@ -208,7 +212,7 @@ class Session:
             name=executable.name,
             count_only=self._count_only,
             observers=self._observers,
-            began=lambda pid, moment: self._processes.began(pid, moment, program),
+            began=lambda pid, moment, name: self._processes.began(pid, moment, name, program),
         )
         try:
             self._attach(executable, tracer)
@@ -238,7 +242,7 @@ class Session:
         known = Program(process.program or process.exe)
         if not self._config.library:
             known = known._replace(module=info.main_module, go=info.go_version)
-        self._processes.add(process.pid, known)
+        self._processes.join(process.pid, known)
         if self._announced:
             self._log.info("process joined", pid=process.pid, executable=process.exe)
 
@@ -342,16 +346,13 @@ class Session:
         self._ended = self._ended or why
         self._stop.set()
 
-    def _withdraw(self) -> None:
-        self._executables.withdraw_all("the run ended")
-
     def _hurry(self) -> None:
         """Asked a second time: whatever an output waits for, it waits no more."""
 
     def _wind_up(self, began: float) -> None:
         """Detach first, then take what is still in the rings, unless the run ended because it had enough."""
         summary = self._summary
-        self._withdraw()
+        self._executables.end()
         enough = self._ended in ("enough spans", "the output was closed")
         self._stop.clear()
         tracers = self._executables.tracers

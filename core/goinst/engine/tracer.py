@@ -57,7 +57,7 @@ class Tracer:
         name: str,
         count_only: bool,
         observers: Sequence[Observer] = (),
-        began: Callable[[int, int], None] | None = None,
+        began: Callable[[int, int, str], None] | None = None,
     ) -> None:
         self.plan = built.plan
         self.name = name

@@ -19,6 +19,7 @@ __all__ = ["BEGAN", "Correlator", "Fact"]
 
 _PENDING = 65536
 BEGAN = 0  # a record's type: GOINST_PROCESS_BEGAN in bpf/event.h; its span_id is the time (CLOCK_MONOTONIC, ns)
+_NAME = struct.Struct("<I68s")  # behind its head: bpf/process.bpf.c
 _ERRORS = 100
 # a fact that waits for its operation: its layout; its columns, or its bytes; by what of it a span is counted in metrics
 # (None: it has to be decoded)
@@ -36,7 +37,7 @@ class Correlator:
     ``resource(tgid)`` describes a process. What is lost here is in ``losses`` by (plugin, reason); a decoder that
     raises is counted, and after 100 times in a row switched off (``failed`` is called with plugin and words). ``taps``
     see the records first. ``fields`` are the offsets that each plugin's decoders may need for what is still open.
-    ``began`` is told the pid and the time (CLOCK_MONOTONIC, ns) of each process that begins.
+    ``began`` is told of each process that begins: its pid, the time (CLOCK_MONOTONIC, ns), and OTEL_SERVICE_NAME.
     ``layouts`` are those of the records by type, ``facts`` wait for the operation of a span id, ``clock`` is that of
     the batch; ``tapped``: there are taps.
     """
@@ -51,9 +52,9 @@ class Correlator:
         failed: Callable[[str, str], None],
         taps: Sequence[Tap] = (),
         fields: Mapping[str, Mapping[str, int]] | None = None,
-        began: Callable[[int, int], None] | None = None,
+        began: Callable[[int, int, str], None] | None = None,
     ) -> None:
-        self._began = began or (lambda _pid, _time: None)
+        self._told = began
         self._taps = tuple(taps)
         self.tapped = bool(taps)
         self.clock = Clock()
@@ -129,9 +130,8 @@ class Correlator:
         now = time.time_ns()
         self.clock.turn(now - time.clock_gettime_ns(time.CLOCK_MONOTONIC), now, random.getrandbits(64))
         for start, _ in records if self._taps else ():
-            kind, _, pid, moment = HEAD.unpack_from(ring.data, start)
-            if kind == BEGAN:  # before a tap asks who it is
-                self._began(pid, moment)
+            if HEAD.unpack_from(ring.data, start)[0] == BEGAN:  # before a tap asks who it is
+                self._began(ring.data, start)
         for tap in self._taps:
             tap.batch(ring.slab(), ring.data, records, self.clock)
 
@@ -159,7 +159,7 @@ class Correlator:
             try:
                 kind, _, tgid, span_id = HEAD.unpack_from(data, start)
                 if kind == BEGAN:
-                    self._began(tgid, span_id)
+                    self._began(data, start)
                     continue
                 layout = layouts[kind]
                 role = layout.record.role
@@ -213,6 +213,13 @@ class Correlator:
         for other, fact, _ in facts:
             self._decode(other, other.read(fact, 0, len(fact)) if type(fact) is bytes else fact, span)
         return span
+
+    def _began(self, data: Any, start: int) -> None:
+        if self._told is not None:
+            _, _, pid, moment = HEAD.unpack_from(data, start)
+            length, name = _NAME.unpack_from(data, start + HEAD.size)
+            whole = name[: length - 1] if 0 < length < len(name) else b""
+            self._told(pid, moment, whole.decode("utf-8", "replace"))
 
     def hold(self, span_id: int, fact: Fact) -> None:
         """Keep a fact until its operation comes."""
