@@ -21,9 +21,9 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TracerP
 from goinst.errors import GoinstError, UsageError
 from goinst.events.span import Resource, Span
 from goinst.export import OutputClosed, open_exporters
-from goinst.export.base import Sink
 from goinst.export.console import ConsoleExporter, duration
 from goinst.export.otel import OtelExporter
+from goinst.export.sink import Sink
 from recordings import write_shop
 
 RESOURCE = Resource(
@@ -174,8 +174,7 @@ def test_none_only_counts() -> None:
     (exporter,) = open_exporters(["none"], stdout=stream, is_terminal=True)
     assert exporter.wants_spans is False
     exporter.count(3)
-    exporter.export([make_span()])
-    assert exporter.total == 4  # type: ignore[attr-defined]
+    assert exporter.total == 3  # type: ignore[attr-defined]
     assert stream.getvalue() == b""
 
 
@@ -248,7 +247,9 @@ def test_a_slow_reader_gets_everything() -> None:
         os.set_blocking(stream.fileno(), False)
         (exporter,) = open_exporters(["json"], stdout=stream, is_terminal=False)
         batch = [make_span(span_id=number) for number in range(1, 3001)]  # several times what a pipe holds
-        writer = threading.Thread(target=lambda: (exporter.export(batch), os.dup2(2, stream.fileno())))
+        writer = threading.Thread(
+            target=lambda: (exporter.export(batch), exporter.close(), os.dup2(2, stream.fileno()))
+        )
         writer.start()
         data = b""
         while chunk := os.read(reader, 65536):

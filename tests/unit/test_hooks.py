@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from goinst import Resource, Span
+from goinst.diagnostics import Log
 from goinst.engine.delivery import Delivery
 from goinst.engine.summary import Summary
 from goinst.errors import PluginError
@@ -44,7 +45,7 @@ class Delivered:
         self.plugins = PluginSet.load(names)
         self.failures: list[PluginError] = []
         self.summary = Summary()
-        self._delivery = Delivery(self.plugins, [], self.summary, None, lambda _: None, self.failures.append)
+        self._delivery = Delivery(self.plugins, [], self.summary, None, lambda _: None, self.failures.append, log=Log())
 
     def seen(self, spans: list[Span] | None = None) -> list[str]:
         """What the hooks wrote on each span of a batch: on all the same."""

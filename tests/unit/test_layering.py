@@ -28,6 +28,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.config": ("goinst.errors",),
     "goinst.diagnostics": (),
     "goinst.extras": ("goinst.errors",),
+    "goinst.patience": (),
+    "goinst.stream": ("goinst.patience",),
     "goinst.golang": ("goinst.errors",),
     "goinst.native": ("goinst.errors", "goinst.golang"),
     "goinst.capture": ("goinst.errors", "goinst.golang.model", "goinst.plugin.declare"),
@@ -40,9 +42,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.events.memory": (),
     "goinst.export": (
         "goinst.__version__", "goinst.diagnostics", "goinst.errors", "goinst.config", "goinst.extras",
-        "goinst.events.span", "goinst.events.tap", "goinst.metrics", "goinst.capture.values",
+        "goinst.events.span", "goinst.events.tap", "goinst.metrics", "goinst.capture.values", "goinst.patience",
+        "goinst.stream",
     ),
-    "goinst.live": ("goinst.events.span", "goinst.events.tap", "goinst.export.console", "goinst.export.moment"),
+    "goinst.live": (
+        "goinst.events.span", "goinst.events.tap", "goinst.export.base", "goinst.export.console",
+        "goinst.export.moment",
+    ),
     "goinst.sampling": ("goinst.errors",),
     "goinst.where": ("goinst.errors", "goinst.events.span", "goinst.sampling"),
     "goinst.report": ("goinst.events.span",),
@@ -57,6 +63,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "goinst.engine": (
         "goinst.errors", "goinst.config", "goinst.golang", "goinst.native", "goinst.plugin", "goinst.events",
         "goinst.target", "goinst.export.base", "goinst.metrics", "goinst.sampling", "goinst.where", "goinst.capture",
+        "goinst.patience",
     ),
     "goinst.demo": ("goinst.errors",),
     "goinst.cli": ("goinst",),

@@ -7,8 +7,8 @@ import io
 import pytest
 
 from goinst.events.span import Resource, Span
-from goinst.export.base import Sink
 from goinst.export.console import ConsoleExporter
+from goinst.export.sink import Sink
 
 ORDER = {"ID": 7, "User": {"Name": "o c", "Age": None}, "Items": [{"SKU": "a"}, {"SKU": "b"}], "Tags": {}}
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
-from goinst.events.span import Span
 from goinst.events.tap import Telemetry
+from goinst.export.base import Listener
 
 __all__ = ["HotProbes"]
 
@@ -16,13 +15,15 @@ _HOT = 100_000
 _LEAST = 0.5  # seconds between two looks
 
 
-class HotProbes:
+class HotProbes(Listener):
     """A listener that wants no spans. ``log`` is told of each probe once."""
 
     name = "hot"
     wants_spans = False
+    is_output = False
 
     def __init__(self, log: Any) -> None:
+        super().__init__()
         self._log = log
         self._before: Counter[str] = Counter()
         self._at = time.monotonic()
@@ -45,15 +46,3 @@ class HotProbes:
                     reason=f"each call costs the program {cost}, whatever --rate says: narrow the SPEC, or end soon",
                 )  # fmt: skip
         self._before, self._at = Counter(telemetry.hits), now
-
-    def export(self, spans: Sequence[Span]) -> None:
-        """Spans are not looked at."""
-
-    def count(self, n: int) -> None:
-        """Nor is their number."""
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """Nothing is open."""

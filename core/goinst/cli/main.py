@@ -71,7 +71,8 @@ def cli() -> None:
       sudo goinst run --port 8080  trace whoever listens on port 8080
       goinst inspect ./server      what would be seen in this program, and what not
 
-    Exit codes: 0 ended as asked, 1 a fault, 2 usage, 3 this machine cannot do it, 4 nothing to instrument.
+    Exit codes: 0 ended as asked, 1 a fault, 2 usage, 3 this machine cannot do it (a full disk, too), 4 nothing to
+    instrument.
     """
 
 

@@ -10,7 +10,8 @@ import click
 from goinst import __version__
 from goinst.cli.options import tracing_options, understand
 from goinst.errors import UsageError
-from goinst.export import open_exporters
+from goinst.export import close_exporters, open_exporters
+from goinst.patience import Patience
 
 __all__ = ["record_command"]
 
@@ -60,6 +61,7 @@ def record_command(
 
     if sys.stdout is None and options.outputs:
         raise UsageError("standard output is closed, and spans go there; > /dev/null if you do not want them")
+    patience = Patience()
     exporters = []
     if options.outputs or options.prometheus or options.otlp is not None:
         exporters = open_exporters(
@@ -68,17 +70,21 @@ def record_command(
             is_terminal=False,
             prometheus=options.prometheus,
             otlp=options.otlp,
+            patience=patience,
         )
     recorder = None
     try:
         largest = int(rotate_megabytes * 1e6) if rotate_megabytes else None
         recorder = Recorder(RotatingFile(file, largest=largest, oldest=rotate_seconds, keep=keep), __version__)
-        summary = Session(options, chosen, exporters, log, [recorder]).run()
+        summary = Session(options, chosen, exporters, log, [recorder], patience=patience).run()
+        whole = recorder.ended is None
         recorder.close(summary.fields(places=True))
+        if recorder.ended is not None and whole:  # its last frame had no room
+            log.error("an output ended", output="recording", reason=str(recorder.ended))
+            return recorder.ended.exit_code
         log.info("recorded", file=file, records=recorder.records, files=recorder.files)
         return summary.exit_code
     finally:
         if recorder is not None:
             recorder.close()
-        for exporter in exporters:
-            exporter.close()
+        close_exporters(exporters)

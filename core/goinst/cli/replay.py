@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +13,7 @@ from goinst.cli.choice import load_plugins, split_names
 from goinst.cli.options import settings_of
 from goinst.diagnostics import Log, configure
 from goinst.errors import PluginError, UsageError
-from goinst.export import open_exporters
+from goinst.export import close_exporters, open_exporters
 from goinst.where import filters
 
 if TYPE_CHECKING:
@@ -115,10 +115,10 @@ def replay_into(
     if sys.stdout is None:
         raise UsageError("standard output is closed, and spans go there; > /dev/null if you do not want them")
     exporters = open_exporters(outputs, stdout=sys.stdout.buffer, is_terminal=sys.stdout.isatty(), otlp=otlp)
-    summary, ended, began = Summary(), [""], time.monotonic()
+    summary, began = Summary(), time.monotonic()
 
     def end(why: str) -> None:
-        ended[0] = ended[0] or why
+        summary.ended = summary.ended or why
 
     try:
         delivery = Delivery(
@@ -129,25 +129,21 @@ def replay_into(
             end,
             lambda error: log.error("plugin switched off", reason=str(error)),
             keep,
+            log=log,
         )
         replay.store = delivery.store
         for batch in replay:
             delivery.tallied(batch.tallied)
             delivery.deliver(batch.spans, len(batch.spans))
-            if ended[0]:
+            if summary.ended:
                 break
         delivery.finish()
         for words in replay.cut:
             log.warning("the recording has no good end; all that is before was replayed", reason=words)
-        fields: dict[str, Any] = {
-            "spans": summary.spans,
-            "spans_by_plugin": dict(summary.spans_by_plugin),
-            "losses": dict(replay.losses | delivery.losses()),
-            "seconds": round(time.monotonic() - began, 3),
-            "ended": ended[0] or "the recording ended",
-        }
-        log.info("summary", **fields)
+        end("the recording ended")
+        summary.losses = replay.losses | delivery.losses()
+        summary.seconds = time.monotonic() - began
+        log.info("summary", **summary.fields(places=False, live=False))
     finally:
-        for exporter in exporters:
-            exporter.close()
-    return 0
+        close_exporters(exporters)
+    return summary.exit_code

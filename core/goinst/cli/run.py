@@ -9,7 +9,8 @@ import click
 
 from goinst.cli.options import reader, tracing_options, understand
 from goinst.errors import UsageError
-from goinst.export import open_exporters
+from goinst.export import close_exporters, open_exporters
+from goinst.patience import Patience
 
 __all__ = ["run_command"]
 
@@ -38,12 +39,14 @@ def run_command(plugins: tuple[str, ...], settings: tuple[str, ...], config: str
     options, chosen, log = understand(plugins, settings, config, given)
     if sys.stdout is None:
         raise UsageError("standard output is closed, and spans go there; > /dev/null if you do not want them")
+    patience = Patience()
     exporters = open_exporters(
         options.outputs,
         stdout=sys.stdout.buffer,
         is_terminal=sys.stdout.isatty(),
         prometheus=options.prometheus,
         otlp=options.otlp,
+        patience=patience,
     )
     try:
         for exporter in exporters:
@@ -52,7 +55,7 @@ def run_command(plugins: tuple[str, ...], settings: tuple[str, ...], config: str
 
         from goinst.engine.session import Session
 
-        return Session(options, chosen, exporters, log, reload=reader(config, given)).run().exit_code
+        session = Session(options, chosen, exporters, log, reload=reader(config, given), patience=patience)
+        return session.run().exit_code
     finally:
-        for exporter in exporters:
-            exporter.close()
+        close_exporters(exporters)

@@ -17,8 +17,9 @@ from goinst.cli.hot import HotProbes
 from goinst.config import RunConfig, merge
 from goinst.diagnostics import configure
 from goinst.errors import UsageError
-from goinst.export import Exporter, open_exporters
-from goinst.export.base import Sink
+from goinst.export import Exporter, close_exporters, open_exporters
+from goinst.export.sink import Sink
+from goinst.patience import Patience
 
 __all__ = ["trace_command"]
 
@@ -150,16 +151,16 @@ def trace_command(ctx: click.Context, /, specs: tuple[str, ...], **given: Any) -
         return list_functions(specs, config)
     if not config.has_target:
         raise UsageError(_NO_TARGET)
-    exporters = _exporters(config, counting=bool(given["hists"] or given["counts"]))
+    patience = Patience()
+    exporters = _exporters(config, patience, counting=bool(given["hists"] or given["counts"]))
     exporters.append(HotProbes(log))
     try:
         from goinst.engine.session import Session
         from goinst.plugin.manager import PluginSet
 
-        summary = Session(config, PluginSet.of(protocol), exporters, log).run()
+        summary = Session(config, PluginSet.of(protocol), exporters, log, patience=patience).run()
     finally:
-        for exporter in exporters:
-            exporter.close()
+        close_exporters(exporters)
     if summary.tables:
         from goinst.capture.draw import draw_tables
 
@@ -200,14 +201,16 @@ def _protocol(specs: tuple[str, ...], given: dict[str, Any]) -> tuple[str, Any]:
     return next(iter(libraries)), Protocol("trace", "values of functions", captures=tuple(captures))
 
 
-def _exporters(config: RunConfig, *, counting: bool) -> list[Exporter]:
+def _exporters(config: RunConfig, patience: Patience, *, counting: bool) -> list[Exporter]:
     if sys.stdout is None:
         raise UsageError("standard output is closed, and events go there; > /dev/null if you do not want them")
     if config.outputs:
-        return open_exporters(config.outputs, stdout=sys.stdout.buffer, is_terminal=sys.stdout.isatty())
+        return open_exporters(
+            config.outputs, stdout=sys.stdout.buffer, is_terminal=sys.stdout.isatty(), patience=patience
+        )
     if counting:
         return open_exporters(("none",), stdout=sys.stdout.buffer, is_terminal=False)
     from goinst.export.lines import LinesExporter
 
-    sink = Sink(sys.stdout.buffer, "standard output", owned=False)
+    sink = Sink(sys.stdout.buffer, "standard output", owned=False, waits=patience)
     return [LinesExporter(sink, is_terminal=sys.stdout.isatty())]

@@ -33,6 +33,7 @@ from goinst.errors import GoinstError, PluginError, TargetError
 from goinst.events.tap import Observer, Telemetry
 from goinst.export.base import Exporter, Meter
 from goinst.golang.cache import Cache
+from goinst.patience import Patience
 from goinst.plugin.manager import PluginSet
 from goinst.plugin.options import check_options
 from goinst.sampling import parse_sampling
@@ -62,8 +63,9 @@ class Session:
         log: Any,
         observers: Sequence[Observer] = (),
         reload: Callable[[], RunConfig] | None = None,
+        patience: Patience | None = None,
     ) -> None:
-        self._reload = Reload(reload, log)
+        self._patience, self._reload = patience or Patience(), Reload(reload, log)
         self._observers = observers
         self._config = config
         self._plugins = plugins
@@ -81,7 +83,7 @@ class Session:
         self._summary = Summary()
         self._delivery = Delivery(
             plugins, exporters, self._summary, config.max_spans, self.end, self._plugin_failed,
-            filters(config.where, self._share),
+            filters(config.where, self._share), log=log, observers=observers,
         )  # fmt: skip
         self._still_open = StillOpen(config.partial_after, self._delivery.report)
         self._reporter = Reporter(self._telemetry, [*self._observers, *self._delivery.listeners])
@@ -342,26 +344,29 @@ class Session:
     # -- ending --------------------------------------------------------------------------------------------------
 
     def end(self, why: str) -> None:
-        """End the run soon; from any thread."""
-        self._ended = self._ended or why
-        self._stop.set()
+        """End the run soon; from any thread. Outputs are waited for a second longer."""
+        self._patience.end()
+        if not self._ended:
+            self._ended = why
+            self._stop.set()
 
     def _hurry(self) -> None:
         """Asked a second time: whatever an output waits for, it waits no more."""
+        self._patience.hurry()
+        self._stop.set()
 
     def _wind_up(self, began: float) -> None:
         """Detach first, then take what is still in the rings, unless the run ended because it had enough."""
         summary = self._summary
         self._executables.end()
-        enough = self._ended in ("enough spans", "the output was closed")
         self._stop.clear()
         tracers = self._executables.tracers
-        if not enough:
+        if self._ended != "enough spans":
             while self._drain() and not self._stop.is_set():  # no probe is left that could add to it
                 pass
+            self._delivery.give_up(sum(one.correlator.count(one.ring, 1 << 30)[1] for one in tracers))
             kept = [span for tracer in tracers for span in tracer.correlator.finish()]
-            if kept:
-                self._delivery.deliver(kept, len(kept))
+            self._delivery.deliver(kept, len(kept))
         self._reporter.tell(last=True)
         self._delivery.finish()
         state = self._telemetry()

@@ -34,8 +34,8 @@ class Summary:
     ring_high_water: float = 0.0
     tables: list[tuple[Table, list[tuple[Any, int]]]] = field(default_factory=list)
 
-    def fields(self, *, places: bool) -> dict[str, Any]:
-        """As the fields of a log line."""
+    def fields(self, *, places: bool, live: bool = True) -> dict[str, Any]:
+        """As the fields of a log line; without ``live``, those that a replay has."""
         fields: dict[str, Any] = {
             "spans": self.spans,
             "spans_by_plugin": dict(self.spans_by_plugin),
@@ -46,6 +46,9 @@ class Summary:
             "ring_high_water": round(self.ring_high_water, 3),
             "ended": self.ended,
         }
+        if not live:
+            for name in ("hits", "open", "ring_high_water"):
+                del fields[name]
         if self.partial:
             fields["partial"] = self.partial
         if self.notes:

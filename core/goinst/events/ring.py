@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 __all__ = ["Ring", "Slab", "walk"]
@@ -71,10 +72,10 @@ class Ring:
         return share
 
     def close(self) -> None:
-        """Unmap."""
-        self.data.release()
-        self._map.close()
-        self._consumer.close()
+        """Unmap; what somebody still looks at (an exception's traceback, for one) goes when it does."""
+        for part in (self.data.release, self._map.close, self._consumer.close):
+            with suppress(BufferError):
+                part()
 
 
 class Slab:

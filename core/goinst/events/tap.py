@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from goinst.errors import GoinstError
 from goinst.events.record import Layout
 from goinst.events.span import Clock, Resource
 
@@ -56,11 +57,14 @@ class Tap(Protocol):
     during the call; ``records`` are the places of the records in the ring's ``data``."""
 
     def batch(self, slab: memoryview, data: memoryview, records: Sequence[tuple[int, int]], clock: Clock) -> None:
-        """A batch. GoinstError when it cannot be taken."""
+        """A batch. Nothing is raised for one that cannot be taken: ``Observer.ended`` says so."""
 
 
 class Observer(Protocol):
-    """Sees a run from below: the records of every source, and how the run does."""
+    """Sees a run from below: the records of every source, and how the run does. ``ended``: why it takes no more; the
+    last batch that it was shown then was not taken, either."""
+
+    ended: GoinstError | None
 
     def source(self, source: Source) -> Tap:
         """A source begins: who takes its batches."""

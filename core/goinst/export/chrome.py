@@ -8,24 +8,24 @@ from typing import Any
 import orjson
 
 from goinst.events.span import Span
-from goinst.export.base import Sink
 from goinst.export.members import careful
+from goinst.export.sink import Sink, SinkExporter, whole_pieces
 
 __all__ = ["ChromeExporter"]
 
+_JOINT = b",\n"
 _LANES = 512  # of one process: what overlaps more than this shares the last
 
 
-class ChromeExporter:
+class ChromeExporter(SinkExporter):
     """A process for each service, and in it a lane for what is under way at once: a viewer shows an event inside the
     one that began before it on the same lane, so a lane holds only spans that follow each other, or lie inside a later
     one of their trace."""
 
     name = "chrome-trace"
-    wants_spans = True
 
     def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+        super().__init__(sink)
         self._lanes: dict[int, list[list[tuple[int, int, int]]]] = {}
         self._open = True
         self._sink.write(b'{"displayTimeUnit":"ns","traceEvents":[\n')
@@ -61,10 +61,17 @@ class ChromeExporter:
         self._write(events)
 
     def _write(self, events: Sequence[Any]) -> None:
-        if events:
-            lines = b",\n".join(map(orjson.dumps, events))
-            self._sink.write(lines if self._first else b",\n" + lines)
-            self._first = False
+        if not events:
+            return
+        lines = [orjson.dumps(event) for event in events]
+        start = b"" if self._first else _JOINT
+        self._first = False
+
+        def whole(written: int) -> tuple[int, int]:
+            count, end = whole_pieces(lines, len(_JOINT))(written - len(start))
+            return sum(event["ph"] == "X" for event in events[:count]), len(start) + end if count else 0
+
+        self.put(start + _JOINT.join(lines), whole)
 
     def _lane(self, pid: int, span: Span) -> int:
         """The first lane on which the span overlaps nothing but spans of its trace that lie inside it. Spans come in
@@ -94,16 +101,11 @@ class ChromeExporter:
         lane.append((start, end, trace))
         return number + 1
 
-    def count(self, n: int) -> None:
-        """Counting is not this exporter's work."""
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-        self._sink.flush()
-
     def close(self) -> None:
         """Close the brackets and the file."""
-        if self._open:
-            self._open = False
-            self._sink.write(b"\n]}\n")
-        self._sink.close()
+        opened, self._open = self._open, False
+        try:
+            if opened and self._sink.ended is None:
+                self._sink.write(b"\n]}\n")
+        finally:
+            self._sink.close()

@@ -7,38 +7,28 @@ import io
 from collections.abc import Sequence
 
 from goinst.events.span import Span
-from goinst.export.base import Sink
+from goinst.export.sink import Sink, SinkExporter, whole_lines
 from goinst.export.table import COLUMNS, row
 
 __all__ = ["CsvExporter"]
 
 
-class CsvExporter:
+class CsvExporter(SinkExporter):
     """A line a span."""
 
     name = "csv"
-    wants_spans = True
 
     def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._write([list(COLUMNS)])
-
-    def _write(self, rows: Sequence[Sequence[object]]) -> None:
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows(rows)
-        self._sink.write(text.getvalue().encode())
+        super().__init__(sink)
+        self._sink.write(_lines([list(COLUMNS)]))
 
     def export(self, spans: Sequence[Span]) -> None:
         """Write the lines of a batch at once."""
-        self._write([row(span) for span in spans])
+        data = _lines([row(span) for span in spans])
+        self.put(data, whole_lines(data))
 
-    def count(self, n: int) -> None:
-        """Counting is not this exporter's work."""
 
-    def flush(self) -> None:
-        """Nothing is held back."""
-        self._sink.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._sink.close()
+def _lines(rows: Sequence[Sequence[object]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

@@ -9,8 +9,8 @@ from typing import Any
 
 from goinst.capture.values import show
 from goinst.events.span import Span
-from goinst.export.base import Sink
 from goinst.export.moment import local_clock
+from goinst.export.sink import Sink, SinkExporter, whole_lines
 
 __all__ = ["ConsoleExporter", "duration", "printable", "wants_colour"]
 
@@ -71,15 +71,14 @@ def duration(ns: int) -> str:
     return f"{ns / 1e9:.2f}s"
 
 
-class ConsoleExporter:
+class ConsoleExporter(SinkExporter):
     """A line a span: time, duration, service, kind, name, status, peer, then what else is of interest."""
 
     name = "console"
-    wants_spans = True
     wants_partial = True
 
     def __init__(self, sink: Sink, *, is_terminal: bool) -> None:
-        self._sink = sink
+        super().__init__(sink)
         self._colour = wants_colour(is_terminal)
         self._columns = shutil.get_terminal_size((0, 0)).columns if is_terminal else 0
         self._width = {"service": 8, "name": 24, "peer": 15}
@@ -88,18 +87,8 @@ class ConsoleExporter:
         """Write the lines of a batch at once."""
         lines = [self._line(span) for span in spans]
         if lines:
-            self._sink.write("\n".join([*lines, ""]).encode("utf-8", "replace"))
-
-    def count(self, n: int) -> None:
-        """Counting is not this exporter's work."""
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-        self._sink.flush()
-
-    def close(self) -> None:
-        """Leave the terminal as it is."""
-        self._sink.close()
+            data = "\n".join([*lines, ""]).encode("utf-8", "replace")
+            self.put(data, whole_lines(data))
 
     def _line(self, span: Span) -> str:
         attributes = span.attributes

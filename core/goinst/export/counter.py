@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from goinst.events.span import Span
+from goinst.export.base import Exporter
 
 __all__ = ["CountExporter"]
 
 
-class CountExporter:
+class CountExporter(Exporter):
     """Lets the engine skip decoding altogether when no other output wants spans. ``total`` is how many went
     by.
     """
@@ -18,18 +16,9 @@ class CountExporter:
     wants_spans = False
 
     def __init__(self) -> None:
+        super().__init__()
         self.total = 0
-
-    def export(self, spans: Sequence[Span]) -> None:
-        """Count them."""
-        self.total += len(spans)
 
     def count(self, n: int) -> None:
         """Add ``n``."""
         self.total += n
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """Nothing is open."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
 from typing import BinaryIO
 
 from goinst import __version__
 from goinst.config import nearest
 from goinst.errors import UsageError
-from goinst.export.base import Exporter, Sink
+from goinst.export.base import Exporter, OutputEnded
+from goinst.export.sink import Sink
+from goinst.patience import Patience
 
-__all__ = ["FORMATS", "open_exporters"]
+__all__ = ["FORMATS", "close_exporters", "open_exporters"]
 
 FORMATS = {
     "json": "one JSON object a line",
@@ -34,12 +36,14 @@ def open_exporters(
     is_terminal: bool,
     prometheus: str = "",
     otlp: str | None = None,
+    patience: Patience | None = None,
 ) -> list[Exporter]:
     """The exporters of ``FORMAT[:PATH]`` specifications; none given: console on a terminal, json otherwise, and
     none at all when there is ``prometheus``, the address of an endpoint for metrics, or ``otlp``, that of a Collector.
 
     A file is created or emptied. Everything is checked before the first file is touched: an unknown format, a
-    path where none is taken, two outputs to stdout or to one file, an unwritable path are UsageErrors.
+    path where none is taken, two outputs to stdout or to one file, an unwritable path are UsageErrors. ``patience``
+    says how long they are waited for; without it, as long as it takes.
     """
     wanted = [_parse(text) for text in outputs]
     if not wanted and not prometheus and otlp is None:
@@ -56,7 +60,7 @@ def open_exporters(
 
             store = MetricStore()
         for name, path in wanted:
-            exporters.append(_open(name, path, stdout, is_terminal))
+            exporters.append(_open(name, path, stdout, is_terminal, patience))
             opened.callback(exporters[-1].close)
         if prometheus:
             from goinst.export.prometheus import PrometheusExporter
@@ -66,9 +70,16 @@ def open_exporters(
         if otlp is not None:
             from goinst.export.otlp import OtlpExporter
 
-            exporters.append(OtlpExporter(otlp, __version__, store, counts=not prometheus))
+            exporters.append(OtlpExporter(otlp, __version__, store, counts=not prometheus, patience=patience))
         opened.pop_all()
     return exporters
+
+
+def close_exporters(exporters: Iterable[Exporter]) -> None:
+    """Let go of all, whatever became of the run: what a run that came to its end had to say of them has been said."""
+    for exporter in exporters:
+        with suppress(OutputEnded):
+            exporter.close()
 
 
 def _parse(text: str) -> tuple[str, str]:
@@ -82,7 +93,7 @@ def _parse(text: str) -> tuple[str, str]:
     return name, "" if path == "-" else path
 
 
-def _open(name: str, path: str, stdout: BinaryIO, is_terminal: bool) -> Exporter:
+def _open(name: str, path: str, stdout: BinaryIO, is_terminal: bool, patience: Patience | None) -> Exporter:
     # Each format's library is imported only for those who ask for it.
     if name == "none":
         from goinst.export.counter import CountExporter
@@ -99,7 +110,7 @@ def _open(name: str, path: str, stdout: BinaryIO, is_terminal: bool) -> Exporter
             raise UsageError("--output parquet: it goes to a file: parquet:spans.parquet")
         return ParquetExporter(path)
     try:
-        sink = Sink.open(path) if path else Sink(stdout, "standard output", owned=False)
+        sink = Sink.open(path, patience) if path else Sink(stdout, "standard output", owned=False, waits=patience)
     except OSError as error:
         raise UsageError(f"--output {name}:{path}: {error.strerror}") from error
     if name == "msgpack":

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import orjson
 
 from goinst.events.span import Span
-from goinst.export.base import Sink
 from goinst.export.members import CHUNK, Encoding, careful
+from goinst.export.sink import Sink, SinkExporter, whole_lines
 
 __all__ = ["JsonExporter"]
 
@@ -16,15 +16,14 @@ _NEWLINE = orjson.Fragment(b"\n")
 _REFUSALS = (TypeError, OverflowError)  # orjson: lone surrogates, huge integers, foreign types
 
 
-class JsonExporter:
+class JsonExporter(SinkExporter):
     """Encodes and writes some spans at a time."""
 
     name = "json"
-    wants_spans = True
     wants_partial = True
 
     def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+        super().__init__(sink)
         self._encoding = Encoding(lambda resource: orjson.Fragment(resource.json))
 
     def export(self, spans: Sequence[Span]) -> None:
@@ -35,7 +34,7 @@ class JsonExporter:
                 data = self._lines(chunk)
             except _REFUSALS:
                 data = b"".join(map(self._line, chunk))
-            self._sink.write(data)
+            self.put(data, whole_lines(data), start)
 
     def _lines(self, spans: Sequence[Span]) -> bytes:
         """One call of the encoder for all: a call each costs three times as much. Newlines go in as elements of a
@@ -50,14 +49,3 @@ class JsonExporter:
             return self._lines([span])
         except _REFUSALS:
             return orjson.dumps(careful(span), option=orjson.OPT_APPEND_NEWLINE)
-
-    def count(self, n: int) -> None:
-        """Counting is not this exporter's work."""
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-        self._sink.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._sink.close()

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from goinst.capture.values import show
 from goinst.events.span import Span
-from goinst.export.base import Sink
 from goinst.export.console import duration, printable, wants_colour
 from goinst.export.moment import local_clock
+from goinst.export.sink import Sink, SinkExporter, whole_pieces
 
 __all__ = ["LinesExporter"]
 
@@ -16,31 +16,20 @@ _BOLD, _DIM, _YELLOW, _CYAN, _RESET = (f"\x1b[{code}m" for code in (1, 2, 33, 36
 _OWN = frozenset(("code.function.name", "goinst.goroutine.id", "code.stacktrace"))
 
 
-class LinesExporter:
+class LinesExporter(SinkExporter):
     """``12:00:01.123 4711 main.ping req.Method=GET req.URL.Path=/ping``; a stack on lines of its own."""
 
     name = "lines"
-    wants_spans = True
 
     def __init__(self, sink: Sink, *, is_terminal: bool) -> None:
-        self._sink = sink
+        super().__init__(sink)
         self._colour = wants_colour(is_terminal)
 
     def export(self, spans: Sequence[Span]) -> None:
         """Write a batch at once."""
         if spans:
-            self._sink.write("\n".join([*(self._line(span) for span in spans), ""]).encode("utf-8", "replace"))
-
-    def count(self, n: int) -> None:
-        """Counting is not this exporter's work."""
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-        self._sink.flush()
-
-    def close(self) -> None:
-        """Leave the terminal as it is."""
-        self._sink.close()
+            lines = [f"{self._line(span)}\n".encode("utf-8", "replace") for span in spans]
+            self.put(b"".join(lines), whole_pieces(lines))
 
     def _line(self, span: Span) -> str:
         cells = [

@@ -21,6 +21,7 @@ from opentelemetry.trace import (
 
 from goinst.capture.values import show
 from goinst.events.span import Span
+from goinst.export.base import Exporter
 
 __all__ = ["OtelExporter"]
 
@@ -59,7 +60,7 @@ class _Identifiers:
         return True
 
 
-class OtelExporter:
+class OtelExporter(Exporter):
     """Starts and ends a span of the global tracer provider, with the original times, for each of ours.
 
     Without an SDK the API does nothing: ``sdk`` is False then. ``opentelemetry-instrument goinst run --output
@@ -68,9 +69,9 @@ class OtelExporter:
     """
 
     name = "otel"
-    wants_spans = True
 
     def __init__(self) -> None:
+        super().__init__()
         self._provider = trace.get_tracer_provider()
         self.sdk = not isinstance(self._provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
         self._identifiers = _Identifiers()
@@ -113,9 +114,6 @@ class OtelExporter:
         elif span.status == "ok":
             replayed.set_status(Status(StatusCode.OK))
         replayed.end(end_time=span.start_ns + span.duration_ns)
-
-    def count(self, n: int) -> None:
-        """Counting is not this exporter's work."""
 
     def flush(self) -> None:
         """The SDK sends when it sees fit; waiting for its network here would hold up the next batch."""

@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
 from goinst.diagnostics import get_logger
-from goinst.errors import UsageError
+from goinst.errors import MachineError, UsageError
 from goinst.events.span import Span
 from goinst.events.tap import Telemetry
+from goinst.export.base import Listener, Meter
 from goinst.export.sender import Sender, metric_exporter, open_sender
 from goinst.extras import need
 from goinst.metrics import MetricStore
+from goinst.patience import Patience
 
 __all__ = ["OtlpExporter"]
+
+_LOOK = 0.1  # seconds between two looks at whether the user has asked twice
 
 
 def _number(name: str, default: int, low: int = 1) -> int:
@@ -30,7 +34,7 @@ def _number(name: str, default: int, low: int = 1) -> int:
     return int(text)
 
 
-class OtlpExporter:
+class OtlpExporter(Meter, Listener):
     """Queues spans, and sends them from a thread of its own: a Collector that is slow or gone never holds up tracing.
 
     What does not fit into the queue, and what could not be sent, is counted in ``losses``; failing and working again
@@ -41,14 +45,23 @@ class OtlpExporter:
 
     name = "otlp"
 
-    def __init__(self, endpoint: str, version: str, store: MetricStore | None = None, *, counts: bool = True) -> None:
-        self.losses: Counter[str] = Counter()
+    def __init__(
+        self,
+        endpoint: str,
+        version: str,
+        store: MetricStore | None = None,
+        *,
+        counts: bool = True,
+        patience: Patience | None = None,
+    ) -> None:
+        super().__init__()
+        self._patience = patience
         self.wants_spans = os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "none"
         self.store = store or MetricStore()
         self._limit = _number("OTEL_BSP_MAX_QUEUE_SIZE", 50_000)
         self._batch = min(_number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 2000), self._limit)
         self._delay = _number("OTEL_BSP_SCHEDULE_DELAY", 1000) / 1000
-        self._patience = _number("OTEL_BSP_EXPORT_TIMEOUT", 15_000) / 1000
+        self._longest = _number("OTEL_BSP_EXPORT_TIMEOUT", 15_000) / 1000
         self._sender: Sender = open_sender(endpoint)
         need("opentelemetry.sdk.resources", "otlp", "--otlp")
         from opentelemetry.sdk.resources import OTELResourceDetector
@@ -59,8 +72,8 @@ class OtlpExporter:
         self._encoder = SpanEncoder(more, version)
         self._queue: deque[Span] = deque()
         self._change = threading.Condition()
-        self._sending = 0
-        self._stop = self._failing = False
+        self._sending: Sequence[Span] = ()
+        self._stop = self._failing = self._gave_up = False
         self._interval = _number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
         self._metrics: Any = None
         self.counts = counts and os.environ.get("OTEL_METRICS_EXPORTER", "otlp") != "none"
@@ -69,18 +82,22 @@ class OtlpExporter:
 
             self._metrics = MetricsPusher(metric_exporter(endpoint), self.store, more, version)
         self._thread = threading.Thread(target=self._run, name="goinst-otlp", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise MachineError("--otlp: no thread can be had to send from: see ulimit -u and ulimit -v") from error
 
-    def measure(self, spans: Sequence[Span]) -> None:
-        """Count them for the metrics."""
-        self.store.add(spans)
+    @property
+    def place(self) -> str:
+        """Where to."""
+        return f"otlp to {self._sender.target}"
 
     def export(self, spans: Sequence[Span]) -> None:
         """Queue them."""
         with self._change:
-            room = self._limit - len(self._queue) - self._sending
+            room = self._limit - len(self._queue) - len(self._sending)
             if room < len(spans):
-                self.losses["otlp.queue_full"] += len(spans) - max(room, 0)
+                self._lost("queue_full", spans[max(room, 0) :])
                 spans = spans[: max(room, 0)]
             self._queue.extend(spans)
             if len(self._queue) >= self._batch:
@@ -99,7 +116,7 @@ class OtlpExporter:
                 batch = list(islice(self._queue, self._batch))
                 for _ in batch:
                     self._queue.popleft()
-                self._sending = len(batch)
+                self._sending = batch
                 stop = self._stop and not batch
             if batch:
                 self._send(batch)
@@ -115,9 +132,11 @@ class OtlpExporter:
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
         with self._change:
-            self._sending = 0
+            if self._gave_up:
+                return
+            self._sending = ()
             if reason:
-                self.losses["otlp.not_sent"] += len(batch)
+                self._lost("not_sent", batch)
         if bool(reason) != self._failing:
             self._failing = bool(reason)
             if reason:
@@ -125,23 +144,25 @@ class OtlpExporter:
             else:
                 get_logger().info("spans are being sent again", to=self._sender.target)
 
-    def count(self, n: int) -> None:
-        """Spans that nobody decoded cannot be sent."""
-
-    def flush(self) -> None:
-        """The thread sends when it is time; nobody waits for it here."""
+    def _lost(self, reason: str, spans: Sequence[Span]) -> None:
+        self.losses[f"otlp.{reason}"] += len(spans)
+        self.undone.update([span.plugin for span in spans])
 
     def close(self) -> None:
-        """Send what is queued, as long as that may take; what is left then is lost, and counted."""
+        """Send what is queued, as long as that may take and the user waits; what is left then is lost, and counted."""
         with self._change:
             if self._stop:
                 return
             self._stop = True
             self._change.notify()
-        self._thread.join(self._patience)
+        until = time.monotonic() + self._longest
+        while self._thread.is_alive() and (left := until - time.monotonic()) > 0:
+            if self._patience is not None and self._patience.hurried:
+                break
+            self._thread.join(min(left, _LOOK))
         if self._thread.is_alive():
-            self._sender.close()
             with self._change:
-                self.losses["otlp.not_sent"] += len(self._queue) + self._sending
+                self._gave_up = True
+                self._lost("not_sent", [*self._queue, *self._sending])
                 self._queue.clear()
-                self._sending = 0
+            self._sender.close()

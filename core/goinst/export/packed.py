@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgpack
 import orjson
 import ormsgpack
 
 from goinst.events.span import Span
-from goinst.export.base import Sink
 from goinst.export.members import CHUNK, Encoding, careful
+from goinst.export.sink import Sink, SinkExporter
 
 __all__ = ["MsgpackExporter"]
 
@@ -18,15 +19,14 @@ _SHORT = 16  # the header of an array is one byte up to here, and three up to 65
 _REFUSALS = (TypeError, ValueError, OverflowError)  # ormsgpack.MsgpackEncodeError is a TypeError
 
 
-class MsgpackExporter:
+class MsgpackExporter(SinkExporter):
     """Packs and writes some spans at a time."""
 
     name = "msgpack"
-    wants_spans = True
     wants_partial = True
 
     def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+        super().__init__(sink)
         self._encoding = Encoding(lambda resource: orjson.loads(resource.json))
 
     def export(self, spans: Sequence[Span]) -> None:
@@ -37,7 +37,7 @@ class MsgpackExporter:
                 data = self._maps(chunk)
             except _REFUSALS:
                 data = b"".join(map(self._map, chunk))
-            self._sink.write(data)
+            self.put(data, partial(_whole, data), start)
 
     def _maps(self, spans: Sequence[Span]) -> bytes:
         # a third of the time that msgpack's own packer takes for such maps; an array of some is its header and the maps
@@ -51,13 +51,11 @@ class MsgpackExporter:
             data: bytes = msgpack.packb(careful(span))
             return data
 
-    def count(self, n: int) -> None:
-        """Counting is not this exporter's work."""
 
-    def flush(self) -> None:
-        """Nothing is held back."""
-        self._sink.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._sink.close()
+def _whole(data: bytes, written: int) -> tuple[int, int]:
+    unpacker = msgpack.Unpacker(max_buffer_size=0)
+    unpacker.feed(data[:written])
+    spans, end = 0, 0
+    for _ in unpacker:
+        spans, end = spans + 1, unpacker.tell()
+    return spans, end

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from goinst.errors import UsageError
-from goinst.events.span import Span
+from goinst.errors import MachineError, UsageError
 from goinst.events.tap import Telemetry
+from goinst.export.base import Listener, Meter
 from goinst.extras import need
 from goinst.metrics import MetricStore, Point
 
@@ -40,7 +40,7 @@ class _Quiet(WSGIRequestHandler):
         """Scrapes are not news."""
 
 
-class PrometheusExporter:
+class PrometheusExporter(Meter, Listener):
     """Serves ``/metrics``, and ``/ready`` for probes: 200 as soon as spans can come. UsageError when the address cannot
     be had."""
 
@@ -49,6 +49,7 @@ class PrometheusExporter:
     counts = True
 
     def __init__(self, address: str, store: MetricStore | None = None) -> None:
+        super().__init__()
         what = f"--prometheus {address}"
         need("prometheus_client", "prometheus", what)
         from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -66,7 +67,11 @@ class PrometheusExporter:
             reason = getattr(error, "strerror", None) or str(error)
             raise UsageError(f"{what}: cannot listen there: {reason}") from error
         self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, name="goinst-prometheus", daemon=True).start()
+        try:
+            threading.Thread(target=self._server.serve_forever, name="goinst-prometheus", daemon=True).start()
+        except RuntimeError as error:
+            self._server.server_close()
+            raise MachineError(f"{what}: no thread can be had to serve from: see ulimit -u and ulimit -v") from error
 
     def _answer(self, environment: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         path = environment.get("PATH_INFO", "/")
@@ -79,23 +84,10 @@ class PrometheusExporter:
         answer: Iterable[bytes] = self._metrics(environment, start)
         return answer
 
-    def measure(self, spans: Sequence[Span]) -> None:
-        """Count them."""
-        self.store.add(spans)
-
-    def export(self, spans: Sequence[Span]) -> None:
-        """The endpoint has metrics, and no spans."""
-
     def telemetry(self, telemetry: Telemetry) -> None:
         """Remember how goinst does, for the next scrape."""
         self._ready = True
         self.store.telemetry = telemetry
-
-    def count(self, n: int) -> None:
-        """What the store holds is what counts."""
-
-    def flush(self) -> None:
-        """It is asked, it sends nothing."""
 
     def close(self) -> None:
         """Stop listening."""

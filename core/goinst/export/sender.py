@@ -103,6 +103,12 @@ class _Grpc:
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
         from opentelemetry.sdk.trace.export import SpanExportResult
 
+        if not hasattr(base, "_translate_data"):
+            raise UsageError(
+                f"{_WHAT}: goinst does not know this version of opentelemetry-exporter-otlp-proto-grpc; pip install"
+                " 'goinst[otlp]', or OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
+            )
+
         class Exporter(base):  # type: ignore[misc, valid-type]
             def _translate_data(self, data: list[bytes]) -> ExportTraceServiceRequest:
                 message: ExportTraceServiceRequest = ExportTraceServiceRequest.FromString(data[0])

@@ -8,19 +8,20 @@ from collections.abc import Callable, Iterable, Sequence
 
 from goinst.events.span import Span
 from goinst.events.tap import Telemetry
+from goinst.export.base import Listener
 from goinst.live.model import Model
 
 __all__ = ["LiveExporter", "pace"]
 
 
-class LiveExporter:
+class LiveExporter(Listener):
     """An exporter that fills a model."""
 
     name = "top"
-    wants_spans = True
     wants_partial = True
 
     def __init__(self, model: Model) -> None:
+        super().__init__()
         self._model = model
 
     def export(self, spans: Sequence[Span]) -> None:
@@ -34,15 +35,6 @@ class LiveExporter:
         """Show how goinst does; and that time goes by without spans."""
         self._model.tell(telemetry)
         self._model.add((), time.time_ns())
-
-    def count(self, n: int) -> None:
-        """Only decoded spans can be shown."""
-
-    def flush(self) -> None:
-        """The view looks when it wants to."""
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def pace(batches: Iterable[tuple[int, Sequence[Span]]], model: Model, speed: float, stop: threading.Event) -> None:

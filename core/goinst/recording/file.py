@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from goinst.errors import GoinstError, UsageError
+from goinst.errors import MachineError, UsageError
 from goinst.extras import need
 from goinst.recording.frame import EXTENSIONS
 
@@ -23,7 +24,7 @@ class RotatingFile:
     The first file is ``path``, created or emptied, readable by its owner only (records hold requests as they came);
     the next ones are ``path.1``, ``path.2`` and so on. ``largest`` bytes and ``oldest`` seconds are when one begins
     (None: never), ``keep`` how many of the last are kept. A name that ends in .zst is compressed. UsageError when it
-    cannot be opened.
+    cannot be opened, MachineError when it cannot be written any more: it then ends with the last whole frame.
     """
 
     def __init__(
@@ -61,7 +62,10 @@ class RotatingFile:
         """Go on in the next file."""
         self.close()
         self.part += 1
-        self._open()
+        try:
+            self._open()
+        except UsageError as error:
+            raise MachineError(str(error)) from error
         if self._keep is not None and self.part >= self._keep:
             Path(self._name(self.part - self._keep)).unlink(missing_ok=True)
 
@@ -78,7 +82,13 @@ class RotatingFile:
             while rest:
                 rest = rest[os.write(self._file, rest) :]
         except OSError as error:
-            raise GoinstError(f"cannot write the recording {self._name(self.part)}: {error.strerror}") from error
+            with suppress(OSError):
+                os.ftruncate(self._file, self.size)
+            self._stream = None  # a compressor's state has what was not written
+            raise MachineError(
+                f"cannot write the recording {self._name(self.part)}: {error.strerror}; what is in it so far can be"
+                " replayed; make room there, and record again"
+            ) from error
         self.size += len(data)
 
     def close(self) -> None:
@@ -91,6 +101,8 @@ class RotatingFile:
         finally:
             os.close(self._file)
             self._file, self._stream = -1, None
+            if self.part and not self.size:  # one for which there was no room
+                Path(self._name(self.part)).unlink(missing_ok=True)
 
 
 def _zstd() -> Any:

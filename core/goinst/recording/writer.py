@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ormsgpack
 
+from goinst.errors import GoinstError, MachineError
 from goinst.events.record import HEAD
 from goinst.events.span import Clock, Resource
 from goinst.events.tap import Source, Telemetry
@@ -20,7 +22,7 @@ __all__ = ["Recorder"]
 
 class Recorder:
     """An observer that writes what it sees. Every file can be read by itself: sources and processes are said again
-    in the next one."""
+    in the next one. One that cannot be written raises MachineError when it begins, and is ``ended`` later."""
 
     def __init__(self, file: RotatingFile, version: str) -> None:
         self._file = file
@@ -28,6 +30,7 @@ class Recorder:
         self._session = os.urandom(8).hex()
         self._taps: list[_Tap] = []
         self.records = 0
+        self.ended: GoinstError | None = None
         self._head()
 
     @property
@@ -62,14 +65,27 @@ class Recorder:
         """End the recording, in good order when there is a summary. Safe to call twice."""
         if summary is not None:
             self.write("end", {"summary": dict(summary)})
-        self._file.close()
+        with self._taking():
+            self._file.close()
 
     def write(self, kind: str, members: Mapping[str, Any]) -> None:
-        """A frame."""
+        """A frame; nothing when it has ended."""
+        with self._taking():
+            if self.ended is None:
+                self._put(kind, members)
+
+    @contextmanager
+    def _taking(self) -> Iterator[None]:
+        try:
+            yield
+        except MachineError as error:
+            self.ended = self.ended or error
+
+    def _put(self, kind: str, members: Mapping[str, Any]) -> None:
         self._file.write(ormsgpack.packb({"frame": kind, **members}, option=ormsgpack.OPT_NON_STR_KEYS))
 
     def _head(self) -> None:
-        self.write(
+        self._put(
             "recording",
             {
                 "version": VERSION,
@@ -84,7 +100,9 @@ class Recorder:
 
     def turn(self) -> None:
         """Begin the next file if it is time."""
-        if self._file.full:
+        if self.ended is not None or not self._file.full:
+            return
+        with self._taking():
             self._file.rotate()
             self._head()
             for tap in self._taps:
@@ -121,6 +139,7 @@ class _Tap:
     def batch(self, slab: memoryview, data: memoryview, records: Sequence[tuple[int, int]], clock: Clock) -> None:
         """Copy the batch as it is."""
         unpack, known = HEAD.unpack_from, self._known
+        self._recorder.turn()
         for process in {unpack(data, start)[2] for start, _ in records}:
             resource = self._source.resource(process)
             if known.get(process) is not resource:
@@ -134,7 +153,6 @@ class _Tap:
                         "json": resource.json,
                     },
                 )
-        self._recorder.records += len(records)
         self._recorder.write(
             "records",
             {
@@ -145,7 +163,8 @@ class _Tap:
                 "data": bytes(slab),
             },
         )
-        self._recorder.turn()
+        if self._recorder.ended is None:
+            self._recorder.records += len(records)
 
 
 def _text(value: str) -> str:
