@@ -154,27 +154,31 @@ def held(tracer: Tracer) -> tuple[int, int, int, int]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("deployments", [4, pytest.param(100, marks=pytest.mark.matrix)])
-def test_deployments_by_rename_leave_nothing_behind(old: Path, tmp_path: Path, deployments: int) -> None:
-    app, fresh = tmp_path / "app", tmp_path / "fresh"
+def renamed(source: Path, target: Path) -> None:
+    """mv, install, dpkg, `go build -o`: a new inode in the place of the old one."""
+    fresh = target.with_name("fresh")
+    shutil.copy(source, fresh)
+    fresh.rename(target)
+
+
+def test_deployments_by_rename_leave_nothing_behind(old: Path, tmp_path: Path) -> None:
+    app = tmp_path / "app"
     shutil.copy(old, app)
     seen: list[tuple[int, int, int, int]] = []
     with tracing("--exe", str(app), *HTTP, "--wait") as tracer:
-        for number in range(deployments):
+        for number in range(4):
             with serving(app) as server:
                 joined(tracer, server.pid)
                 server.request("GET", f"/ping?{number}")
                 if number > 1:
                     wait_until(lambda: held(tracer)[3] == 0, f"deleted files let go: {held(tracer)}")
                     seen.append(held(tracer))
-                shutil.copy(old, fresh)
-                fresh.rename(app)
-        tracer.wait_spans(deployments)
+                renamed(old, app)
+        tracer.wait_spans(4)
         ended = tracer.stop()
-    assert set(seen[1:]) <= {seen[0]}, seen
-    assert len(ended.spans) == deployments
+    assert len(set(seen)) == 1, seen
     assert ended.summary["losses"] == {}
-    assert ended.summary["hits"]["net/http.serverHandler.ServeHTTP entry"] == deployments
+    assert ended.summary["hits"]["net/http.serverHandler.ServeHTTP entry"] == 4
 
 
 @contextmanager
@@ -416,3 +420,75 @@ def test_a_reader_that_reads_nothing_does_not_keep_the_probes_in(old: Path, how:
             process.kill()
             process.wait()
             os.close(read)
+
+
+class Load:
+    """Two clients that send requests for as long as a server lives, each counted when it was answered."""
+
+    def __init__(self, server: Server) -> None:
+        self._server, self.answered = server, 0
+        self._stop, self._lock = threading.Event(), threading.Lock()
+        self._threads = [threading.Thread(target=self._run) for _ in range(2)]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            status, _ = self._server.request("GET", f"/ping?{self.answered}")
+            assert status == 200
+            with self._lock:
+                self.answered += 1
+
+    def stop(self) -> int:
+        """How many were answered."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        return self.answered
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("how", ["renamed", "copied", "in_pieces", "container", "new image"])
+def test_a_hundred_deployments_under_load(old: Path, image: Path, tmp_path: Path, how: str) -> None:
+    """No target is harmed, nothing is lost once a process is traced, and goinst does not grow."""
+    app, answered, alive = tmp_path / "app", 0, 0
+    sizes: list[tuple[tuple[int, int, int, int], int]] = []
+    shutil.copy(old, app)
+    other = gobuild.build(gobuild.PROGRAMS / "ping", ldflags="-s -w")  # the same, elsewhere
+
+    @contextmanager
+    def deployed(number: int) -> Iterator[Server]:
+        if how == "new image":
+            folder = tmp_path / f"image{number}"
+            folder.mkdir()
+            shutil.copy((old, other)[number % 2], folder / "server")
+            with container(folder, tmp_path / f"c{number}") as server:
+                yield server
+        elif how == "container":
+            with container(image, tmp_path / f"c{number % 3}") as server:
+                yield server
+        else:
+            if how != "renamed" or number:
+                {"renamed": renamed, "copied": copied, "in_pieces": in_pieces}[how]((old, other)[number % 2], app)
+            with serving(app) as server:
+                yield server
+
+    pattern = "*/server" if how in ("container", "new image") else str(app)
+    with tracing("--exe", pattern, *HTTP, "--wait") as tracer:
+        for number in range(100):
+            with deployed(number) as server:
+                joined(tracer, server.pid)
+                load = Load(server)
+                wait_until(lambda load=load: load.answered >= 40, "requests are answered")  # type: ignore[misc]
+                answered += load.stop()
+                alive += server.process.poll() is None
+                wait_until(lambda: held(tracer)[3] == 0, "deleted files let go")
+                memory = int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{tracer.process.pid}/status").read_text())[1])  # type: ignore[index]
+                sizes.append((held(tracer), memory))
+        tracer.wait_spans(answered, READY_SECONDS)
+        ended = tracer.stop()
+    assert alive == 100
+    assert len(ended.spans) + sum(ended.summary["losses"].values()) == answered
+    print(how, answered, "requests", len(ended.spans), "spans", ended.summary["losses"], sizes[4], sizes[50], sizes[99])
+    assert len({descriptors for descriptors, _ in sizes[5:]}) <= 3, sizes
+    assert sizes[99][1] < sizes[20][1] * 1.1, [memory for _, memory in sizes[::10]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -26,7 +27,8 @@ class Executable:
     a pattern of the user's leads to it, so that it is traced also when nobody runs it.
 
     ``tracer`` is None while it is prepared, and where there is nothing to trace (``hopeless`` says why). ``gone`` says
-    why its probes were taken away. ``markers`` are for ``inodes.same_inode``.
+    why its probes were taken away. ``traced_since`` is the Unix time of its probes. ``markers`` are for
+    ``inodes.same_inode``.
     """
 
     file: OpenFile
@@ -40,6 +42,7 @@ class Executable:
     hopeless: str = ""
     gone: str = ""
     idle_since: float = 0.0
+    traced_since: float = 0.0
 
     @property
     def name(self) -> str:
@@ -54,6 +57,11 @@ class Executable:
         if tracer is not None:
             tracer.detach()
         self.file.release()
+
+    def missed(self, process: Process) -> float:
+        """For how many seconds a process ran before it was traced; start times are known to 10 ms."""
+        since = self.traced_since if self.every else time.time()
+        return max(round(since - process.start_time, 2), 0.0)
 
     def useless(self, now: float) -> str:
         """Why probes in a file that nobody runs are of no use any more, or nothing."""

@@ -54,6 +54,7 @@ class Executables:
         # processes that were looked at: what they run, if it can be traced
         self._known: dict[Identity, Executable | None] = {}
         self._tries: dict[Identity, int] = {}
+        self._named: dict[FileKey, str] = {}
         self._said: set[tuple[FileKey, str]] = set()
 
     def __iter__(self) -> Iterator[Executable]:
@@ -167,13 +168,7 @@ class Executables:
     def name(self, paths: Iterable[str], *, now: bool = False) -> None:
         """The files that patterns lead to: they are traced also when nobody runs them yet. ``now``: come back when
         they are."""
-        keys: dict[FileKey, str] = {}
-        for path in paths:
-            try:
-                status = os.stat(path)  # noqa: PTH116
-            except OSError:
-                continue
-            keys[status.st_dev, status.st_ino] = path
+        keys = self._named = {key: path for path in paths if (key := _key_of(path)) is not None}
         for executable in self:
             executable.named = executable.file.key in keys
         for key, path in keys.items():
@@ -192,6 +187,11 @@ class Executables:
                 self._finish(executable, self._prepare_now(executable))
             else:
                 executable.preparing = self._pool.submit(self._prepare, executable)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether a file that a pattern leads to is another one than at the last look."""
+        return any(_key_of(path) != key for key, path in self._named.items())
 
     def _open(self, path: str, name: str, *, every: bool, named: bool = False) -> Executable:
         try:
@@ -379,3 +379,11 @@ class Executables:
         if any(one.preparing is not None for one in candidates):
             return True
         return tries <= _PATIENCE and any(one.tracer and one.tracer.runs_in(process) is None for one in candidates)
+
+
+def _key_of(path: str) -> FileKey | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -231,6 +231,7 @@ class Session:
             raise TargetError(f"{executable.name} changed while it was analysed: {changed}")
         executable.tracer = tracer  # from now on it can be told to let go
         probed = tracer.attach() if not executable.gone else 0
+        executable.traced_since = time.time()
         for refused in tracer.refused:
             self._log.warning("the kernel refuses a probe", reason=refused)
         if not probed:
@@ -246,7 +247,9 @@ class Session:
             known = known._replace(module=info.main_module, go=info.go_version)
         self._processes.join(process.pid, known)
         if self._announced:
-            self._log.info("process joined", pid=process.pid, executable=process.exe)
+            missed = executable.missed(process)
+            unseen = {"unseen_seconds": missed} if missed else {}  # requests of that time are counted nowhere
+            self._log.info("process joined", pid=process.pid, executable=process.exe, **unseen)
 
     def _left(self, executable: Executable, process: Process) -> None:
         self._processes.remove(process.pid)
@@ -295,7 +298,7 @@ class Session:
                 self._executables.settle()
                 if self._command is not None and self._command.poll() is not None:
                     self.end("the command ended")
-                elif self._command is not None and self._command.moved():
+                elif self._executables.replaced or (self._command is not None and self._command.moved()):
                     scan = now
             if (new := self._reload.take()) is not None:
                 self._reconfigure(new)
