@@ -230,13 +230,20 @@ def mount_id(pid: int) -> str:
         os.close(descriptor)
 
 
-def test_containers_of_one_image_give_a_span_for_each_request(image: Path, tmp_path: Path) -> None:
+# what deploy/daemonset.yaml gives
+FEW = ("setpriv", "--bounding-set=-all,+bpf,+perfmon,+sys_ptrace")
+
+
+@pytest.mark.parametrize("prefix", [(), FEW], ids=["root", "few-capabilities"])
+def test_containers_of_one_image_give_a_span_for_each_request(
+    image: Path, tmp_path: Path, prefix: tuple[str, ...]
+) -> None:
     """overlayfs shows each container a device number of its own; below, there is one inode, and one set of probes."""
     with ExitStack() as stack:
         first = stack.enter_context(ExitStack())
         servers = [first.enter_context(container(image, tmp_path / "1"))]
         servers += [stack.enter_context(container(image, tmp_path / name)) for name in ("2", "3")]
-        tracer = stack.enter_context(tracing("--exe", "*/server", *HTTP))
+        tracer = stack.enter_context(tracing("--exe", "*/server", *HTTP, prefix=prefix))
         for number, server in enumerate(servers):
             server.request("GET", f"/ping?{number}")
         tracer.wait_spans(3)

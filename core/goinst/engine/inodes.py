@@ -22,9 +22,8 @@ def same_inode(path: str, markers: Sequence[int], process: Process) -> bool:
     (Documentation/filesystems/overlayfs.rst, "Inode properties"); a uprobe sits on the inode below
     (kernel/trace/bpf_trace.c, bpf_uprobe_multi_link_attach: d_real_inode).
     """
-    key = process.device, process.inode
     for marker in markers:
-        before = read_code(process.pid, key, (marker,))
+        before = read_code(process, (marker,))
         if before is None:
             return False
         if before == [BREAKPOINT]:
@@ -33,7 +32,7 @@ def same_inode(path: str, markers: Sequence[int], process: Process) -> bool:
         try:
             attachment = attach(path, [(nothing, [(marker, 0)])], multi=multi)
             try:
-                return read_code(process.pid, key, (marker,)) == [BREAKPOINT]
+                return read_code(process, (marker,)) == [BREAKPOINT]
             finally:
                 attachment.close()
         finally:

@@ -169,7 +169,7 @@ class Tracer:
             places = [o for programs, _ in self._attachments for p in programs for o in p.offsets if o not in refused]
         if not places or not BREAKPOINT:
             return None
-        code = read_code(process.pid, (process.device, process.inode), places[:_SOME])
+        code = read_code(process, places[:_SOME])
         return None if code is None else all(each == BREAKPOINT for each in code)
 
     def settle(self) -> tuple[list[str], list[str]]:

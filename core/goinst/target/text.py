@@ -7,7 +7,7 @@ import platform
 import re
 from collections.abc import Sequence
 
-from goinst.target.openfile import FileKey
+from goinst.target.process import DELETED, Process
 
 __all__ = ["BREAKPOINT", "read_code"]
 
@@ -15,13 +15,14 @@ __all__ = ["BREAKPOINT", "read_code"]
 # (arch/arm64/include/asm/brk-imm.h, UPROBES_BRK_IMM)
 BREAKPOINT = {"x86_64": b"\xcc", "aarch64": (0xD4200000 | 5 << 5).to_bytes(4, "little")}.get(platform.machine(), b"")
 
-_LINE = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) ..x. ([0-9a-f]+) [0-9a-f]+:[0-9a-f]+ [1-9]\d* ")
+_LINE = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) ..x. ([0-9a-f]+) [0-9a-f]+:[0-9a-f]+ [1-9]\d* +(.+)")
 _MOST = 1 << 22  # bytes of /proc/PID/maps that are read
 
 
-def read_code(pid: int, key: FileKey, offsets: Sequence[int], size: int = len(BREAKPOINT)) -> list[bytes] | None:
-    """``size`` bytes at each of these file offsets as process ``pid`` has them mapped to be executed; None when it is
-    gone, has not mapped the file ``key``, or not all of it, or may not be looked at."""
+def read_code(process: Process, offsets: Sequence[int], size: int = len(BREAKPOINT)) -> list[bytes] | None:
+    """``size`` bytes at each of these file offsets of what a process runs (or of the library in it), as it has it
+    mapped to be executed; None when it is gone, has not mapped the file, or not all of it, or may not be looked at."""
+    pid = process.pid
     try:
         with open(f"/proc/{pid}/maps", "rb") as file:  # noqa: PTH123
             areas = _LINE.findall(file.read(_MOST))
@@ -30,11 +31,10 @@ def read_code(pid: int, key: FileKey, offsets: Sequence[int], size: int = len(BR
         return None
     try:
         spans = []
-        for area in areas:
-            start, end, offset = (int(number, 16) for number in area)
-            status = os.stat(f"/proc/{pid}/map_files/{start:x}-{end:x}")  # noqa: PTH116 - as maps, but never padded
-            if (status.st_dev, status.st_ino) == key:
-                spans.append((start, end, offset))
+        for start, end, offset, path in areas:
+            low, high = int(start, 16), int(end, 16)
+            if _is_of(process, low, high, path):
+                spans.append((low, high, int(offset, 16)))
         found = []
         for offset in offsets:
             at = next((low + offset - first for low, high, first in spans if 0 <= offset - first < high - low), None)
@@ -48,3 +48,13 @@ def read_code(pid: int, key: FileKey, offsets: Sequence[int], size: int = len(BR
         return found
     finally:
         os.close(memory)
+
+
+def _is_of(process: Process, low: int, high: int, path: bytes) -> bool:
+    """Whether a mapping is of the file. By its link, which takes CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE
+    (fs/proc/base.c, proc_map_files_get_link), else by its path, which is that of the executable's link, too."""
+    try:
+        status = os.stat(f"/proc/{process.pid}/map_files/{low:x}-{high:x}")  # noqa: PTH116 - as maps, but never padded
+    except PermissionError:
+        return os.fsdecode(path).removesuffix(DELETED).replace("\\012", "\n") == process.exe
+    return (status.st_dev, status.st_ino) == (process.device, process.inode)
