@@ -8,10 +8,8 @@ static long (*goinst_probe_read_user_str)(void *to, u32 size, const void *from) 
 static long (*goinst_get_stack)(void *ctx, void *to, u32 size, u64 flags) = (void *)67;
 
 #if defined(GOINST_ARM64)
-#define GOINST_IP(ctx) ((ctx)->pc)
 #define GOINST_RETURN_ADDRESS(hit) ((ctx)->regs[30])
 #else
-#define GOINST_IP(ctx) ((ctx)->ip)
 #define GOINST_RETURN_ADDRESS(hit) goinst_stack_word(hit, 0)
 #endif
 

@@ -4,14 +4,18 @@
 
 #if defined(GOINST_ARM64)
 #define GOINST_SP(ctx) ((ctx)->sp)
+#define GOINST_IP(ctx) ((ctx)->pc)
 /* b.ls is taken when C is clear or Z is set; then the function starts again after runtime.morestack */
 #define GOINST_BRANCH_TAKEN(ctx) (!((ctx)->pstate & (1UL << 29)) || ((ctx)->pstate & (1UL << 30)))
 #else
 #define GOINST_SP(ctx) ((ctx)->sp)
+#define GOINST_IP(ctx) ((ctx)->ip)
 /* jbe is taken when CF or ZF is set */
 #define GOINST_BRANCH_TAKEN(ctx) ((ctx)->flags & 0x41)
 #endif
 
+/* how far the program lies from where it was linked, at a hit of this probe */
+#define BIAS(program) program##__bias
 #define ARG(program, name) program##__##name
 #define RESULT(program, name) program##__result_##name
 

@@ -103,8 +103,8 @@ static __always_inline u16 goinst_operation_inherited(struct goinst_operation *p
     return parent->head.flags & (GOINST_UNSAMPLED | GOINST_LEFT_OUT | GOINST_DECIDED);
 }
 
-/* Which operation a goroutine was started in: bpf/lineage.bpf.c writes it, when a goroutine is made. */
-#define GOINST_LINEAGE_DEPTH 4
+/* Which operation a goroutine was started in: bpf/lineage.bpf.c writes it, when a goroutine is made. What it starts is
+ * started in that operation, too. */
 struct goinst_goroutine_key {
     u64 g;
     u64 tgid;
@@ -113,34 +113,50 @@ struct goinst_ancestor {
     u64 g;
     u64 span_id;
     u32 level;
-    u32 depth; /* 1: started by the goroutine of the operation itself */
+    u32 shared; /* it, or one that it descends from, takes work from others */
 };
 BPF_TABLE("lru_hash", struct goinst_goroutine_key, struct goinst_ancestor, goinst_lineage, 16384);
+
+static __always_inline struct goinst_operation *goinst_operation_of(const struct goinst_ancestor *ancestor, u32 tgid)
+{
+    struct goinst_operation_key where = {};
+    struct goinst_operation *op;
+
+    where.g = ancestor->g;
+    where.tgid = tgid;
+    where.level = ancestor->level;
+    op = goinst_operations.lookup(&where);
+    return op && op->head.span_id == ancestor->span_id ? op : 0;
+}
 
 /* The operation that the goroutine of the hit was started in, open or ended. */
 static __always_inline struct goinst_operation *goinst_operation_origin(const struct goinst_hit *hit)
 {
     struct goinst_goroutine_key key = {.g = hit->g, .tgid = hit->tgid};
     struct goinst_ancestor *ancestor = goinst_lineage.lookup(&key);
-    struct goinst_operation_key where = {};
+
+    return ancestor ? goinst_operation_of(ancestor, hit->tgid) : 0;
+}
+
+/* The operation that the goroutine of the hit works for: the one that it was started in, if that is still open and if
+ * it takes no work from others. A pool's worker, and what outlives the request that started it, works for others later,
+ * and nobody knows for whom. */
+static __always_inline struct goinst_operation *goinst_operation_ancestor(const struct goinst_hit *hit)
+{
+    struct goinst_goroutine_key key = {.g = hit->g, .tgid = hit->tgid};
+    struct goinst_ancestor *ancestor = goinst_lineage.lookup(&key);
     struct goinst_operation *op;
 
     if (!ancestor)
         return 0;
-    where.g = ancestor->g;
-    where.tgid = hit->tgid;
-    where.level = ancestor->level;
-    op = goinst_operations.lookup(&where);
-    return op && op->head.span_id == ancestor->span_id ? op : 0;
-}
-
-/* The same if it is still open: a worker that outlives the request that started it works for others later, and nobody
- * knows for whom. */
-static __always_inline struct goinst_operation *goinst_operation_ancestor(const struct goinst_hit *hit)
-{
-    struct goinst_operation *op = goinst_operation_origin(hit);
-
-    return op && op->state == GOINST_OPEN ? op : 0;
+    op = goinst_operation_of(ancestor, hit->tgid);
+    if (!op || op->state != GOINST_OPEN)
+        return 0;
+    if (ancestor->shared) {
+        NOTE(parent_unknown);
+        return 0;
+    }
+    return op;
 }
 
 /* An entry is taken for another operation: one that is open in it has been left, by a panic, by runtime.Goexit or in a

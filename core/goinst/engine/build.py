@@ -89,7 +89,9 @@ def build(
             disabled[culprit] = reason
             continue
         try:
-            loaded = load(built, plan.programs, multi=multi, ring_bytes=ring_bytes, operations=operations)
+            loaded = load(
+                built, plan.programs, multi=multi, ring_bytes=ring_bytes, operations=operations, rows=plan.rows
+            )
         except Rejected as error:
             if (
                 any(words in str(error) for words in _TOO_LARGE)

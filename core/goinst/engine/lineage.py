@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import struct
+
+from goinst.golang.facts import Facts
 from goinst.plugin.declare import Field, Fragment, Probe, Protocol, Site
 
-__all__ = ["LINEAGE"]
+__all__ = ["LINEAGE", "WORKERS", "worker_rows"]
 
 LINEAGE = Protocol(
     name="lineage",
     summary="which operation a goroutine was started in",
     hits="1 emulated hit for each goroutine that is started",
     fragments=(Fragment("lineage.bpf.c", package="goinst.bpf"),),
-    fields={"G_M": Field("runtime.g", "m"), "M_CURG": Field("runtime.m", "curg")},
+    fields={
+        "G_M": Field("runtime.g", "m"),
+        "G_STARTPC": Field("runtime.g", "startpc"),
+        "G_CLOSURE": Field("runtime.g", "sched.ctxt"),
+        "M_CURG": Field("runtime.m", "curg"),
+    },
     probes=(
         Probe(
             "goinst_new_goroutine",
@@ -29,5 +37,12 @@ LINEAGE = Protocol(
         ),
     ),
     records=(),
-    losses={"lineage_too_deep": "a goroutine more than 4 generations below the operation that it belongs to"},
 )
+
+WORKERS = "goinst_workers"
+"""The map of bpf/lineage.bpf.c that says which functions make a goroutine a worker."""
+
+
+def worker_rows(facts: Facts) -> tuple[tuple[bytes, bytes], ...]:
+    """What is in that map for a binary. BinaryError when its code cannot be looked at."""
+    return tuple((struct.pack("<Q", entry), struct.pack("<I", mark)) for entry, mark in facts.workers().items())

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import struct
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -56,9 +57,12 @@ def load(
     multi: bool,
     ring_bytes: int,
     operations: int,
+    rows: Mapping[str, Sequence[tuple[bytes, bytes]]],
 ) -> Loaded:
-    """Create the maps and load the programs. Rejected for a required program; a rejected optional one is left out and
-    listed. MachineError when the kernel does not let this process do it at all."""
+    """Create the maps and load the programs; ``rows`` are what maps hold from the start, by name.
+
+    Rejected for a required program; a rejected optional one is left out and listed. MachineError when the kernel does
+    not let this process do it at all."""
     kernel.raise_memlock()
     loaded = Loaded(multi)
     try:
@@ -69,6 +73,8 @@ def load(
                 entries = ring_bytes
             elif definition.name == "goinst_operations":
                 entries = operations
+            elif definition.name in rows:
+                entries = max(len(rows[definition.name]), 1)
             key_size, value_size = definition.key_size, definition.value_size
             if definition.type == _RINGBUF:
                 key_size = value_size = 0
@@ -81,6 +87,8 @@ def load(
             loaded.stack.callback(os.close, descriptor)
             loaded.maps[definition.name] = replace[index] = descriptor
             loaded.sizes[definition.name] = (key_size, value_size, entries)
+            for key, value in rows.get(definition.name, ()):
+                kernel.update(descriptor, key, value)
         _load_programs(loaded, built, programs, replace)
         tails = loaded.maps.get("goinst_tails")
         for program in programs:

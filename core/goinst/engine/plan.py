@@ -9,13 +9,13 @@ from typing import Any, Literal
 from goinst.capture.aggregate import Table
 from goinst.capture.expand import expand
 from goinst.engine.began import BEGAN
-from goinst.engine.lineage import LINEAGE
+from goinst.engine.lineage import LINEAGE, WORKERS, worker_rows
 from goinst.engine.resolved import ResolvedField, ResolvedProbe, not_asked_for, resolve_probe
 from goinst.engine.runtime import runtime_macros
 from goinst.engine.source import Counter, Part, Program, write_source
 from goinst.engine.unseen import left_out, unseen
-from goinst.engine.words import marked_words, word
-from goinst.errors import PluginError
+from goinst.engine.words import bias, marked_words, word
+from goinst.errors import BinaryError, PluginError
 from goinst.events.record import Layout, lay_out
 from goinst.golang.facts import Facts
 from goinst.golang.funcnames import package_of, unescaped
@@ -26,6 +26,7 @@ from goinst.sampling import EVERYTHING, Sampling
 
 __all__ = ["Plan", "PluginPlan", "Propagate", "ResolvedField", "ResolvedProbe", "make_plan"]
 
+Rows = tuple[tuple[bytes, bytes], ...]
 Propagate = Literal["", "write", "dry-run"]
 _OWN = (LINEAGE.name, BEGAN.name)  # the core's own probes
 
@@ -52,7 +53,8 @@ class PluginPlan:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that is needed to trace one binary: ``source`` for the compiler, ``programs`` for the loader and the
-    attacher, ``counters`` and ``layouts`` for the reader."""
+    attacher, ``counters`` and ``layouts`` for the reader. ``rows``: what maps hold from the start, by name; such a map
+    is as large as that."""
 
     info: BinaryInfo
     source: str
@@ -60,6 +62,7 @@ class Plan:
     counters: tuple[Counter, ...]
     layouts: tuple[Layout, ...]
     plugins: tuple[PluginPlan, ...]
+    rows: Mapping[str, Rows] = field(default_factory=dict)
 
     @property
     def enabled(self) -> tuple[str, ...]:
@@ -145,6 +148,7 @@ def make_plan(
     if propagate:
         macros["GOINST_PROPAGATE"] = 1 if propagate == "write" else 2
     drafts: list[_Draft] = []
+    rows: dict[str, Rows] = {}
     off: dict[str, str] = dict(disabled or {})
     number = 1
     seen = views(facts, protocols)
@@ -167,11 +171,16 @@ def make_plan(
                 draft.off("it only adds to spans, and they are only counted")
     elif clients and (lineage or propagate) and not native:
         drafts.append(_draft(View(facts), LINEAGE, {}, off, number, propagate=False))
+        if not drafts[-1].reason:
+            try:
+                rows[WORKERS] = worker_rows(facts)
+            except BinaryError as error:
+                drafts[-1].off(str(error))
     if not (filter_pids or count_only or native):
         drafts.append(_draft(View(facts), BEGAN, {}, off, number, propagate=False))
     if ways:
         macros["GOINST_WAYS"] = 1
-    parts = [_part(draft) for draft in drafts if not draft.reason]
+    parts = [_part(draft, pie=facts.info.pie) for draft in drafts if not draft.reason]
     source, programs, counters = write_source(
         facts.info.arch, macros, parts, filter_pids=filter_pids, count_only=count_only
     )
@@ -197,6 +206,7 @@ def make_plan(
             )
             for draft in drafts
         ),
+        rows=rows,
     )
 
 
@@ -320,7 +330,7 @@ def _placed(facts: Facts, draft: _Draft, probe: declare.Probe) -> ResolvedProbe:
     return replace(resolved, symbol=symbol)
 
 
-def _part(draft: _Draft) -> Part:
+def _part(draft: _Draft, *, pie: bool) -> Part:
     """What the source writer needs of a plugin: every decision made, only text left to write."""
     defines: dict[str, str] = {}
     for found in draft.fields:
@@ -333,6 +343,8 @@ def _part(draft: _Draft) -> Part:
             value = draft.options[option.name]
             defines[option.define] = str(int(value) if isinstance(value, bool) else value)
     for probe in draft.probes:
+        if probe.sites and probe.place != "return":
+            defines[f"{probe.program}__bias"] = bias(pie, [site.address for site in probe.sites])
         defines |= marked_words(probe.program, probe.marked)
         for kind, arguments in (("", probe.parameters), ("result_", probe.results)):
             for argument in arguments:

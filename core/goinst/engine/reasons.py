@@ -22,5 +22,6 @@ CORE_NOTES = {
     "context_dry_run": "a traceparent would have been written into a request (--propagate=dry-run)",
     "context_present": "a request had a traceparent already",
     "context_malformed": "a traceparent that came in was malformed, and ignored",
+    "parent_unknown": "a call by a goroutine that takes work from others, such as a pool's worker: it has no parent",
     "sampled_out": "operations that --sample left out",
 }

@@ -1,10 +1,14 @@
-"""The C text behind ARG(program, name) and RESULT(program, name)."""
+"""The C text behind ARG(program, name), RESULT(program, name) and BIAS(program)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from goinst.golang.model import Location, Piece, Variable
 
-__all__ = ["marked_words", "word"]
+__all__ = ["bias", "marked_words", "word"]
+
+_PAGE = 0xFFF
 
 _CASTS = {
     "int8": "(s64)(s8)", "int16": "(s64)(s16)", "int32": "(s64)(s32)", "int64": "(s64)",
@@ -19,6 +23,16 @@ def word(where: Location) -> str | None:
     if where.register is None or where.register.startswith(("xmm", "f")):
         return None
     return f"((u64)ctx->{where.register})"
+
+
+def bias(pie: bool, addresses: Sequence[int]) -> str:
+    """The C expression for how far a program lies from where it was linked, at a hit on one of its instructions."""
+    if not pie:
+        return "0UL"
+    text = f"(GOINST_IP(ctx) - {addresses[-1]:#x}UL)"
+    for address in reversed(addresses[:-1]):  # programs are moved by whole pages
+        text = f"((GOINST_IP(ctx) - {address:#x}UL) & {_PAGE:#x} ? {text} : GOINST_IP(ctx) - {address:#x}UL)"
+    return text
 
 
 def marked_words(program: str, arguments: tuple[Variable, ...]) -> dict[str, str]:

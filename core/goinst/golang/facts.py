@@ -346,6 +346,17 @@ class Facts(PackageAnswers):
 
         return self._ask(f"inlined sites {symbol}", find, make)
 
+    def workers(self) -> dict[int, int]:
+        """Return marks of functions that goroutines start with, by address: 0 when it takes work from others, again and
+        again; else a mask of the words of its closure that may be the function that it calls."""
+
+        def find(binary: GoBinary) -> Any:
+            from goinst.golang.workers import find_workers
+
+            return find_workers(binary)
+
+        return self._ask("workers", find, lambda answer: {int(entry): int(mark) for entry, mark in answer.items()})
+
     def _codes(self, binary: GoBinary, found: Sequence[LineSite | InlinedSite]) -> list[list[Any]]:
         """Return what tells the functions that sites are in from others."""
         held = {binary.containing(each.site.address) for each in found}

@@ -1,0 +1,3 @@
+module goinst.test/workers
+
+go 1.17
