@@ -107,6 +107,10 @@ class NativeFacts(Facts):
         del symbol, signature
         return True
 
+    def workers(self) -> dict[int, int]:
+        """Return none: those are of goroutines."""
+        return {}
+
     def bodies(self, symbol: str) -> tuple[str, ...]:
         """Return none: Go's generic functions have them."""
         del symbol
