@@ -24,6 +24,7 @@ from textcheck import breakpoints, planned
 pytestmark = [pytest.mark.bpf, needs_root]
 
 HTTP = ("--plugins", "nethttp")
+SERVER = f"server-{os.getpid()}"  # a pattern for it must not match what others run
 
 
 @pytest.fixture(scope="module")
@@ -189,13 +190,13 @@ def container(image: Path, folder: Path) -> Iterator[Server]:
     script = (
         "mount --make-rprivate / && mount -t overlay overlay"
         f" -o lowerdir={image},upperdir={folder}/upper,workdir={folder}/work {folder}/root"
-        f" && exec chroot {folder}/root /server"
+        f" && exec chroot {folder}/root /{SERVER}"
     )
     process = subprocess.Popen(
         ["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
-        yield Server(process, image / "server")
+        yield Server(process, image / SERVER)
     finally:
         process.kill()
         process.wait()
@@ -206,7 +207,7 @@ def mounts_of(tracer: Tracer) -> set[str]:
     found = set()
     for descriptor in Path(f"/proc/{tracer.process.pid}/fd").iterdir():
         try:
-            if os.readlink(descriptor).endswith("/server"):
+            if os.readlink(descriptor).endswith(f"/{SERVER}"):
                 text = Path(f"/proc/{tracer.process.pid}/fdinfo/{descriptor.name}").read_text()
                 found.add(re.search(r"mnt_id:\s*(\d+)", text)[1])  # type: ignore[index]
         except OSError:
@@ -218,7 +219,7 @@ def mounts_of(tracer: Tracer) -> set[str]:
 def image(old: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "image"
     folder.mkdir()
-    shutil.copy(old, folder / "server")
+    shutil.copy(old, folder / SERVER)
     return folder
 
 
@@ -243,7 +244,7 @@ def test_containers_of_one_image_give_a_span_for_each_request(
         first = stack.enter_context(ExitStack())
         servers = [first.enter_context(container(image, tmp_path / "1"))]
         servers += [stack.enter_context(container(image, tmp_path / name)) for name in ("2", "3")]
-        tracer = stack.enter_context(tracing("--exe", "*/server", *HTTP, prefix=prefix))
+        tracer = stack.enter_context(tracing("--exe", f"*/{SERVER}", *HTTP, prefix=prefix))
         for number, server in enumerate(servers):
             server.request("GET", f"/ping?{number}")
         tracer.wait_spans(3)
@@ -272,7 +273,7 @@ def test_probes_that_move_to_another_mount_miss_nothing(image: Path, tmp_path: P
         first = stack.enter_context(ExitStack())
         first.enter_context(container(image, tmp_path / "1"))
         server = stack.enter_context(container(image, tmp_path / "2"))
-        tracer = stack.enter_context(tracing("--exe", "*/server", *HTTP))
+        tracer = stack.enter_context(tracing("--exe", f"*/{SERVER}", *HTTP))
         stop = threading.Event()
 
         def load() -> None:
@@ -309,19 +310,19 @@ def test_a_file_that_a_container_copies_up_is_another_one(image: Path, new: Path
         namespace = os.open(f"/proc/{first.pid}/ns/mnt", os.O_RDONLY)
         stack.callback(os.close, namespace)
         inside = ["nsenter", f"--mount=/proc/{os.getpid()}/fd/{namespace}"]
-        tracer = stack.enter_context(tracing("--exe", "*/server", *HTTP))
+        tracer = stack.enter_context(tracing("--exe", f"*/{SERVER}", *HTTP))
         one.close()
         with new.open("rb") as file:
-            subprocess.run([*inside, "cp", "/dev/stdin", f"{root}/server"], stdin=file, check=True)
+            subprocess.run([*inside, "cp", "/dev/stdin", f"{root}/{SERVER}"], stdin=file, check=True)
         again = subprocess.Popen(
-            [*inside, "chroot", root, "/server"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [*inside, "chroot", root, f"/{SERVER}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         stack.callback(again.wait)
         stack.callback(again.kill)
         newer = Server(again, new)
         joined(tracer, newer.pid)
         assert breakpoints(newer.pid, new) <= planned(new, "nethttp")
-        assert breakpoints(two.pid, image / "server") <= planned(image / "server", "nethttp")
+        assert breakpoints(two.pid, image / SERVER) <= planned(image / SERVER, "nethttp")
         newer.request("GET", "/new")
         two.request("GET", "/ping")
         tracer.wait_spans(2)
@@ -468,7 +469,7 @@ def test_a_hundred_deployments_under_load(old: Path, image: Path, tmp_path: Path
         if how == "new image":
             folder = tmp_path / f"image{number}"
             folder.mkdir()
-            shutil.copy((old, other)[number % 2], folder / "server")
+            shutil.copy((old, other)[number % 2], folder / SERVER)
             with container(folder, tmp_path / f"c{number}") as server:
                 yield server
         elif how == "container":
@@ -480,7 +481,7 @@ def test_a_hundred_deployments_under_load(old: Path, image: Path, tmp_path: Path
             with serving(app) as server:
                 yield server
 
-    pattern = "*/server" if how in ("container", "new image") else str(app)
+    pattern = f"*/{SERVER}" if how in ("container", "new image") else str(app)
     with tracing("--exe", pattern, *HTTP, "--wait") as tracer:
         for number in range(100):
             with deployed(number) as server:
@@ -497,5 +498,6 @@ def test_a_hundred_deployments_under_load(old: Path, image: Path, tmp_path: Path
     assert alive == 100
     assert len(ended.spans) + sum(ended.summary["losses"].values()) == answered
     print(how, answered, "requests", len(ended.spans), "spans", ended.summary["losses"], sizes[4], sizes[50], sizes[99])
-    assert len({descriptors for descriptors, _ in sizes[5:]}) <= 3, sizes
+    # a scan or an end may hold some for a moment
+    assert max(held[0] for held, _ in sizes[50:]) <= max(held[0] for held, _ in sizes[5:50]) + 3, sizes
     assert sizes[99][1] < sizes[20][1] * 1.1, [memory for _, memory in sizes[::10]]

@@ -181,9 +181,12 @@ class Session:
                 ways=self._ways,
             )
             facts.save()
-            return built
         finally:
             compiler.close()
+        if self._announced:
+            del facts
+            gc.collect()  # its parts refer to each other, and hold the file and tens of megabytes
+        return built
 
     @property
     def _waits(self) -> bool:
