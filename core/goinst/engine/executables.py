@@ -78,11 +78,11 @@ class Executables:
 
     # -- processes -----------------------------------------------------------------------------------------------
 
-    def take(self, process: Process, *, every: bool) -> None:
+    def take(self, process: Process) -> None:
         """Trace a process, and come back only when that is so. TargetError when it cannot be."""
         found = self._find(process)
         if found is None:
-            found = self._open(process.binary, process.exe, every=every)
+            found = self._open(process.binary, process.exe, every=process.every)
             self._finish(found, self._prepare_now(found))
             if found.gone:
                 raise TargetError(f"{found.name}: {found.gone}")
@@ -93,23 +93,23 @@ class Executables:
     def _prepare_now(self, executable: Executable) -> Callable[[], Built | Plan]:
         return lambda: self._prepare(executable)
 
-    def scanned(self, processes: Sequence[Process], *, every: Callable[[Process], bool]) -> None:
+    def scanned(self, processes: Sequence[Process]) -> None:
         """What there is now: those that are new come, those that are missing are let go."""
         now = {process.identity for process in processes}
         for identity in [identity for identity in self._known if identity not in now]:
             self._leave(identity)
         for process in processes:
             if process.identity not in self._known:
-                self._arrive(process, every=every(process))
+                self._arrive(process)
         self._tries = {identity: count for identity, count in self._tries.items() if identity in now}
 
-    def _arrive(self, process: Process, *, every: bool) -> None:
+    def _arrive(self, process: Process) -> None:
         found = self._find(process)
         if found is None:
             if self._undecided(process):
                 return  # looked at again in the next scan
             try:
-                found = self._open(process.binary, process.exe, every=every)
+                found = self._open(process.binary, process.exe, every=process.every)
             except BeingWritten as error:
                 self._say_once((process.device, process.inode), str(error))
                 return

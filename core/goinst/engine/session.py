@@ -140,7 +140,7 @@ class Session:
         problems: dict[str, GoinstError] = {}
         for process in processes:
             try:
-                self._executables.take(process, every=self._every(process))
+                self._executables.take(process)
             except TargetError as error:
                 problems.setdefault(str(error), error)
         if config.wait:
@@ -194,10 +194,6 @@ class Session:
         config = self._config
         later = not config.command and (not config.pids or any(exe_of(pid) for pid in config.pids))
         return bool(config.exes or config.ports or (config.library and later))
-
-    def _every(self, process: Process) -> bool:
-        """Whether each process that runs the file is meant: then one is traced from its first instruction on."""
-        return process.matched.startswith("--exe")
 
     def _trace(self, executable: Executable, built: Built | Plan) -> Tracer:
         if isinstance(built, Plan):
@@ -340,7 +336,7 @@ class Session:
         processes = self._scanner.scan() if self._scanner is not None else []
         if self._command is not None and (running := self._command.process()) is not None:
             processes.append(self._library or running)
-        self._executables.scanned(processes, every=self._every)
+        self._executables.scanned(processes)
         self._executables.name(named_files(self._config, self._log))
         self._executables.look()
         self._processes.prune()

@@ -41,6 +41,11 @@ class Process:
         time), or of the library in it."""
         return self.pid, self.start_time, (self.device, self.inode)
 
+    @property
+    def every(self) -> bool:
+        """Whether each process that runs the file is meant: then one is traced from its first instruction on."""
+        return self.matched.startswith("--exe")
+
 
 def all_pids() -> list[int]:
     """Every process (not thread) that /proc shows."""
