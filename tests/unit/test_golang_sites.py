@@ -31,10 +31,12 @@ class Fake:
     arch: Arch = "amd64"
     abi: str = "register"
     in_file: bool = True
+    g: str | None = None
 
     @property
     def info(self) -> Any:
-        return SimpleNamespace(arch=self.arch, abi=self.abi)
+        always = {"amd64": "r14" if self.abi == "register" else "", "arm64": "regs[28]"}[self.arch]
+        return SimpleNamespace(arch=self.arch, abi=self.abi, goroutine=always if self.g is None else self.g)
 
     @property
     def image(self) -> Any:
@@ -87,6 +89,14 @@ def test_stack_abi_holds_g_at_the_branch() -> None:
     check = "64488b0c25f8ffffff" + "483b6110"  # mov rcx, fs:[-8]; cmp rsp, [rcx+0x10]
     site = entry(check + JBE + "4883ec104883c410c390" + "e800100000ebe0", abi="stack")
     assert (site.address, site.guard, site.g) == (BASE + 13, "jbe", "cx")
+
+
+def test_go_1_17_without_its_registers_keeps_g_in_one() -> None:
+    """GOEXPERIMENT=noregabi: the check loads it into R14; noregabiargs: it is there all the time."""
+    loads = "644c8b3425f8ffffff"  # mov r14, fs:[-8]
+    assert entry(loads + CHECK + JBE + BODY + "e800100000ebe0", abi="stack").g == "r14"
+    assert entry("90c3", abi="stack").g is None
+    assert entry("90c3", abi="stack", g="r14").g == "r14"
 
 
 @pytest.mark.parametrize("code", [

@@ -18,6 +18,7 @@ from stops import Stopped, run
 VERSIONS = [
     *(pytest.param(go, marks=() if go in ("1.17.13", "1.26.8") else pytest.mark.matrix) for go in gobuild.VERSIONS)
 ]
+EXPERIMENTS = [pytest.param(f"1.17.13 {each}", marks=pytest.mark.matrix) for each in ("noregabi", "noregabiargs")]
 GENERIC = [
     *(
         pytest.param(go, marks=() if go == "1.26.8" else pytest.mark.matrix)
@@ -311,10 +312,12 @@ def value_of(variable: Variable, site: Site, stopped: Stopped) -> str:
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="looks at amd64 registers")
 @pytest.mark.parametrize("flags", ["", "-gcflags=-N"])
-@pytest.mark.parametrize("go", VERSIONS)
+@pytest.mark.parametrize("go", [*VERSIONS, *EXPERIMENTS])
 def test_a_stopped_program_has_the_values_there(go: str, flags: str) -> None:
     """Stops where functions start and at each line that prints: values are what the program prints then."""
-    path = gobuild.build(gobuild.PROGRAMS / "variables", go=go, extra_env={"GOFLAGS": flags})
+    go, _, experiment = go.partition(" ")
+    settings = {"GOFLAGS": flags} | ({"GOEXPERIMENT": experiment} if experiment else {})
+    path = gobuild.build(gobuild.PROGRAMS / "variables", go=go, extra_env=settings)
     facts = Facts.open(str(path))
     source = (gobuild.PROGRAMS / "variables" / "main.go").read_text().splitlines()
     hits: dict[tuple[str, str], list[dict[str, str]]] = {}

@@ -58,7 +58,7 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
             attach_on = ""
         elif not attach_on:
             return _nowhere(facts, probe, f"the binary has {probe.without}")
-    version = facts.info.version
+    version = facts.info.behaves_as
     candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
     names = tuple(site.symbol for site in candidates)
     found: list[ResolvedProbe] = []
@@ -112,7 +112,7 @@ def _drawbacks(probe: ResolvedProbe) -> tuple[bool, bool]:
 def _nowhere(
     facts: Facts, probe: declare.Probe, reason: str, inlined: tuple[str, ...] = (), linked: bool = False
 ) -> ResolvedProbe:
-    version = facts.info.version
+    version = facts.info.behaves_as
     candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
     return ResolvedProbe(
         probe.program, None, probe.place, (), probe.optional, probe.closes, probe.attach_on, probe.lost, reason,

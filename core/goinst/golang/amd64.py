@@ -12,7 +12,8 @@ from goinst.golang.instruction import Instruction, Scan
 __all__ = ["AMD64"]
 
 _HEX = re.compile(r"-?0x[0-9a-f]+|\d+")
-_LIMIT = re.compile(r"\[(?:r14|rcx) \+ 0x1[08]\]")  # g.stackguard0, g.stackguard1
+_LIMIT = re.compile(r"\[(r14|rcx) \+ 0x1[08]\]")  # g.stackguard0, g.stackguard1
+_PT_REGS = {"r14": "r14", "rcx": "cx"}
 _LOADS_G = re.compile(r"r14, (?:qword ptr (?:fs:)?\[|-?0x[0-9a-f]+$)")
 _OWN_FRAME = re.compile(r"(?P<size>\w+) ptr \[rsp(?: (?P<sign>[+-]) (?P<offset>0x[0-9a-f]+|\d+))?\]")
 _SIZES = {"byte": 1, "word": 2, "dword": 4, "qword": 8, "xmmword": 16, "ymmword": 32}
@@ -23,11 +24,11 @@ _WRITES = re.compile(
     r"mov(?:abs|zx|sxd?|ups|aps|upd|apd|dqu|dqa|[dq]|ss|sd)?|lea|add|sub|and|or|xor|not|neg|inc|dec|shl|shr|sar|ro[lr]|"
     r"bt[sr]|xorps|pxor|cvtsi2s[sd]|set(?:n?e|ae?|be?|le?|ge?)"
 )
-_SCRATCH = {"register": {"r12"}, "stack": {"rcx", "rax", "rsi"}}
-# What must not change: argument registers, rdx (the closure context), r14 (g, in the register ABI), SP.
+_SCRATCH = {"register": {"r12"}, "stack": {"rcx", "rax", "rsi", "r12"}}
+# What must not change: argument registers, rdx (the closure context), r14 (g, where that is in a register), SP.
 _KEPT = {
     "register": {"rax", "rbx", "rcx", "rdi", "rsi", "r8", "r9", "r10", "r11", "rdx", "r14", "rsp"},
-    "stack": {"rdx", "rsp"},
+    "stack": {"rdx", "r14", "rsp"},
     "c": {"rdi", "rsi", "rdx", "rcx", "r8", "r9", "rsp"},
 }
 # arch/x86/kernel/uprobes.c: is_prefix_bad() and the opcodes that are not in good_insns_64.
@@ -89,24 +90,19 @@ class AMD64:
                 returns.append(at)
         return Scan(frozenset(targets), indirect, tuple(returns), tuple(calls), end)
 
-    def goroutine(self, abi: str, *, checked: bool) -> str | None:
-        """See Machine. Before Go 1.17 the stack check loads it from thread-local storage."""
-        if abi == "register":
-            return "r14"
-        return "cx" if checked and abi == "stack" else None
-
     def prepares(self, instruction: Instruction, abi: str) -> bool:
         """See Machine."""
         if instruction.mnemonic == "cmp":
             return True
         if instruction.mnemonic == "mov" and _LOADS_G.match(instruction.operands):
-            return abi == "register"
+            return abi != "c"
         first = instruction.operands.partition(", ")[0]
         return instruction.mnemonic in ("mov", "lea", "sub") and first in _SCRATCH[abi]
 
-    def reads_limit(self, instruction: Instruction) -> bool:
-        """See Machine."""
-        return bool(_LIMIT.search(instruction.operands))
+    def limit(self, instruction: Instruction) -> str:
+        """See Machine. Before Go 1.17, or without its registers, the stack check loads g from thread-local storage."""
+        match = _LIMIT.search(instruction.operands)
+        return _PT_REGS[match[1]] if match else ""
 
     def target(self, instruction: Instruction) -> int | None:
         """See Machine."""

@@ -21,7 +21,7 @@ _WRITES = re.compile(
     r"mov[zn]?|add|sub|and|orr|eor|bic|ls[lr]|asr|neg|mvn|cset|csel|[us]bfx|uxt[bh]|sxt[bhw]|"
     r"ldr(?:s?[bh]|sw)?|ldur[bh]?|fmov"
 )
-_SCRATCH = {"register": {"x16", "x17", "x27"}, "stack": {"x1", "x2", "x3", "x27"}}
+_SCRATCH = {"register": {"x16", "x17", "x27"}, "stack": {"x1", "x2", "x3", "x16", "x17", "x27"}}
 # What must not change: argument registers, x26 (the closure context), x28 (g), SP.
 _KEPT = {
     "register": {*(f"x{number}" for number in range(16)), "x26", "x28", "sp"},
@@ -87,11 +87,6 @@ class ARM64:
         called = tuple(call for call in calls if call[0] not in literals)
         return Scan(frozenset(targets), indirect, kept, called, address + count * 4)
 
-    def goroutine(self, abi: str, *, checked: bool) -> str | None:
-        """See Machine. x28 is g in both of Go's ABIs."""
-        del checked
-        return None if abi == "c" else "regs[28]"
-
     def prepares(self, instruction: Instruction, abi: str) -> bool:
         """See Machine."""
         if instruction.mnemonic == "cmp":
@@ -100,9 +95,9 @@ class ARM64:
         changes = ("ldr", "mov", "movz", "movk", "movn", "orr", "add", "sub", "subs")
         return instruction.mnemonic in changes and first in _SCRATCH[abi]
 
-    def reads_limit(self, instruction: Instruction) -> bool:
-        """See Machine."""
-        return bool(_LIMIT.search(instruction.operands))
+    def limit(self, instruction: Instruction) -> str:
+        """See Machine. x28 is g in both of Go's ABIs."""
+        return "regs[28]" if _LIMIT.search(instruction.operands) else ""
 
     def target(self, instruction: Instruction) -> int | None:
         """See Machine."""

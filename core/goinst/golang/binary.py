@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from goinst.golang.buildinfo import BuildInfo, read_build_info, release
+from goinst.golang.convention import convention
 from goinst.golang.dwarf import DebugInfo
 from goinst.golang.elf import Image
 from goinst.golang.inlinetrees import InlineTrees
@@ -16,8 +17,6 @@ from goinst.golang.sourcefiles import SourceFiles
 from goinst.golang.typemeta import GoType, TypeTable
 
 __all__ = ["GoBinary"]
-
-_REGISTER_ABI = {"amd64": (1, 17), "arm64": (1, 18)}  # first Go with ABIInternal in registers
 
 
 class GoBinary:
@@ -45,13 +44,15 @@ class GoBinary:
         """
         image, build = self.image, self._build
         version = self.module.version
+        abi, goroutine = convention(self.functions, image, version)
         return BinaryInfo(
             path=image.path,
             build_id=image.build_id,
             arch=image.arch,
             go_version=build.go_version,
             version=version,
-            abi="register" if version >= _REGISTER_ABI[image.arch] else "stack",
+            abi=abi,
+            goroutine=goroutine,
             main_package=build.main_package,
             main_module=build.main_module,
             modules=dict(build.modules),

@@ -64,15 +64,12 @@ class Machine(Protocol):
     def scan(self, code: bytes, address: int) -> Scan:
         """Look at all instructions of a function, in order of addresses."""
 
-    def goroutine(self, abi: str, *, checked: bool) -> str | None:
-        """Return the register that holds g where a function starts or returns, or at the end of a stack
-        check."""
-
     def prepares(self, instruction: Instruction, abi: str) -> bool:
         """Say whether a stack check may have this instruction: it changes nothing but flags and scratch."""
 
-    def reads_limit(self, instruction: Instruction) -> bool:
-        """Say whether it reads g.stackguard0 or g.stackguard1."""
+    def limit(self, instruction: Instruction) -> str:
+        """Return the register that holds g, as pt_regs has it, when the instruction reads g.stackguard0 or
+        g.stackguard1 by it; else nothing."""
 
     def target(self, instruction: Instruction) -> int | None:
         """Return where a direct jump or branch goes to; None for everything else."""

@@ -222,6 +222,7 @@ class BinaryInfo:
     """What a binary says of itself. ``version`` is (1, 26) for ``go_version`` ``go1.26.8``.
 
     ``abi`` is ``c`` for what is looked at as a native program or library; it has no Go version then, and (0, 0).
+    ``goroutine`` is the register that holds g all the time (pt_regs name: ``r14``, ``regs[28]``), or empty.
     """
 
     path: str
@@ -238,3 +239,9 @@ class BinaryInfo:
     has_symtab: bool = False
     has_dwarf: bool = False
     size: int = 0
+    goroutine: str = ""
+
+    @property
+    def behaves_as(self) -> tuple[int, int]:
+        """The version to go by where it is about what code can rely on: of Go 1.17 without its registers, 1.16."""
+        return self.version if self.goroutine or self.abi == "c" else min(self.version, (1, 16))

@@ -56,7 +56,7 @@ class _Choice:
 
     instruction: Instruction
     why: str
-    checked: bool = False
+    g: str = ""
     guard: str | None = None
     adjust: int = 0
 
@@ -117,7 +117,7 @@ def site_at(binary: GoBinary, function: Function, address: int, why: str) -> Sit
         instruction=instruction.text,
         emulated=machine.emulated(instruction),
         guard=None,
-        g=machine.goroutine(binary.info.abi, checked=False),
+        g=binary.info.goroutine or None,
         stack_adjust=max(binary.functions.stack_depth(address), 0),
         why=why,
     )
@@ -145,6 +145,7 @@ class _Search:
         self._image = binary.image
         self._machine = _machine(binary.info.arch)
         self._abi = binary.info.abi
+        self._goroutine = binary.info.goroutine
         self._function = function
         self._code = code
 
@@ -178,16 +179,17 @@ class _Search:
 
     def _behind_check(self, head: Sequence[Instruction], scan: Scan) -> _Choice | None:
         """Choose the instruction behind the stack check, or the branch that ends it; None without a check."""
-        branch = self._check(head)
-        if branch is None:
+        check = self._check(head)
+        if check is None:
             return None
+        branch, g = check
         following = head[branch + 1] if branch + 1 < len(head) else None
         if following and self._machine.emulated(following) and following.address not in scan.targets:
             return _Choice(
                 following,
                 "first instruction behind the stack check: the kernel emulates it, every call passes it once, "
                 "arguments are in place",
-                checked=True,
+                g=g,
             )
         inside = {instruction.address for instruction in head[1 : branch + 1]}
         if inside & scan.targets:
@@ -196,23 +198,23 @@ class _Search:
             head[branch],
             "the stack check's branch, which the kernel emulates (what follows it, it does not); counts when not "
             "taken, which is once per call, arguments are in place",
-            checked=True,
+            g=g,
             guard=self._machine.guard,
         )
 
-    def _check(self, head: Sequence[Instruction]) -> int | None:
-        """Return the index of the branch that ends the stack check, when it is proven to be one."""
-        reads_limit = False
+    def _check(self, head: Sequence[Instruction]) -> tuple[int, str] | None:
+        """Return the index of the branch that ends the stack check, when it is proven to be one, and where g is."""
+        g = ""
         for index, instruction in enumerate(head[:_CHECK]):
             branches = instruction.mnemonic == self._machine.guard or instruction.mnemonic in self._machine.early
             if branches:
                 if not self._starts_again(self._machine.target(instruction)):
                     return None
-                if instruction.mnemonic == self._machine.guard and reads_limit:
-                    return index
+                if instruction.mnemonic == self._machine.guard and g:
+                    return index, g
             elif not self._machine.prepares(instruction, self._abi):
                 return None
-            reads_limit = reads_limit or self._machine.reads_limit(instruction)
+            g = g or self._machine.limit(instruction)
         return None
 
     def _starts_again(self, address: int | None) -> bool:
@@ -276,7 +278,7 @@ class _Search:
             instruction=instruction.text,
             emulated=self._machine.emulated(instruction),
             guard=choice.guard,
-            g=self._machine.goroutine(self._abi, checked=choice.checked),
+            g=self._goroutine or choice.g or None,
             stack_adjust=choice.adjust,
             why=choice.why,
         )
