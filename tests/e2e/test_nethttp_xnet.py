@@ -18,6 +18,7 @@ _CALLS = 60
     scope="module",
     params=[
         pytest.param(("1.17.13", ""), id="1.17 v0.17"),
+        pytest.param(("1.17.13 noregabiargs", ""), id="1.17 noregabiargs v0.17", marks=pytest.mark.matrix),
         pytest.param(("1.21.13", ""), id="1.21 v0.17", marks=pytest.mark.matrix),
         pytest.param(("1.24.13", ""), id="1.24 v0.17", marks=pytest.mark.matrix),
         pytest.param(("1.26.8", "-modfile=latest.mod"), id="1.26 v0.62"),
@@ -27,7 +28,9 @@ _CALLS = 60
 )
 def driven(request: pytest.FixtureRequest) -> Iterator[tuple[list[Span], Ended]]:
     go, flags = request.param
-    binary = build(PROGRAMS / "xnet", go=go, extra_env={"GOFLAGS": flags})
+    go, _, experiment = go.partition(" ")
+    settings = {"GOEXPERIMENT": experiment} if experiment else {}
+    binary = build(PROGRAMS / "xnet", go=go, extra_env={"GOFLAGS": flags, **settings})
     with (
         serving(binary) as running,
         tracing("--pid", str(running.pid), "--plugins", "nethttp") as tracer,
