@@ -33,7 +33,7 @@ def missing(plugin: PluginPlan) -> list[str]:
         for field in plugin.fields
         if field.fact is None and field.type in present
     )
-    return said
+    return list(dict.fromkeys(said))
 
 
 def _few(names: tuple[str, ...]) -> str:

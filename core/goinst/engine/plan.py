@@ -321,7 +321,8 @@ def _placed(facts: Facts, draft: _Draft, probe: declare.Probe) -> ResolvedProbe:
     path = unescaped(package_of(resolved.symbol))
     symbol = facts.called(resolved.symbol)
     if view.is_fork(path):
-        site = next(site for site in probe.sites if site.symbol == resolved.symbol)
+        places = [site for site in probe.sites if site.symbol == resolved.symbol]
+        site = next((each for each in places if (each.place or probe.place) == resolved.place), places[0])
         if probe.propagates:
             return replace(resolved, sites=(), symbol=None, reason=f"{view.real(path)} is a fork: not written into")
         if not facts.takes(site.callee or site.symbol, site.signature):

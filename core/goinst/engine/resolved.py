@@ -10,6 +10,8 @@ from goinst.golang.facts import Facts
 from goinst.golang.model import Argument, Fact, Place, Site, Variable
 from goinst.plugin import declare
 
+_NO_LIMIT = 99  # as plugins write that a site is for all later versions
+
 __all__ = ["ResolvedField", "ResolvedProbe", "not_asked_for", "resolve_probe"]
 
 
@@ -99,6 +101,11 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
         reason = f"{candidate.symbol} has no {place} {candidate.callee} site".replace("  ", " ")
     if found:
         return min(found, key=_drawbacks)
+    other = next((s for s in probe.sites if s not in candidates and facts.function(s.symbol) is not None), None)
+    if other is not None and other.versions is not None and not linked:
+        first, last = (".".join(map(str, each)) for each in other.versions)
+        until = f" to {last}" if other.versions[1][1] < _NO_LIMIT else " on"
+        reason, linked = f"{other.symbol} can be probed from Go {first}{until}", True
     if elsewhere:
         reason += f" (its body is inlined in {', '.join(elsewhere[:3])}{' ...' if len(elsewhere) > 3 else ''})"
     return _nowhere(facts, probe, reason, tuple(elsewhere), linked or bool(elsewhere))

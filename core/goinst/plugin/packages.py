@@ -60,7 +60,8 @@ class View:
         them that go with these."""
         if self.plain:
             return ()
-        found = {path: real for path in sorted(packages) if (real := self.real(path)) != path}
+        moved = {path: real for path in sorted(packages) if (real := self.real(path)) != path}
+        found = {path: real for path, real in moved.items() if self.facts.has_package(real)}
         return tuple((path, real) for path, real in found.items() if not _goes_with(path, real, found))
 
     def is_fork(self, path: str) -> bool:
