@@ -1,8 +1,8 @@
 """What goinst says about itself: structlog lines on standard error, never on standard output.
 
-JSON lines when standard error is not a terminal, readable text when it is. structlog takes longer to import
-than all the rest of the start, so it is imported by the first line that is said, or by ``warm_up`` in the
-background.
+JSON lines when standard error is not a terminal, readable text when it is. A standard error that nobody reads holds
+nothing up: a line is tried for a second, the next ones no longer. structlog takes longer to import than all the rest of
+the start, so it is imported by the first line that is said.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from goinst.stream import Stream, UnwrittenError
+
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-__all__ = ["Log", "configure", "get_logger"]
+__all__ = ["Log", "configure", "get_logger", "say_error"]
+
+_WAIT = 1.0
 
 
 class Log:
@@ -30,6 +34,7 @@ class Log:
     def __init__(self, *, verbose: bool = False, stream: TextIO | None = None) -> None:
         self.verbose = verbose
         self._stream = stream
+        self._steady: _Steady | None = None
         self._logger: FilteringBoundLogger | None = None
 
     def debug(self, event: str, **fields: Any) -> None:
@@ -53,11 +58,83 @@ class Log:
         logger = self._bound()
         with suppress(OSError, ValueError):  # closed, or a broken pipe
             getattr(logger, level)(event, **fields)
+            if self._steady is not None and (lost := self._steady.take_lost()):
+                logger.warning("lines of this log were lost", lines=lost, reason="nobody read standard error")
 
     def _bound(self) -> FilteringBoundLogger:
         if self._logger is None:
-            self._logger = _make(self._stream or sys.stderr or open(os.devnull, "w"))  # noqa: PTH123, SIM115
+            stream: Any = self._stream or sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+            terminal = stream.isatty()
+            with suppress(OSError, ValueError, AttributeError):  # in memory
+                stream = self._steady = _Steady(stream)
+            self._logger = _make(stream, terminal=terminal)
         return self._logger
+
+
+class _Steady:
+    """A text stream's descriptor, written so that it cannot block: what is not taken within a second is lost, and from
+    then on what is not taken at once."""
+
+    def __init__(self, stream: TextIO) -> None:
+        stream.flush()
+        self._stream = Stream(stream.fileno())
+        self._text: list[str] = []
+        self._rest = b""  # of a line whose beginning was taken
+        self._behind = False
+        self._lost = 0
+
+    def write(self, text: str) -> int:
+        """Until ``flush``."""
+        self._text.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what was given; OSError when that is impossible."""
+        line, self._text = "".join(self._text).encode("utf-8", "backslashreplace"), []
+        data, self._rest = self._rest + line, b""
+        try:
+            self._stream.write(data, self)
+        except UnwrittenError as unwritten:
+            if unwritten.error is not None:
+                raise unwritten.error from None
+            self._behind = True
+            taken = unwritten.written
+            if taken:  # the rest of a line that was begun goes first next time
+                end = data.find(b"\n", taken) + 1 or len(data)
+                self._rest, taken = data[taken:end], end
+            elif len(data) > len(line):
+                self._rest = data[: len(data) - len(line)]
+                taken = len(self._rest)
+            self._lost += data.count(b"\n", taken)
+        else:
+            self._behind = False
+
+    def deadline(self, since: float) -> float:
+        """As Waits has it."""
+        return 0.0 if self._behind else since + _WAIT
+
+    def fileno(self) -> int:
+        """As Waits has it."""
+        return -1
+
+    def take_lost(self) -> int:
+        """How many lines were lost, when some can be written again."""
+        if self._behind:
+            return 0
+        lost, self._lost = self._lost, 0
+        return lost
+
+
+def say_error(text: str) -> None:
+    """Text for standard error, whatever it is; for who has no log yet, or no more."""
+    if sys.stderr is None:
+        return
+    with suppress(OSError, ValueError):
+        stream: Any = sys.stderr
+        with suppress(OSError, ValueError, AttributeError):
+            stream = _Steady(sys.stderr)
+        stream.write(text if text.endswith("\n") else f"{text}\n")
+        stream.flush()
 
 
 _log = Log()
@@ -75,10 +152,10 @@ def get_logger() -> Log:
     return _log
 
 
-def _make(stream: TextIO) -> FilteringBoundLogger:
+def _make(stream: Any, *, terminal: bool) -> FilteringBoundLogger:
     structlog = _import_structlog()
     processors: list[Any] = [structlog.processors.add_log_level]
-    if stream.isatty():
+    if terminal:
         colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         processors.append(structlog.processors.TimeStamper("%H:%M:%S", utc=False))
         processors.append(structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=24))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import select
-import socket
 import stat
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import socket
 
 __all__ = ["Stream", "UnwrittenError", "Waits"]
 
@@ -17,6 +19,7 @@ _AGAIN = 0.01  # when poll says that there is room, and there is not
 # what a write takes at once, or not at all, where a descriptor cannot be made non-blocking: of pipes a page (pipe(7));
 # a terminal has so much room when it says that it has any (drivers/tty/n_tty.c, WAKEUP_CHARS)
 _PIPE_PIECE, _TERMINAL_PIECE = select.PIPE_BUF, 256
+_DONT_WAIT = 0x40  # MSG_DONTWAIT, include/linux/socket.h
 _AWAY = frozenset((errno.EPIPE, errno.ECONNRESET))
 
 
@@ -68,6 +71,8 @@ class Stream:
         if owned:
             os.set_blocking(descriptor, False)
         elif stat.S_ISSOCK(kind):
+            import socket  # most outputs are none
+
             self._socket = socket.socket(fileno=os.dup(descriptor))
         else:
             try:
@@ -99,7 +104,7 @@ class Stream:
 
     def _put(self, data: memoryview) -> int:
         if self._socket is not None:
-            return self._socket.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            return self._socket.send(data, _DONT_WAIT)
         if not self._piece:
             return os.write(self._ours if self._ours >= 0 else self.descriptor, data)
         if not self._room(0):

@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "goinst.errors": (),
     "goinst.config": ("goinst.errors",),
-    "goinst.diagnostics": (),
+    "goinst.diagnostics": ("goinst.stream",),
     "goinst.extras": ("goinst.errors",),
     "goinst.patience": (),
     "goinst.stream": ("goinst.patience",),

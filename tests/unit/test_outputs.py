@@ -563,3 +563,34 @@ def test_one_that_fails_only_when_it_is_closed() -> None:
 
     run = Run([Late()]).go([make(3)])
     assert (run.summary.exit_code, [line["reason"] for line in run.log.said]) == (3, ["the server forgot it"])
+
+
+# -- the log -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_log_that_nobody_reads_holds_nothing_up_and_says_later_what_was_lost() -> None:
+    with pipe() as (reader, stream), open(os.dup(stream.fileno()), "w") as text:
+        log = Log(stream=text)
+        for number in range(100):
+            log.info("filling", number=number, text="x" * 2000)  # one of them waits a second
+        first = drain(reader)
+        assert first.count(b"\n") < 100
+        log.info("later")
+        events = [json.loads(line) for line in (first + drain(reader)).splitlines()]
+    assert [event["number"] for event in events[:-2]] == list(range(len(events) - 2))
+    assert [event["event"] for event in events[-2:]] == ["later", "lines of this log were lost"]
+    assert events[-1]["lines"] == 100 - (len(events) - 2)
+
+
+def test_a_command_ends_although_nobody_reads_what_it_says() -> None:
+    with pipe() as (_, stream):
+        os.set_blocking(stream.fileno(), False)
+        with suppress(BlockingIOError):
+            while stream.write(bytes(4096)):
+                pass
+        os.set_blocking(stream.fileno(), True)
+        done = subprocess.run(
+            [sys.executable, "-m", "goinst.cli.main", "run", "--nothing"],
+            stdout=subprocess.DEVNULL, stderr=stream, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2

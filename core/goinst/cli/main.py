@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from goinst import __version__
+from goinst.diagnostics import say_error
 from goinst.errors import GoinstError
 from goinst.export.base import OutputClosed
 
@@ -125,8 +126,7 @@ def _is_verbose(arguments: Sequence[str]) -> bool:
 
 def _complain(message: str, detail: str = "") -> None:
     line = " ".join(message.split())
-    with suppress(OSError):
-        click.echo(f"goinst: {line}" + (f"\n{detail.rstrip()}" if detail else ""), err=True)
+    say_error(f"goinst: {line}" + (f"\n{detail.rstrip()}" if detail else ""))
 
 
 if __name__ == "__main__":
