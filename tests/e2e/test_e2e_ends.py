@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import resource
 import signal
 import subprocess
 import threading
@@ -49,6 +51,10 @@ class Run:
             found = self._grew.wait_for(lambda: any(one["event"] == name for one in self.events), seconds)
         assert found, (name, self.events, self.noise)
         return next(one for one in self.events if one["event"] == name)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
@@ -197,3 +203,53 @@ def test_a_recording_on_a_full_disk(tmp_path: Path) -> None:
         again = goinst("replay", str(disk / "x"), "--output", "json")
         assert again.returncode == 0
         assert again.stdout.count("\n") == summary["spans"] > 0
+
+
+def test_an_end_without_threads_memory_or_descriptors() -> None:
+    """As in a container whose limits are reached: what is there is enough for the end."""
+    with running("--output", "json") as (server, run):
+        size = int(Path(f"/proc/{run.pid}/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.prlimit(run.pid, resource.RLIMIT_AS, (size + (1 << 20),) * 2)  # less than a thread's stack
+        resource.prlimit(run.pid, resource.RLIMIT_NOFILE, (4, 4))
+        for _ in range(50):  # a pipe holds them
+            server.request("GET", "/ping")
+        run.signal(signal.SIGTERM)
+        assert run.end() == 0
+        assert probes(server) == 0
+        assert (run.events[-1]["spans"], run.events[-1]["losses"]) == (50, {})
+        assert whole(read_all(run.reader)) == 50
+
+
+_COMMAND = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 4096))
+from goinst.limits import raise_files
+from goinst.target.command import Command
+raise_files()
+print(resource.getrlimit(resource.RLIMIT_NOFILE), flush=True)
+command = Command(["sh", "-c", "ulimit -Sn; ulimit -Hn"])
+command.start_held()
+command.release()
+while command.poll() is None:
+    pass
+"""
+
+
+def test_the_soft_limit_of_descriptors_is_raised_and_the_hard_one_named() -> None:
+    done = subprocess.run([GOINST.with_name("python"), "-c", _COMMAND], capture_output=True, text=True, check=True)
+    assert done.stdout == "(4096, 4096)\n"
+    assert done.stderr.split() == ["40", "4096"]  # the program's
+    with serving(build(PROGRAMS / "ping")) as server:
+        arguments = ("run", "--pid", str(server.pid), "--output", "none", "--duration", "0.1")
+        done = subprocess.run(
+            ["sh", "-c", 'ulimit -Sn 40; exec "$@"', "sh", str(GOINST), *arguments],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        for limit in (12, 40, 64):  # before anything, while loading, while attaching
+            done = subprocess.run(
+                ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", str(GOINST), *arguments],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 3, done.stderr
+            assert re.fullmatch(rf"goinst: the kernel .*: Too many open files: {limit} are allowed, .*\n", done.stderr)

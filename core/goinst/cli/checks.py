@@ -225,10 +225,14 @@ def _memory() -> _Finding:
 
 
 def _files() -> _Finding:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft >= 256:
-        return "ok", f"{soft} descriptors", ""
-    return "warn", f"only {soft} descriptors", f"ulimit -n {min(hard, 1024) if hard > 0 else 1024}"
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard in (resource.RLIM_INFINITY, -1) or hard >= 256:  # the soft limit is raised to it
+        return "ok", f"{'any number of' if hard == resource.RLIM_INFINITY else hard} descriptors", ""
+    return (
+        "warn",
+        f"only {hard} descriptors; one program with all plugins takes about 100",
+        "as root: ulimit -Hn 1024; of a service LimitNOFILE=1024, of a container --ulimit nofile=1024",
+    )
 
 
 def _cache() -> _Finding:

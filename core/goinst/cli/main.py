@@ -96,14 +96,31 @@ def execute(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
+    except (OSError, MemoryError, RuntimeError) as error:
+        return _machine_or_fault(error, verbose=verbose)
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        if verbose:
-            _complain(f"internal error: {said}", traceback.format_exc())
-        else:
-            _complain(f"internal error: {said}; run again with --verbose for the traceback")
-        return 1
+        return _fault(error, verbose=verbose)
     return code if isinstance(code, int) else 0
+
+
+def _machine_or_fault(error: Exception, *, verbose: bool) -> int:
+    """Where neither descriptors nor memory nor threads can be had, anything may fail."""
+    from goinst.engine.refusal import shortage
+
+    short = shortage(error)
+    if short is None:
+        return _fault(error, verbose=verbose)
+    _complain(str(short), traceback.format_exc() if verbose else "")
+    return short.exit_code
+
+
+def _fault(error: Exception, *, verbose: bool) -> int:
+    said = f"{type(error).__name__}: {error}"
+    if verbose:
+        _complain(f"internal error: {said}", traceback.format_exc())
+    else:
+        _complain(f"internal error: {said}; run again with --verbose for the traceback")
+    return 1
 
 
 def main() -> None:

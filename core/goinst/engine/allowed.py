@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 from goinst.engine import sys as kernel
 from goinst.engine.plan import Propagate
+from goinst.engine.refusal import refused
 from goinst.errors import MachineError
 
 __all__ = ["LOCKDOWN", "allowed_propagation", "lockdown_mode", "usable_features", "why_not"]
@@ -20,6 +23,8 @@ def usable_features() -> dict[str, bool | str]:
     """The features that were tried (sys.probe_features); MachineError when not even loading a program works."""
     features = kernel.probe_features()
     if features["load"] is not True:
+        if features["load"] == os.strerror(errno.EMFILE):
+            raise refused(OSError(errno.EMFILE, ""), "load BPF programs")
         raise MachineError(
             f"the kernel does not let this process load BPF programs ({features['load']}): run as root, or with"
             " CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; `goinst doctor` says more"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Thread
 
 from goinst.engine import sys as kernel
+from goinst.engine.refusal import is_about_the_machine, refused
+from goinst.errors import MachineError
 
 __all__ = ["Attachment", "attach"]
 
@@ -17,20 +21,38 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class Attachment:
-    """What keeps programs attached. ``refused`` holds (file offset, why) for each instruction that cannot be probed."""
+    """What keeps programs attached. ``refused`` holds (file offset, why) for each instruction that cannot be probed.
+    ``failure``: some of them because this process may not open so many descriptors, or there is no memory."""
 
     descriptors: list[int] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)
+    failure: MachineError | None = None
 
     def close(self) -> None:
-        """Detach. In threads: the kernel waits for a grace period in each close, and they can wait side by side."""
-        descriptors, self.descriptors = self.descriptors, []
-        if len(descriptors) < 2:
-            for descriptor in descriptors:
-                os.close(descriptor)
-            return
-        with ThreadPoolExecutor(_CLOSERS) as pool:
-            list(pool.map(os.close, descriptors))
+        """Detach. In threads, as many as can be had, this one among them: the kernel waits for a grace period in each
+        close, and they can wait side by side."""
+        left, self.descriptors = deque(self.descriptors), []
+
+        def close() -> None:
+            with suppress(IndexError):
+                while True:
+                    os.close(left.popleft())
+
+        helpers = []
+        with suppress(RuntimeError, MemoryError):
+            for _ in range(min(_CLOSERS, len(left)) - 1):
+                helper = Thread(target=close, name="goinst-detach")
+                helper.start()
+                helpers.append(helper)
+        close()
+        for helper in helpers:
+            helper.join()
+
+    def refuse(self, offset: int, error: OSError) -> None:
+        """An instruction goes without."""
+        self.refused.append((offset, error.strerror or str(error)))
+        if is_about_the_machine(error):
+            self.failure = refused(error, "attach a probe")
 
 
 def attach(path: str, programs: Iterable[tuple[int, Sequence[Place]]], *, multi: bool, cookie: int = 0) -> Attachment:
@@ -59,8 +81,9 @@ def _multi(attachment: Attachment, path: str, program: int, places: list[Place],
     try:
         attachment.descriptors.append(kernel.create_link_multi(program, path, offsets, semaphores, cookie))
     except OSError as error:
-        if len(offsets) == 1:
-            attachment.refused.append((offsets[0], error.strerror or str(error)))
+        if len(offsets) == 1 or is_about_the_machine(error):
+            for offset in offsets:
+                attachment.refuse(offset, error)
             return
         middle = len(places) // 2
         _multi(attachment, path, program, places[:middle], cookie)
@@ -72,13 +95,13 @@ def _perf(attachment: Attachment, path: str, program: int, place: Place, cookie:
     try:
         event = kernel.open_perf_uprobe(path, offset, semaphore)
     except OSError as error:
-        attachment.refused.append((offset, error.strerror or str(error)))
+        attachment.refuse(offset, error)
         return
     try:
         link = kernel.create_link_perf(program, event, cookie)
     except OSError as error:
         os.close(event)
-        attachment.refused.append((offset, error.strerror or str(error)))
+        attachment.refuse(offset, error)
         return
     if link is not None:
         attachment.descriptors.append(link)

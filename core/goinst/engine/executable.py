@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from goinst.engine.build import Built
 from goinst.engine.plan import Plan
 from goinst.engine.tracer import Tracer
+from goinst.errors import GoinstError
 from goinst.target.openfile import FileKey, OpenFile
 from goinst.target.process import Process
 
@@ -39,7 +40,7 @@ class Executable:
     preparing: Future[Built | Plan] | None = None
     waiting: list[Process] = field(default_factory=list)
     markers: tuple[int, ...] = ()
-    hopeless: str = ""
+    hopeless: GoinstError | None = None
     gone: str = ""
     idle_since: float = 0.0
     traced_since: float = 0.0

@@ -17,6 +17,7 @@ from goinst.engine.build import Built
 from goinst.engine.executable import Executable, Identity
 from goinst.engine.inodes import same_inode
 from goinst.engine.plan import Plan
+from goinst.engine.refusal import is_about_the_machine, refused
 from goinst.engine.tracer import Tracer
 from goinst.engine.watcher import Watcher
 from goinst.errors import GoinstError, TargetError
@@ -79,7 +80,7 @@ class Executables:
     # -- processes -----------------------------------------------------------------------------------------------
 
     def take(self, process: Process) -> None:
-        """Trace a process, and come back only when that is so. TargetError when it cannot be."""
+        """Trace a process, and come back only when that is so. GoinstError when it cannot be."""
         found = self._find(process)
         if found is None:
             found = self._open(process.binary, process.exe, every=process.every)
@@ -88,7 +89,7 @@ class Executables:
                 raise TargetError(f"{found.name}: {found.gone}")
         self._join(found, process)
         if found.hopeless:
-            raise TargetError(found.hopeless)
+            raise found.hopeless
 
     def _prepare_now(self, executable: Executable) -> Callable[[], Built | Plan]:
         return lambda: self._prepare(executable)
@@ -197,6 +198,8 @@ class Executables:
         try:
             file = OpenFile(path, name)
         except OSError as error:
+            if is_about_the_machine(error):
+                raise refused(error, f"open {name}") from None
             raise TargetError(f"{name} cannot be opened: {error.strerror}") from None
         executable = Executable(file, every, named, idle_since=time.monotonic())
         try:
@@ -234,7 +237,9 @@ class Executables:
             if executable.gone:  # it is looked at again, as it will be
                 self._drop(executable)
                 return
-            executable.hopeless = str(error) or type(error).__name__
+            if isinstance(error, OSError):
+                error = refused(error, f"trace {executable.name}")
+            executable.hopeless = error
             self._watcher.forget(executable.file)
             executable.file.close()
 
@@ -275,7 +280,7 @@ class Executables:
         self._finish(executable, future.result)
         if executable.hopeless:
             if waiting:
-                self._log.warning("not instrumented", executable=executable.name, reason=executable.hopeless)
+                self._log.warning("not instrumented", executable=executable.name, reason=str(executable.hopeless))
             return
         for process in waiting:
             if executable.tracer is not None:

@@ -7,19 +7,21 @@ import os
 import re
 import struct
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from goinst.engine import sys as kernel
 from goinst.engine.object import BpfObject, relocate
+from goinst.engine.refusal import is_about_the_machine, refused
 from goinst.engine.source import Program
-from goinst.errors import BuildError, MachineError
+from goinst.errors import BuildError
 
 __all__ = ["Loaded", "Rejected", "load"]
 
 _RINGBUF, _LRU_HASH, _PROG_ARRAY = 27, 9, 3
 _UPROBE_MULTI = 48
 _LOG_SIZE = 1 << 22
+_TURNS = 5
 # lines of the verifier's log that are no complaint: statistics, instructions, states, source
 _STATE = re.compile(
     r"processed \d+ insns|verification time|stack depth|\d+: |R\d+=|from \d+ to|(cur|old) state:|;|max_"
@@ -83,7 +85,7 @@ def load(
                     definition.name, definition.type, key_size, value_size, entries, definition.flags
                 )
             except OSError as error:
-                raise _refused(error, f"create the map {definition.name}") from None
+                raise refused(error, f"create the map {definition.name}") from None
             loaded.stack.callback(os.close, descriptor)
             loaded.maps[definition.name] = replace[index] = descriptor
             loaded.sizes[definition.name] = (key_size, value_size, entries)
@@ -108,7 +110,7 @@ def _load_programs(loaded: Loaded, built: BpfObject, programs: tuple[Program, ..
     try:
         guard = kernel.create_guard()
     except OSError as error:
-        raise _refused(error, "create a map of programs") from None
+        raise refused(error, "create a map of programs") from None
     try:
         for program in programs:
             _load_program(loaded, built, program, replace, guard)
@@ -123,11 +125,9 @@ def _load_program(loaded: Loaded, built: BpfObject, program: Program, replace: d
         raise BuildError(f"the compiler left out the program {program.function}") from None
     attach_type = _UPROBE_MULTI if loaded.multi else 0
     try:
-        descriptor, _ = kernel.load_program(program.function, code, guard=guard, attach_type=attach_type)
+        descriptor = _tried(program.function, code, guard, attach_type)
     except OSError as error:
-        if error.errno in (errno.EPERM, errno.ENOSYS):
-            raise _refused(error, f"load the program {program.function}") from None
-        rejected = _explain(program, code, attach_type, guard)
+        rejected = _explain(program, code, attach_type, guard, error)
         if program.required:
             raise rejected from None
         loaded.rejected.append(rejected)
@@ -136,32 +136,36 @@ def _load_program(loaded: Loaded, built: BpfObject, program: Program, replace: d
     loaded.programs[program.function] = descriptor
 
 
-def _explain(program: Program, code: bytes, attach_type: int, guard: int) -> Rejected:
-    """Load it again with a log: without one loading is faster, and nearly always succeeds."""
+def _tried(name: str, code: bytes, guard: int, attach_type: int, log_size: int = 0) -> int:
+    """Load it; again when the verifier stopped because a signal came (EAGAIN; bpf_check, since Linux 5.0)."""
+    for _ in range(_TURNS):
+        with suppress(BlockingIOError):
+            return kernel.load_program(name, code, guard=guard, attach_type=attach_type, log_size=log_size)[0]
+    return kernel.load_program(name, code, guard=guard, attach_type=attach_type, log_size=log_size)[0]
+
+
+def _explain(program: Program, code: bytes, attach_type: int, guard: int, error: OSError) -> Rejected:
+    """Load it again with a log: without one loading is faster, and nearly always succeeds. MachineError when there is
+    no complaint in it, and the error is not about programs: the verifier says E2BIG and ENOMEM, too."""
+    what = f"load the program {program.function}"
+    if is_about_the_machine(error) and error.errno != errno.ENOMEM:
+        raise refused(error, what) from None
+    log = ""
     try:
-        descriptor, _ = kernel.load_program(
-            program.function, code, guard=guard, attach_type=attach_type, log_size=_LOG_SIZE
-        )
-        os.close(descriptor)
-    except OSError as error:
-        log = error.strerror or ""
+        os.close(_tried(program.function, code, guard, attach_type, _LOG_SIZE))
+    except OSError as again:
+        log = again.strerror or ""
+        if again.errno in (errno.ENOMEM, errno.E2BIG, errno.EMFILE, errno.ENFILE) and not _complaint(log):
+            raise refused(again, what) from None
         return Rejected(program, _summary(log), log)
     return Rejected(program, "it was refused once and taken a moment later", "")
 
 
+def _complaint(log: str) -> str:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if not _STATE.match(line)), "")
+
+
 def _summary(log: str) -> str:
     """The line in which the verifier says what is wrong: the last one that is neither state nor statistics."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    for line in reversed(lines):
-        if not _STATE.match(line):
-            return line[:200]
-    return (lines[-1] if lines else "no reason given")[:200]
-
-
-def _refused(error: OSError, what: str) -> MachineError:
-    if error.errno == errno.EPERM:
-        return MachineError(
-            f"the kernel does not let this process {what}: run as root, or with CAP_BPF, CAP_PERFMON and"
-            " CAP_SYS_PTRACE; `goinst doctor` says more"
-        )
-    return MachineError(f"the kernel cannot {what}: {os.strerror(error.errno or 0)}; see `goinst doctor`")
+    return (_complaint(log) or (log.strip().splitlines() or ["no reason given"])[-1].strip())[:200]

@@ -33,6 +33,7 @@ from goinst.errors import GoinstError, PluginError, TargetError
 from goinst.events.tap import Observer, Telemetry
 from goinst.export.base import Exporter, Meter
 from goinst.golang.cache import Cache
+from goinst.limits import raise_files
 from goinst.patience import Patience
 from goinst.plugin.manager import PluginSet
 from goinst.plugin.options import check_options
@@ -98,6 +99,7 @@ class Session:
         """Trace until a signal, the duration, the number of spans, or the end of all targets. GoinstError when it
         cannot start; everything is given back in any case."""
         began = time.monotonic()
+        raise_files()
         with self._stack:
             self._stack.callback(self._stop.close)
             self._watcher = Watcher(self._stop, self.end, lambda: self._executables.end(), self._hurry)
@@ -141,7 +143,7 @@ class Session:
         for process in processes:
             try:
                 self._executables.take(process)
-            except TargetError as error:
+            except GoinstError as error:
                 problems.setdefault(str(error), error)
         if config.wait:
             self._executables.name(named_files(config, self._log), now=True)

@@ -101,7 +101,11 @@ class Tracer:
         """Attach what is wanted at once; the number of instructions probed, or kept for a piped standard input."""
         programs = [p for p in self.plan.programs if p.role == "entry" and not p.attach_on and not p.piped_stdin]
         count = self._attach(programs) + sum(len(program.offsets) for program in self._piped)
-        return count + self._attach_each(self._demand.first)
+        count += self._attach_each(self._demand.first)
+        for attachment in (*(one for _, one in self._attachments), *self._passing.values()):
+            if attachment.failure is not None:
+                raise attachment.failure
+        return count
 
     def _attach_each(self, programs: Sequence[Program]) -> int:
         """Those that may have to go again."""
@@ -314,7 +318,10 @@ class Tracer:
     def program_statistics(self) -> Iterator[tuple[str, int, int]]:
         """(program, ns in it, runs) of those that the kernel has counted: all, when kernel.bpf_stats_enabled is 1."""
         for name, descriptor in self._loaded.programs.items():
-            text = Path(f"/proc/self/fdinfo/{descriptor}").read_text()
+            try:
+                text = Path(f"/proc/self/fdinfo/{descriptor}").read_text()
+            except OSError:  # no descriptor to read it by
+                continue
             fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
             runs = int(fields.get("run_cnt", 0))
             if runs:

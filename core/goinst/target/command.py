@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from goinst.errors import TargetError, UsageError
+from goinst.limits import restore_files
 from goinst.target.process import Process, exe_of, read_process, start_time
 
 __all__ = ["Command"]
@@ -115,7 +116,9 @@ class Command:
     def _ends_within(self, seconds: float) -> bool:
         descriptor = os.pidfd_open(self.pid)
         try:
-            select.select([descriptor], [], [], seconds)
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll(seconds * 1000)
         finally:
             os.close(descriptor)
         return self.poll() is not None
@@ -131,6 +134,7 @@ def _become(gate: int, path: str, argv: tuple[str, ...]) -> None:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores both, which exec would pass on
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             os.dup2(2, 1)
+            restore_files()
             os.execv(path, argv)  # noqa: S606 - the user's own command
         code = 0
     except KeyboardInterrupt:
