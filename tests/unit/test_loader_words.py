@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from goinst import Column, Record
 from goinst.engine.compiler import Compiler, blame
-from goinst.engine.loader import Rejected, _summary, load
+from goinst.engine.loader import Rejected, _complaint, _summary, load
+from goinst.engine.refusal import is_about_the_machine, refused, shortage
 from goinst.engine.source import Program, write_source
 from goinst.errors import BuildError
 from parts import GOROUTINE, part, probe
@@ -49,6 +53,13 @@ LOGS = {
         "old state: R0=scalar() R6=ctx() R7=0 R10=fp0 fp-8=mmmmmmmm\n"
         "processed 25 insns (limit 1000000) max_states_per_insn 0 total_states 2 peak_states 2 mark_read 0\n",
         "infinite loop detected at insn 10",
+    ),
+    "6.18, a loop behind a jump": (
+        "15: (79) r1 = *(u64 *)(r10 -8)        ; R1=scalar() R10=fp0 fp-8=mmmmmmmm\n"
+        "16: (55) if r1 != 0x0 goto pc-8 infinite loop detected at insn 9\n"
+        "cur state: R0=scalar() R1=scalar(umin=1) R6=ctx() R7=0 R10=fp0 fp-8=mmmmmmmm\n"
+        "processed 29 insns (limit 1000000) max_states_per_insn 0 total_states 2 peak_states 2 mark_read 0\n",
+        "infinite loop detected at insn 9",
     ),
     "6.18, context": (
         "2: (b7) r1 = 1                        ; R1=1\n"
@@ -240,3 +251,34 @@ def test_what_is_all_right_is_loaded(compiler: Compiler) -> None:
         assert loaded.rejected == []
     finally:
         loaded.close()
+
+
+@pytest.mark.parametrize("megabytes", [100, 250, 270])
+def test_a_compiler_without_memory_says_so(megabytes: int) -> None:
+    """Before its libraries are loaded, and while they start; the limit is a child's."""
+    script = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({megabytes << 20},) * 2)\n"
+        "from goinst.engine.compiler import Compiler\n"
+        "from goinst.errors import MachineError\n"
+        "try:\n    Compiler().compile('int goinst_try(void *ctx) { return 0; }')\n"
+        "except MachineError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("the BPF compiler ran out of memory: "), done.stderr
+
+
+def test_what_is_no_verdict() -> None:
+    """The verifier's log has statistics and no complaint when there was no descriptor for the program."""
+    assert _complaint("processed 378 insns (limit 1000000) max_states_per_insn 0 total_states 20\n") == ""
+    for number, words in (
+        (errno.EMFILE, "Too many open files: "), (errno.ENFILE, "fs.file-max"), (errno.ENOMEM, "--ring-megabytes"),
+        (errno.EPERM, "run as root"),
+    ):  # fmt: skip
+        error = OSError(number, os.strerror(number))
+        assert is_about_the_machine(error)
+        assert words in str(refused(error, "load the program x"))
+    assert not is_about_the_machine(OSError(errno.EINVAL, ""))
+    assert not is_about_the_machine(OSError(errno.EACCES, ""))
+    assert shortage(RuntimeError("can't start new thread")) is not None
+    assert shortage(MemoryError()) is not None
+    assert shortage(RuntimeError("what")) is shortage(OSError(errno.ENOENT, "")) is None

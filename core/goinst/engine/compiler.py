@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,10 @@ _FLAGS = [
     "-Werror=implicit-function-declaration",  # else a confusing word from the verifier much later
     "-Werror=int-conversion",
 ]
+# what the loader, the C++ library, LLVM and Python say
+_NO_MEMORY = re.compile(
+    r"failed to map segment|[Cc]annot allocate memory|bad_alloc|MemoryError|[Oo]ut of memory|Memory allocation"
+)
 _SECONDS = 600  # 1 to 2 on ordinary machines; an emulated one needs more than a minute
 
 
@@ -126,6 +131,13 @@ class Compiler:
             raise MachineError(
                 "this Python cannot import bcc; install Debian's python3-bpfcc and make the virtual environment with"
                 " `make venv` (/usr/bin/python3 -m venv --system-site-packages)",
+                detail=said,
+            )
+        if status == -signal.SIGKILL or _NO_MEMORY.search(said):
+            raise MachineError(
+                f"the BPF compiler ran out of memory{' and was killed' if status == -signal.SIGKILL else ''}: it takes"
+                " 200 MB, and 500 MB of address space (ulimit -v, or the control group's memory.max); a program that"
+                " was compiled before, and is in the cache, needs none",
                 detail=said,
             )
         first = _first_error(said) or str(answer.get("error") or f"the compiler ended with status {status}")

@@ -28,6 +28,10 @@ _STATE = re.compile(
 )
 
 
+# a complaint that stands behind an instruction, in its line
+_IN_A_LINE = re.compile(r"infinite loop detected at insn \d+")
+
+
 class Rejected(BuildError):  # noqa: N818 - what the verifier calls it
     """The verifier refused a program. ``str`` is its complaint in one line, ``detail`` its log."""
 
@@ -162,6 +166,8 @@ def _explain(program: Program, code: bytes, attach_type: int, guard: int, error:
 
 
 def _complaint(log: str) -> str:
+    if found := _IN_A_LINE.search(log):
+        return found[0]
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     return next((line for line in reversed(lines) if not _STATE.match(line)), "")
 
