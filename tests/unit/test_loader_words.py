@@ -230,7 +230,7 @@ def test_what_does_not_verify(compiler: Compiler, body: str, says: list[str]) ->
     source, programs = source_of(text)
     built = compiler.compile(source)
     with pytest.raises(Rejected) as caught:
-        load(built, programs, multi=False, ring_bytes=1 << 16, operations=64)
+        load(built, programs, multi=False, ring_bytes=1 << 16, operations=64, rows={})
     message = str(caught.value)
     assert message.startswith("the verifier refuses goinst_0_1_bad_work: ")
     assert any(words in message for words in says), message
@@ -245,7 +245,7 @@ def test_what_does_not_verify(compiler: Compiler, body: str, says: list[str]) ->
 def test_what_is_all_right_is_loaded(compiler: Compiler) -> None:
     """The texts above fail for what is wrong with them, and not for how they are put together here."""
     source, programs = source_of("PROBE(bad_work)\n{\n    LOSS(seen);\n    return 0;\n}")
-    loaded = load(compiler.compile(source), programs, multi=False, ring_bytes=1 << 16, operations=64)
+    loaded = load(compiler.compile(source), programs, multi=False, ring_bytes=1 << 16, operations=64, rows={})
     try:
         assert sorted(loaded.programs) == ["goinst_0_0_good_work", "goinst_0_1_bad_work"]
         assert loaded.rejected == []

@@ -381,8 +381,7 @@ class Session:
         )  # fmt: skip
         summary.open += state.open.total()
         summary.losses, summary.hits, summary.ring_high_water = state.losses, state.hits, state.ring_high_water
-        summary.seconds = time.monotonic() - began
-        summary.ended = self._ended
+        summary.seconds, summary.ended = time.monotonic() - began, self._ended
         self._log.info("summary", **summary.fields(places=self._config.stats or self._config.verbose))
 
     def _telemetry(self) -> Telemetry:
