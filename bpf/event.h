@@ -22,6 +22,7 @@ struct goinst_record {
 struct goinst_hit {
     u64 g;  /* address of the runtime.g that runs, 0 when the site does not tell */
     u64 sp; /* SP as it was at the function's first instruction */
+    u64 context; /* what the program sets before it begins a call: the data word of the call's context.Context */
     u32 tgid;
     u32 tails[GOINST_TAILS]; /* where the plugin's tail-called programs are in goinst_tails, for this site */
 };

@@ -138,15 +138,71 @@ static __always_inline struct goinst_operation *goinst_operation_origin(const st
     return ancestor ? goinst_operation_of(ancestor, hit->tgid) : 0;
 }
 
-/* The operation that the goroutine of the hit works for: the one that it was started in, if that is still open and if
- * it takes no work from others. A pool's worker, and what outlives the request that started it, works for others later,
- * and nobody knows for whom. */
+#ifdef GOINST_T_CONTEXT
+/* Which operation a context.Context was made for: that of the request that came with it. */
+BPF_TABLE("lru_hash", struct goinst_goroutine_key, struct goinst_ancestor, goinst_contexts, 16384);
+#define GOINST_CONTEXTS 24 /* contexts that one is derived from */
+
+/* The open operation that the hit's context was made for, or one that it is derived from. Contexts that are made of
+ * another one have it as their first member, those of package context (context/context.go, Go 1.16 to 1.27) and others:
+ * that it is a context.Context, the itab says. */
+static __always_inline struct goinst_operation *goinst_operation_asked(const struct goinst_hit *hit)
+{
+    struct goinst_goroutine_key key = {.g = hit->context, .tgid = hit->tgid};
+    struct goinst_ancestor *found;
+    struct goinst_operation *op;
+    u64 pair[2];
+
+#pragma clang loop unroll(disable)
+    for (u32 i = 0; i < GOINST_CONTEXTS; i++) {
+        if (!key.g)
+            break;
+        found = goinst_contexts.lookup(&key);
+        if (found) {
+            op = goinst_operation_of(found, hit->tgid);
+            if (op && op->state == GOINST_OPEN)
+                return op;
+        }
+        pair[0] = pair[1] = 0;
+        if (bpf_probe_read_user(pair, sizeof(pair), (void *)key.g) != 0 || !pair[0] ||
+            go_type_hash(go_word(pair[0])) != GOINST_T_CONTEXT) /* runtime.itab.inter */
+            break;
+        key.g = pair[1];
+    }
+    return 0;
+}
+#endif
+
+/* Makes calls with this context, or with one that is derived from it, part of an operation that has just begun on this
+ * goroutine, whoever makes them. `context` is the data word of a context.Context that is no other operation's. */
+static __always_inline void goinst_operation_context(const struct goinst_operation *op, const struct goinst_hit *hit,
+                                                     u64 context)
+{
+#ifdef GOINST_T_CONTEXT
+    struct goinst_goroutine_key key = {.g = context, .tgid = hit->tgid};
+    struct goinst_ancestor of = {.g = hit->g, .span_id = op->head.span_id, .level = op->level};
+
+    if (context)
+        goinst_contexts.update(&key, &of);
+#endif
+}
+
+/* The operation that the goroutine of the hit works for. If the call's context was made for one that is open, it is
+ * that: the program says so itself. Else the one that the goroutine was started in, if that is still open and if the
+ * goroutine takes no work from others. A pool's worker, and what outlives the request that started it, works for others
+ * later, and nobody knows for whom. */
 static __always_inline struct goinst_operation *goinst_operation_ancestor(const struct goinst_hit *hit)
 {
     struct goinst_goroutine_key key = {.g = hit->g, .tgid = hit->tgid};
-    struct goinst_ancestor *ancestor = goinst_lineage.lookup(&key);
+    struct goinst_ancestor *ancestor;
     struct goinst_operation *op;
 
+#ifdef GOINST_T_CONTEXT
+    op = goinst_operation_asked(hit);
+    if (op)
+        return op;
+#endif
+    ancestor = goinst_lineage.lookup(&key);
     if (!ancestor)
         return 0;
     op = goinst_operation_of(ancestor, hit->tgid);

@@ -288,6 +288,7 @@ PROBE(grpc_serve)
     r->method_length = grpc_string(r->method, r->method_length, stream + STREAM_METHOD);
     grpc_string(r->encoding, r->encoding_length, stream + STREAM_ENCODING);
     pair = grpc_pair_at(stream + STREAM_CTX);
+    goinst_operation_context(grpc_server_operation(r), hit, pair.second);
     grpc_look_through(&context, pair.first, pair.second, 1);
     if (context.found)
         r->flags |= GRPC_DEADLINE;
@@ -437,8 +438,10 @@ PROBE(grpc_call)
 {
 #if defined(GRPC_CLIENT) && defined(CONN_AUTHORITY)
     u64 description = ARG(grpc_call, desc), length = ARG(grpc_call, method_len);
-    struct grpc_client *r = grpc_client_begin_keyed(hit, hit->g, GRPC_WAITING);
+    struct grpc_client *r;
 
+    hit->context = ARG(grpc_call, ctx_data);
+    r = grpc_client_begin_keyed(hit, hit->g, GRPC_WAITING);
     if (!r)
         return 0;
     r->method_length = length;
@@ -467,6 +470,9 @@ PROBE(grpc_attempt)
         }
         LOSS(began_unseen);
     }
+#ifdef CALL_CTX
+    hit->context = go_word(call + CALL_CTX + 8);
+#endif
     r = grpc_client_begin_keyed(hit, call, 0);
     if (!r)
         return 0;

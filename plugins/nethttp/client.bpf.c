@@ -21,6 +21,7 @@ static __always_inline void nethttp_client_open(struct goinst_hit *hit, u64 requ
         r->inner++; /* one transport calls another */
         return;
     }
+    hit->context = go_word(request + REQUEST_CONTEXT + 8);
     r = nethttp_client_begin(hit);
     if (!r)
         return;

@@ -77,6 +77,7 @@ PROBE(nethttp_serve)
     r = nethttp_request_begin(hit);
     if (!r)
         return 0;
+    goinst_operation_context(nethttp_request_operation(r), hit, go_word(request + REQUEST_CONTEXT + 8));
     conn = go_word(response + RESPONSE_CONN);
     if (!nethttp_request_operation(r)->reused || r->conn != conn)
         nethttp_connection(r, conn);

@@ -11,11 +11,11 @@
 
 /* Where an implementation keeps what is read: constants, once this is inlined. */
 struct nethttp_shape {
-    u32 method, uri, host, header, content_length, remote, tls; /* the request */
-    u32 state;                                                  /* responseWriter.rws */
-    u32 stream, connection, response, status, written;          /* responseWriterState */
-    u32 id, net_conn;                                           /* stream.id, serverConn.conn */
-    u32 stream_state, reset;                                    /* stream.state, stream.resetQueued */
+    u32 method, uri, host, header, content_length, remote, tls, context; /* the request */
+    u32 state;                                                           /* responseWriter.rws */
+    u32 stream, connection, response, status, written;                   /* responseWriterState */
+    u32 id, net_conn;                                                    /* stream.id, serverConn.conn */
+    u32 stream_state, reset;                                             /* stream.state, stream.resetQueued */
     u8 flags;
 };
 
@@ -27,6 +27,7 @@ static __always_inline void nethttp_stream_open(struct goinst_hit *hit, u64 writ
 
     if (!r)
         return;
+    goinst_operation_context(nethttp_stream_operation(r), hit, go_word(request + shape.context + 8));
     state = go_word(writer + shape.state);
     connection = go_word(state + shape.connection);
     headers = go_word(request + shape.header);
@@ -85,7 +86,8 @@ static __always_inline void nethttp_stream_close(struct goinst_hit *hit, const s
 
 #define NETHTTP_STD_REQUEST                                                                                          \
     .method = REQUEST_METHOD, .uri = REQUEST_URI, .host = REQUEST_HOST, .header = REQUEST_HEADER,                     \
-    .content_length = REQUEST_CONTENT_LENGTH, .remote = REQUEST_REMOTE_ADDR, .tls = REQUEST_TLS
+    .content_length = REQUEST_CONTENT_LENGTH, .remote = REQUEST_REMOTE_ADDR, .tls = REQUEST_TLS,                     \
+    .context = REQUEST_CONTEXT
 
 #if defined(H2_STATE) && defined(H2_STREAM) && defined(H2_CONN) && defined(H2_RESPONSE) && defined(H2_STATUS) &&     \
     defined(H2_WRITTEN) && defined(H2_STREAM_ID) && defined(H2_NET_CONN) && defined(H2_STREAM_STATE) &&  \
@@ -111,7 +113,7 @@ PROBE(nethttp_stream_run)
 {
 #if defined(NETHTTP_STD_H2) && defined(SERVER_REQUEST_METHOD) && defined(SERVER_REQUEST_URI) &&                       \
     defined(SERVER_REQUEST_HOST) && defined(SERVER_REQUEST_HEADER) && defined(SERVER_REQUEST_CONTENT_LENGTH) &&       \
-    defined(SERVER_REQUEST_REMOTE_ADDR) && defined(SERVER_REQUEST_TLS)
+    defined(SERVER_REQUEST_REMOTE_ADDR) && defined(SERVER_REQUEST_TLS) && defined(SERVER_REQUEST_CONTEXT)
     struct nethttp_stream *r;
 
     nethttp_stream_open(hit, ARG(nethttp_stream_run, rw), ARG(nethttp_stream_run, req),
@@ -122,6 +124,7 @@ PROBE(nethttp_stream_run)
                                                .content_length = SERVER_REQUEST_CONTENT_LENGTH,
                                                .remote = SERVER_REQUEST_REMOTE_ADDR,
                                                .tls = SERVER_REQUEST_TLS,
+                                               .context = SERVER_REQUEST_CONTEXT,
                                                NETHTTP_STD_SHAPE});
     /* it is no net/http.Request: that is made from it for the handler */
     r = nethttp_stream_current(hit);

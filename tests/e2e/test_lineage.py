@@ -86,9 +86,12 @@ def test_no_call_is_of_a_request_that_did_not_make_it(program: str, go: str, mod
     assert ended.summary["losses"] == {}
     found = parents(spans)
     assert {way: count for (way, what), count in found.items() if what == "wrong"} == {}
+    # what goes on when its request has ended: of three, the last one never does
+    if program == "workers":
+        assert (found.pop(("late", "right")), found.pop(("late", "unknown"))) == (1, 1)
     unknown = {way: count for (way, what), count in found.items() if what == "unknown"}
     right = {way for way, what in found if what == "right"}
-    assert right == {way for way, _ in found if way.startswith("own")}
+    assert right == {way for way, _ in found if not way.startswith("shared")}
     assert right.isdisjoint(unknown)
     assert len(unknown) > 10
     # what a timer starts was started in no request

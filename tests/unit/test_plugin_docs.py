@@ -98,7 +98,7 @@ def test_every_helper_of_a_record_is_explained() -> None:
 def test_hit_is_explained() -> None:
     (members,) = re.findall(r"struct goinst_hit \{(.*?)\};", (BPF / "event.h").read_text(), re.DOTALL)
     names = set(re.findall(r"u\d+ (\w+)(?:\[\w+\])?;", members)) - {"tails"}
-    assert names == {"g", "sp", "tgid"}
+    assert names == {"g", "sp", "context", "tgid"}
     assert all(f"`hit->{name}`" in TEXT for name in names)
 
 

@@ -7,7 +7,7 @@ import struct
 from goinst.golang.facts import Facts
 from goinst.plugin.declare import Field, Fragment, Probe, Protocol, Site
 
-__all__ = ["LINEAGE", "WORKERS", "worker_rows"]
+__all__ = ["CONTEXT", "LINEAGE", "WORKERS", "worker_rows"]
 
 LINEAGE = Protocol(
     name="lineage",
@@ -38,6 +38,9 @@ LINEAGE = Protocol(
     ),
     records=(),
 )
+
+CONTEXT = "context.Context"
+"""The type by which a call may say whose work it is."""
 
 WORKERS = "goinst_workers"
 """The map of bpf/lineage.bpf.c that says which functions make a goroutine a worker."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from goinst.capture.aggregate import Table
 from goinst.capture.expand import expand
 from goinst.engine.began import BEGAN
-from goinst.engine.lineage import LINEAGE, WORKERS, worker_rows
+from goinst.engine.lineage import CONTEXT, LINEAGE, WORKERS, worker_rows
 from goinst.engine.resolved import ResolvedField, ResolvedProbe, not_asked_for, resolve_probe
 from goinst.engine.runtime import runtime_macros
 from goinst.engine.source import Counter, Part, Program, write_source
@@ -176,6 +176,8 @@ def make_plan(
                 rows[WORKERS] = worker_rows(facts)
             except BinaryError as error:
                 drafts[-1].off(str(error))
+        if not drafts[-1].reason and (context := facts.type_hash(CONTEXT)) is not None:
+            macros["GOINST_T_CONTEXT"] = context.value
     if not (filter_pids or count_only or native):
         drafts.append(_draft(View(facts), BEGAN, {}, off, number, propagate=False))
     if ways:

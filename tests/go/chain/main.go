@@ -4,6 +4,9 @@
 //	chain rpc LEAF                gRPC server; calls leaf
 //	chain middle RPC              HTTP/2 server with TLS; calls rpc
 //	chain edge MIDDLE             HTTP/1 server; calls middle, on a goroutine of its own for every second request
+//
+// rpc and middle let workers of a pool make every second call: only its context says whose it is.
+//
 //	chain secure                  HTTP/2 server with TLS; answers
 //	chain drive URL N CONCURRENCY sends N requests, each with an id and a body of its own, and checks what comes back
 //	chain fringe EDGE LEAF SECURE the odd ones: header blocks that end near the end of a buffer, 0 to 100 header
@@ -164,6 +167,31 @@ func send(ctx context.Context, client *http.Client, url, id string, own ...strin
 	return nil
 }
 
+var (
+	work    = make(chan func())
+	workers sync.Once
+	turns   int64
+)
+
+// shared does every second call itself, and lets a worker do the others, which the first request starts.
+func shared(call func() error) error {
+	if atomic.AddInt64(&turns, 1)%2 == 0 {
+		return call()
+	}
+	workers.Do(func() {
+		for i := 0; i < 16; i++ {
+			go func() {
+				for one := range work {
+					one()
+				}
+			}()
+		}
+	})
+	done := make(chan error, 1)
+	work <- func() { done <- call() }
+	return <-done
+}
+
 // handler serves HTTP: it checks what came, calls what is behind it, and answers.
 func handler(next func(ctx context.Context, id string) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -299,7 +327,7 @@ func main() {
 	case "rpc":
 		server := grpc.NewServer()
 		pb.RegisterTestServiceServer(server, &service{next: func(ctx context.Context, id string) error {
-			return send(ctx, client, "http://"+os.Args[2]+"/leaf", id)
+			return shared(func() error { return send(ctx, client, "http://"+os.Args[2]+"/leaf", id) })
 		}})
 		err = server.Serve(listener)
 	case "middle":
@@ -313,8 +341,10 @@ func main() {
 			for name, value := range fillers(id) {
 				ctx = metadata.AppendToOutgoingContext(ctx, name, value)
 			}
-			_, err := stub.UnaryCall(ctx, &pb.SimpleRequest{Payload: &pb.Payload{Body: body(id)}})
-			return err
+			return shared(func() error {
+				_, err := stub.UnaryCall(ctx, &pb.SimpleRequest{Payload: &pb.Payload{Body: body(id)}})
+				return err
+			})
 		}), TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate()}}}
 		err = server.ServeTLS(listener, "", "")
 	case "edge":

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -19,10 +20,16 @@ var (
 	number  int64
 )
 
-// call makes the call of a request, and reads what comes back.
-func call(id, way string) {
+// call makes the call of a request, and reads what comes back; its context does not say whose it is.
+func call(id, way string) { callWith(context.Background(), id, way) }
+
+func callWith(ctx context.Context, id, way string) {
 	path := fmt.Sprintf("/for/%s/%s/%d", id, way, atomic.AddInt64(&number, 1))
-	response, err := http.Get(backend + path)
+	request, err := http.NewRequestWithContext(ctx, "GET", backend+path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		log.Fatal(err)
 	}
