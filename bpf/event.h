@@ -11,6 +11,19 @@ static long (*goinst_probe_read_user)(void *to, u32 size, const void *from) = (v
 #define bpf_probe_read_user goinst_probe_read_user
 
 #define GOINST_PROCESS_BEGAN 0 /* a record's type: events/correlate.py has the same */
+/* bpf_ringbuf_output, and, where there is nothing to send, bpf_ringbuf_query: BCC 0.26 has no method for that, and only
+ * its methods know the descriptor of a map. */
+static long (*goinst_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;
+static u64 (*goinst_ringbuf_query)(void *ring, u64 flags) = (void *)134;
+#define GOINST_RING_WAITING 0 /* BPF_RB_AVAIL_DATA */
+#define GOINST_RING_SIZE 1    /* BPF_RB_RING_SIZE */
+
+static __always_inline long goinst_ring(void *ring, void *data, u64 size, u64 flags)
+{
+    return data ? goinst_ringbuf_output(ring, data, size, flags) : (long)goinst_ringbuf_query(ring, flags);
+}
+#define bpf_ringbuf_output goinst_ring
+
 struct goinst_record {
     u16 type;    /* which record, an index that the plan gives, from 1 on */
     u16 flags;
@@ -57,6 +70,17 @@ static __always_inline void goinst_count(u32 index)
     u64 *counter = goinst_counters.lookup(&index);
     if (counter)
         __sync_fetch_and_add(counter, 1);
+}
+
+/* Whether the ring has room for a record of so many bytes: asked when it was not taken. Since Linux 6.15 the ring's lock
+ * may be refused although there is room (kernel/bpf/rqspinlock.c), and so each record is offered twice; where there was
+ * room before the second time, it is the lock again. What a record takes is kernel/bpf/ringbuf.c, __bpf_ringbuf_reserve. */
+static __always_inline int goinst_ring_has(u64 size)
+{
+    struct goinst_record *none = 0; /* see goinst_ring */
+
+    return goinst_events.ringbuf_output(none, 0, GOINST_RING_WAITING) + ((size + 8 + 7) & ~7UL) <
+           (u64)goinst_events.ringbuf_output(none, 0, GOINST_RING_SIZE);
 }
 
 static __always_inline int goinst_traced(u32 tgid)

@@ -219,7 +219,11 @@ static __always_inline struct goinst_operation *goinst_operation_ancestor(const 
  * way that no probe saw, and there will be no span of it. */
 static __always_inline void goinst_operation_replace(const struct goinst_operation *op)
 {
-    if (op->state == GOINST_OPEN && !(op->head.flags & GOINST_LEFT_OUT))
+    if (op->state != GOINST_OPEN)
+        return;
+    if (op->head.flags & GOINST_LEFT_OUT)
+        LOSS(left_out_unseen);
+    else
         LOSS(end_unseen);
 }
 
@@ -406,8 +410,12 @@ static __always_inline int goinst_operation_known(const struct goinst_hit *hit, 
 static __always_inline void goinst_operation_forget(const struct goinst_hit *hit, u64 address, u32 number)
 {
     struct goinst_operation_key key = {};
+    struct goinst_operation *op;
 
     goinst_operation_key_of(&key, hit, address, number);
+    op = goinst_operations.lookup(&key);
+    if (op && op->state == GOINST_OPEN) /* it has become part of another one */
+        LOSS(absorbed);
     goinst_operations.delete(&key);
 }
 
@@ -501,9 +509,9 @@ static __always_inline struct goinst_operation *goinst_operation_last(const stru
     return 0;
 }
 
-/* Ends the operation and sends it with the first `size` bytes of its payload; `full` is the counter for a full ring,
- * `done` that of spans, which is all there is when spans are only counted. */
-static __always_inline void goinst_operation_end(struct goinst_operation *op, u64 size, u32 full, u32 done)
+/* Ends the operation and sends it with the first `size` bytes of its payload; `full` and `busy` are the counters for a
+ * ring that does not take it, `done` that of spans, which is all there is when spans are only counted. */
+static __always_inline void goinst_operation_end(struct goinst_operation *op, u64 size, u32 full, u32 busy, u32 done)
 {
     op->end = bpf_ktime_get_ns();
     op->state = GOINST_ENDED;
@@ -511,18 +519,19 @@ static __always_inline void goinst_operation_end(struct goinst_operation *op, u6
         NOTE(sampled_out);
         return;
     }
-#ifdef GOINST_COUNT_ONLY
     goinst_count(done);
-#else
+#ifndef GOINST_COUNT_ONLY
     size += offsetof(struct goinst_operation, payload);
     if (size > sizeof(*op))
         size = sizeof(*op);
     asm volatile("" : "+r"(size));
     if (size > sizeof(*op))
         return;
-    /* Twice: since Linux 6.15 the ring's lock may be refused although there is room (kernel/bpf/rqspinlock.c). */
-    if (goinst_events.ringbuf_output(op, size, BPF_RB_NO_WAKEUP) != 0 &&
-        goinst_events.ringbuf_output(op, size, BPF_RB_NO_WAKEUP) != 0)
-        goinst_count(full);
+    if (goinst_events.ringbuf_output(op, size, BPF_RB_NO_WAKEUP) != 0) {
+        u32 why = goinst_ring_has(size) ? busy : full;
+
+        if (goinst_events.ringbuf_output(op, size, BPF_RB_NO_WAKEUP) != 0)
+            goinst_count(why);
+    }
 #endif
 }

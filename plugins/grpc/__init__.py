@@ -337,7 +337,7 @@ PROTOCOL = Protocol(
         "unresolved": "a call whose context ended while its server's name was resolved (the next ones are traced)",
         "metadata_cut": "an RPC with more metadata than is looked through, about fourteen keys: the rest is missing",
         "message_unseen": "a message of an RPC that is not known, or on a goroutine that is not its handler's",
-        "began_unseen": "an RPC ended whose beginning was not seen (it began before goinst, or was evicted)",
+        "began_unseen": "an RPC ended whose beginning was not seen (it began before goinst)",
         "context_unsure": "a call with so many header fields that one may be a traceparent: none was written",
     },
     notes={"context_present": "calls that had a traceparent already"},

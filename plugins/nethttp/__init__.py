@@ -374,7 +374,7 @@ PROTOCOL = Protocol(
         "foreign_server": "a request of a server that is not net/http's or golang.org/x/net/http2's: not traced",
         "header_unreadable": "the header block was not in memory: method, path and headers are missing",
         "end_unseen": "a request whose handler was not seen to end: its span lasts as long as its connection did",
-        "began_unseen": "a request ended whose beginning was not seen (it began before goinst, or was evicted)",
+        "began_unseen": "a request ended whose beginning was not seen (it began before goinst)",
         "context_unclaimed": "an HTTP/2 request of a call that is not known: it went without a traceparent",
         "context_unsure": "a request with so many header fields that one may be a traceparent: none was written",
     },

@@ -127,6 +127,6 @@ PROTOCOL = Protocol(
     ),
     losses={
         "id_unknown": "some 200 calls of one connection at a time, or more: a call's id is missing",
-        "began_unseen": "a response to a call whose beginning was not seen (it began before goinst, or was evicted)",
+        "began_unseen": "a response to a call whose beginning was not seen (it began before goinst)",
     },
 )

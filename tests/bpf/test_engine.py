@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from http.client import HTTPConnection
@@ -19,6 +20,7 @@ from goinst import Column, Fragment, Probe, Protocol, Record, Site, Span, Tail
 from goinst.engine import sys as kernel
 from goinst.engine.build import Built, build
 from goinst.engine.compiler import Compiler
+from goinst.engine.object import BpfObject
 from goinst.engine.plan import Plan
 from goinst.engine.tracer import Tracer
 from goinst.errors import PluginError
@@ -62,6 +64,7 @@ def built_with(
     *,
     multi: bool = True,
     ring: int = 1 << 20,
+    operations: int = 1024,
     count_only: bool = False,
 ) -> Built | Plan:
     compiler = Compiler()
@@ -77,7 +80,7 @@ def built_with(
             count_only=count_only,
             multi=multi,
             ring_bytes=ring,
-            operations=1024,
+            operations=operations,
         )
     finally:
         compiler.close()
@@ -141,6 +144,78 @@ def test_a_full_ring_is_counted_and_nothing_else_is_lost(ping: Path) -> None:
         assert received + losses["nethttp", "ring_full"] == 100
         assert sum(losses.values()) == losses["nethttp", "ring_full"]
         assert "nethttp.ring_full at record nethttp_request" in tracer.loss_places()
+
+
+def test_a_ring_that_refuses_although_it_has_room_is_not_called_full(
+    ping: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its lock does since Linux 6.15; here by a flag that the kernel does not know."""
+    compile_ = Compiler.compile
+    offered = "goinst_events.ringbuf_output(op, size, BPF_RB_NO_WAKEUP)"
+
+    def refused(compiler: Compiler, text: str) -> BpfObject:
+        assert text.count(offered) == 2
+        return compile_(compiler, text.replace(offered, "goinst_events.ringbuf_output(op, size, 1 << 6)"))
+
+    monkeypatch.setattr(Compiler, "compile", refused)
+    with ExitStack() as stack:
+        pid, address = stack.enter_context(serving(ping))
+        tracer = tracer_of(built_with(ping, nethttp(), []), ping)
+        stack.callback(tracer.close)
+        tracer.attach()
+        tracer.add(pid)
+        for _ in range(5):
+            get(address)
+        assert tracer.drain(decode=True) == (0, 0, [])
+        assert tracer.losses() == {("nethttp", "ring_busy"): 5}
+
+
+def test_operations_that_were_put_out_are_told_from_those_that_began_before() -> None:
+    """Requests of which the map has room for a few: some of them end after the probes are gone, and a few may have
+    begun before these were there."""
+    odd = gobuild.build(gobuild.PROGRAMS / "odd")
+
+    def ask(count: int, milliseconds: int) -> list[threading.Thread]:
+        threads = [threading.Thread(target=get, args=(address, f"/slow?ms={milliseconds}")) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def entries() -> int:
+        return tracer.hits()["net/http.serverHandler.ServeHTTP entry"]
+
+    with ExitStack() as stack:
+        pid, address = stack.enter_context(serving(odd))
+        tracer = tracer_of(built_with(odd, nethttp(), [], operations=16), odd)
+        stack.callback(tracer.close)
+        tracer.add(pid)
+        before = ask(5, 1500)
+        tracer.attach()
+        for thread in (*ask(30, 300), *before):
+            thread.join()
+        ended = 35
+        _, spans, _ = tracer.drain(decode=True)
+        live = tracer.losses()
+        assert spans + live["nethttp", "began_unseen"] == ended
+        assert ("core", "evicted") not in live
+        known = entries()
+        late = ask(20, 3000)
+        _wait(lambda: entries() == known + 20)
+        tracer.detach()
+        losses, still_open = tracer.losses(), tracer.open_operations().total()
+        assert spans + losses["core", "evicted"] + still_open == entries()
+        assert losses["core", "evicted"] > 20
+        # those of the 20 that were put out will never end under the probes: they are not among these
+        assert losses["nethttp", "began_unseen"] <= ended - known
+        for thread in late:
+            thread.join()
+
+
+def _wait(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_spans_that_are_only_counted_never_leave_the_kernel(ping: Path) -> None:

@@ -103,8 +103,16 @@ def test_hit_is_explained() -> None:
 
 
 def test_losses_that_the_core_adds_are_explained() -> None:
-    named = {"operation_map_full", "goroutine_unknown", "nesting_too_deep", "ring_full", "tail_call_failed"}
+    named = {
+        "operation_map_full",
+        "goroutine_unknown",
+        "nesting_too_deep",
+        "ring_full",
+        "ring_busy",
+        "tail_call_failed",
+    }
     assert named <= set(CORE_LOSSES)
+    assert "`core.evicted`" in TEXT and "`began_unseen`" in TEXT
     assert all(f"`{name}`" in TEXT for name in named | {"decoder_raised", "fact_without_span"})
 
 

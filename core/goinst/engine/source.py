@@ -16,6 +16,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Literal
 
 from goinst.engine.reasons import CORE_LOSSES, CORE_NOTES
+from goinst.engine.recordtext import operation_text, record_text
 from goinst.errors import PluginError
 from goinst.events.record import OPERATION_SIZE, Layout
 from goinst.plugin.declare import PIPED_STDIN, Fragment, Protocol
@@ -35,11 +36,11 @@ _TAIL_CALL = re.compile(r"\bTAIL_CALL\(\s*(\w+)\s*\)")
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """An entry of the counters array. ``kind`` is ``hit``, ``loss``, ``note`` (what is worth a number and no loss) or
-    ``span`` (ended operations of a record, when spans are only counted); ``where`` is a symbol, ``file:line`` or a
-    record."""
+    """An entry of the counters array. ``kind`` is ``hit``, ``loss``, ``note`` (what is worth a number and no loss), or
+    ``begun`` and ``span`` (operations of a record that have begun, and ended); ``where`` is a symbol, ``file:line`` or
+    a record."""
 
-    kind: Literal["hit", "loss", "note", "span"]
+    kind: Literal["hit", "loss", "note", "begun", "span"]
     plugin: str
     name: str
     where: str
@@ -189,102 +190,21 @@ def _chains(parts: Sequence[Part]) -> Iterator[list[tuple[Part, ResolvedProbe]]]
         yield sorted(group, key=lambda member: member[1].closes)
 
 
-# a fact has nothing to be added to when spans are only counted
-_NO_FACTS = "#ifdef GOINST_COUNT_ONLY\n    return 0;\n#endif"
+_OPERATION: tuple[Literal["begun", "span"], ...] = ("begun", "span")
 
 
 def _record(out: _Writer, layout: Layout) -> None:
-    """The C struct of a record and the functions by which a fragment fills and sends it."""
-    name, kind = layout.record.name, layout.record.role
-    full = out.counter(Counter("loss", layout.plugin, "ring_full", f"record {name}", CORE_LOSSES["ring_full"]))
-    if kind == "operation":
-        done = out.counter(Counter("span", layout.plugin, name, f"record {name}"))
-        out.line(f"""struct {name} {{
-{layout.members}
-}} __attribute__((aligned(8)));
-static __always_inline struct {name} *{name}_begin(struct goinst_hit *hit)
-{{
-    struct goinst_operation *op = goinst_operation_begin(hit, {layout.type}, {int(layout.record.kind != "server")});
-    return op ? (struct {name} *)op->payload : 0;
-}}
-static __always_inline struct {name} *{name}_current(struct goinst_hit *hit)
-{{
-    struct goinst_operation *op = goinst_operation_find(hit, {layout.type});
-    return op ? (struct {name} *)op->payload : 0;
-}}
-static __always_inline struct {name} *{name}_origin(struct goinst_hit *hit)
-{{
-    struct goinst_operation *op = goinst_operation_origin(hit);
-    return op && op->head.type == {layout.type} ? (struct {name} *)op->payload : 0;
-}}
-static __always_inline struct {name} *{name}_last(struct goinst_hit *hit)
-{{
-    struct goinst_operation *op = goinst_operation_last(hit, {layout.type});
-    return op ? (struct {name} *)op->payload : 0;
-}}
-static __always_inline struct {name} *{name}_begin_keyed(struct goinst_hit *hit, u64 address, u32 number)
-{{
-    struct goinst_operation *op = goinst_operation_begin_keyed(
-        hit, {layout.type}, {int(layout.record.kind != "server")}, address, number);
-    return op ? (struct {name} *)op->payload : 0;
-}}
-static __always_inline struct {name} *{name}_find_keyed(struct goinst_hit *hit, u64 address, u32 number)
-{{
-    struct goinst_operation *op = goinst_operation_find_keyed(hit, {layout.type}, address, number);
-    return op ? (struct {name} *)op->payload : 0;
-}}
-static __always_inline void {name}_forget_keyed(struct goinst_hit *hit, u64 address, u32 number)
-{{
-    goinst_operation_forget(hit, address, number);
-}}
-static __always_inline struct goinst_operation *{name}_operation(struct {name} *record)
-{{
-    return (void *)record - offsetof(struct goinst_operation, payload);
-}}
-static __always_inline void {name}_end(struct {name} *record, u64 last)
-{{
-    if (last > sizeof(record->{layout.last}))
-        last = sizeof(record->{layout.last});
-    goinst_operation_end({name}_operation(record), offsetof(struct {name}, {layout.last}) + last, {full}, {done});
-}}""")
+    """The C struct of a record and the functions by which a fragment fills and sends it, with their counters."""
+    name, plugin, where = layout.record.name, layout.plugin, f"record {layout.record.name}"
+    full, busy = (
+        out.counter(Counter("loss", plugin, reason, where, CORE_LOSSES[reason]))
+        for reason in ("ring_full", "ring_busy")
+    )
+    if layout.record.role != "operation":
+        out.line(record_text(layout, full, busy))
         return
-    out.line(f"""struct {name} {{
-    struct goinst_record goinst;
-{layout.members}
-}} __attribute__((aligned(8)));
-static __always_inline struct {name} *{name}_reserve(struct goinst_operation *op, struct goinst_hit *hit)
-{{
-    struct {name} *record;
-{_NO_FACTS if kind == "fact" else ""}
-    if (op && goinst_operation_left_out(op))
-        return 0;
-    record = goinst_events.ringbuf_reserve(sizeof(struct {name}));
-    if (!record) /* twice: as in goinst_operation_end */
-        record = goinst_events.ringbuf_reserve(sizeof(struct {name}));
-    if (!record) {{
-        goinst_count({full});
-        return 0;
-    }}
-    record->goinst.type = {layout.type};
-    record->goinst.flags = 0;
-    record->goinst.tgid = hit->tgid;
-    record->goinst.span_id = op ? op->head.span_id : 0;
-    if (op)
-        op->facts |= 1UL << ({layout.type} & 63);
-    return record;
-}}
-static __always_inline int {name}_sent(struct goinst_operation *op)
-{{
-    return op && (op->facts & 1UL << ({layout.type} & 63)) != 0;
-}}
-static __always_inline void {name}_submit(struct {name} *record)
-{{
-    goinst_events.ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-}}
-static __always_inline void {name}_discard(struct {name} *record)
-{{
-    goinst_events.ringbuf_discard(record, BPF_RB_NO_WAKEUP);
-}}""")
+    begun, done = (out.counter(Counter(kind, plugin, name, where)) for kind in _OPERATION)
+    out.line(operation_text(layout, full, busy, begun, done))
 
 
 def _part(out: _Writer, part: Part) -> None:

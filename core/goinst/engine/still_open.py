@@ -16,40 +16,48 @@ _OPEN = 1
 # struct goinst_operation: state comes behind the 64 bytes of head, trace, parent, times and goid, and depth
 _STATE_AT = 68
 _LEFT_OUT = 4  # head.flags: --sample keeps nothing of it
-_MOST = 1 << 16
 _SECOND = 1_000_000_000
 
 
 class OpenOperations:
     """The entries of a ``goinst_operations`` map; ``sizes`` are its key's and its value's."""
 
-    def __init__(self, descriptor: int, sizes: tuple[int, ...]) -> None:
+    def __init__(self, descriptor: int, sizes: tuple[int, int, int]) -> None:
         self._descriptor = descriptor
-        self._key_size, self._value_size = sizes[:2]
+        self._key_size, self._value_size, self._most = sizes
 
     def __iter__(self) -> Iterator[bytes]:
         """The open ones as they are in the map. One that changes meanwhile may be seen twice, or not at all."""
-        for _, value in self._entries():
+        for _, value in self._kept():
             yield value
+
+    def count(self) -> int:
+        """How many are open, those that --sample leaves out among them."""
+        return sum(1 for _ in self._entries())
 
     def begun_before(self, moment: int) -> Iterator[bytes]:
         """Those that began before a time (CLOCK_MONOTONIC, ns). They are read twice, so that what was written
         between is no mix of two operations."""
-        for key, value in self._entries():
+        for key, value in self._kept():
             if OPERATION.unpack_from(value)[7] >= moment:
                 continue
             again = kernel.lookup(self._descriptor, key, self._value_size)
             if again is not None and again[: _STATE_AT + 1] == value[: _STATE_AT + 1]:
                 yield again
 
+    def _kept(self) -> Iterator[tuple[bytes, bytes]]:
+        for key, value in self._entries():
+            if not HEAD.unpack_from(value)[1] & _LEFT_OUT:
+                yield key, value
+
     def _entries(self) -> Iterator[tuple[bytes, bytes]]:
         key = None
-        for _ in range(_MOST):
+        for _ in range(2 * self._most):  # a key that goes meanwhile makes it begin anew
             key = kernel.next_key(self._descriptor, key, self._key_size)
             if key is None:
                 break
             value = kernel.lookup(self._descriptor, key, self._value_size)
-            if value is not None and value[_STATE_AT] == _OPEN and not HEAD.unpack_from(value)[1] & _LEFT_OUT:
+            if value is not None and value[_STATE_AT] == _OPEN:
                 yield key, value
 
 

@@ -17,6 +17,7 @@ from goinst.engine.attach import Attachment, attach
 from goinst.engine.build import Built
 from goinst.engine.delivery import Delivery
 from goinst.engine.demand import Demand
+from goinst.engine.evicted import count_evicted
 from goinst.engine.source import Program
 from goinst.engine.still_open import OpenOperations
 from goinst.events.correlate import Correlator
@@ -252,9 +253,12 @@ class Tracer:
         """What was lost, by (plugin, reason)."""
         silent = {(counter.plugin, counter.name) for counter in self.plan.counters if not counter.words}
         losses = Counter({key: value for key, value in self.correlator.losses.items() if key not in silent})
-        for counter, value in zip(self.plan.counters, self.counts(), strict=True):
+        values = self.counts()
+        for counter, value in zip(self.plan.counters, values, strict=True):
             if counter.kind == "loss" and value and counter.words:
                 losses[counter.plugin, counter.name] += value
+        if self._detached and self._final is None:
+            count_evicted(losses, self.plan.counters, values, self.operations.count())
         return losses
 
     def notes(self) -> Counter[str]:
