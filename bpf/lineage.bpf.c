@@ -4,7 +4,7 @@
  * runtime.newproc1 runs on the system stack (g0); the goroutine that said `go` is g0.m.curg. The site is the call of
  * runtime.casgstatus in it, whose first argument is the new g (runtime/proc.go, Go 1.17 to 1.27). For a g that was
  * never used before there are two such calls; the first one, from _Gidle, comes before it is known what the goroutine
- * will run.
+ * will run. Where that is inlined, it is the call of isSystemGoroutine, or the RET.
  */
 
 /* What goroutines start with: by the address of the function, as linked, a mark (golang/workers.py), GOINST_WORKER for
@@ -47,15 +47,22 @@ static __always_inline int goinst_takes_work(u64 g, u64 bias)
     return goinst_is_worker(go_word(closure + GOINST_TABLE_OFFSET(mark)) - bias);
 }
 
+#ifdef goinst_new_goroutine__result_gp
+#define GOINST_NEW_G RESULT(goinst_new_goroutine, gp)
+#else
+#define GOINST_NEW_G ARG(goinst_new_goroutine, gp)
+#endif
 PROBE(goinst_new_goroutine)
 {
-    struct goinst_goroutine_key child = {.g = ARG(goinst_new_goroutine, gp), .tgid = hit->tgid}, self = {};
+    struct goinst_goroutine_key child = {.g = GOINST_NEW_G, .tgid = hit->tgid}, self = {};
     struct goinst_ancestor ancestor = {}, *own;
     struct goinst_hit creator = {};
     struct goinst_operation *op;
 
+#ifdef goinst_new_goroutine__oldval
     if (!(u32)ARG(goinst_new_goroutine, oldval))
         return 0;
+#endif
     creator.tgid = hit->tgid;
     creator.g = go_word(go_word(hit->g + G_M) + M_CURG);
     if (creator.g) {

@@ -56,12 +56,13 @@ def build(
     tags: str = "",
     extra_env: Mapping[str, str] | None = None,
     package: str = ".",
+    pgo: Path | None = None,
 ) -> Path:
     """Return an executable built from ``package`` of the module in ``source_dir``.
 
     ``go`` is a release such as ``"1.21.13"`` (fetched by the go command when it is not there); None is the
-    go command's own version. ``extra_env`` goes to the go command (``GOFLAGS``, ``GOAMD64`` …). A failure
-    raises RuntimeError with the compiler's words.
+    go command's own version. ``extra_env`` goes to the go command (``GOFLAGS``, ``GOAMD64`` …); ``pgo`` is a CPU
+    profile that the compiler goes by. A failure raises RuntimeError with the compiler's words.
     """
     release = go or _own_release()
     arguments = ["build"]
@@ -73,6 +74,8 @@ def build(
         arguments.append(f"-buildmode={buildmode}")
     if tags:
         arguments.append(f"-tags={tags}")
+    if pgo:
+        arguments.append(f"-pgo={pgo}")
     settings = {
         "GOENV": "off",
         "GOFLAGS": "",
@@ -98,6 +101,8 @@ def build(
             raise RuntimeError(f"{' '.join(command)} in {source_dir} failed:\n{done.stderr[-4000:]}")
 
     key = [release, *arguments, package, *(f"{name}={value}" for name, value in sorted(settings.items()))]
+    if pgo:
+        key.append(hashlib.sha256(pgo.read_bytes()).hexdigest())
     return cached(source_dir.name, [*key, _sources(source_dir)], run)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goinst.plugins.grpc.decode import decode_client, decode_metadata, decode_server
-from goinst.plugins.grpc.messages import MESSAGE_COLUMNS, MESSAGE_PROBES
+from goinst.plugins.grpc.messages import MESSAGE_COLUMNS, MESSAGE_PROBES, process
 
 from goinst import Column, Field, Fragment, Option, Package, Probe, Protocol, Record, Series, Site, Tail, Type
 
@@ -31,6 +31,10 @@ _WRITE_HEADER = Site(
 )
 _CONTEXT_LOST = "calls go out without a trace context"
 _UNSENT = "no spans of RPCs that found no connection"
+
+
+def _in_finish(signature: str, callee: str) -> Site:
+    return Site(f"{_GRPC}.(*clientStream).finish", signature, callee=callee)
 
 
 def _write_status(transport: str) -> tuple[Site, ...]:
@@ -97,6 +101,7 @@ PROTOCOL = Protocol(
         "STREAM_ENCODING": Field(_STREAM, "recvCompress"),
         "STREAM_ANSWER": Field(_STREAM, "sendCompress", optional=True),
         "SERVER_STREAM": Field(_SERVER_STREAM, "Stream", optional=True),
+        "SERVER_STREAM_TRANSPORT": Field(_SERVER_STREAM, "st", optional=True),
         "SERVER_STREAM_INSIDE": Field(_SERVER_STREAM, "Stream.id", optional=True),
         "CLIENT_STREAM": Field(_CLIENT_STREAM, "Stream", optional=True),
         "CLIENT_STREAM_INSIDE": Field(_CLIENT_STREAM, "Stream.id", optional=True),
@@ -126,6 +131,7 @@ PROTOCOL = Protocol(
         "CALL_BUFFER": Field(_CALL, "replayBuffer", optional=True, alternatives=((_CALL, "buffer"),)),
         "CALL_FIRST": Field(_CALL, "firstAttempt", optional=True),
         "CALL_FINISHED": Field(_CALL, "finished", optional=True),
+        "CALL_RETRIES": Field(_CALL, "numRetries", optional=True),
         "LOOPY_FRAMER": Field(f"{_TRANSPORT}.loopyWriter", "framer", optional=True),
         "FRAMER_WRITER": Field(f"{_TRANSPORT}.framer", "writer", optional=True),
         "BUFFER_DATA": Field(f"{_TRANSPORT}.bufWriter", "buf", optional=True),
@@ -147,6 +153,7 @@ PROTOCOL = Protocol(
         # contexts
         "VALUE_KEY": Field("context.valueCtx", "key"),
         "VALUE_VALUE": Field("context.valueCtx", "val"),
+        "CANCEL_ERROR": Field("context.cancelCtx", "err", optional=True),  # the first thing in a timerCtx, too
         "TIMER_DEADLINE": Field("context.timerCtx", "deadline", optional=True),
         # metadata.MD is a map[string][]string: of Go 1.24, or of the time before
         "MAP_DIRECTORY": Field(_MAP, "dirPtr", optional=True),
@@ -180,6 +187,20 @@ PROTOCOL = Protocol(
             lost="no spans of RPCs that are served",
         ),
         Probe(
+            "grpc_process",  # since grpc 1.85 for unary RPCs, too
+            (process("processRPC"), process("processStreamingRPC")),
+            optional=True,
+            instead_of="grpc_serve",
+            lost="no spans of RPCs that are served",
+        ),
+        Probe(
+            "grpc_process_unary",
+            (process("processUnaryRPC"),),
+            optional=True,
+            instead_of="grpc_serve",
+            lost="no spans of RPCs that are served",
+        ),
+        Probe(
             "grpc_status",
             _write_status("http2Server"),
             optional=True,
@@ -201,6 +222,13 @@ PROTOCOL = Protocol(
             lost="no span of the RPC whose handler's panic ended the process",
         ),
         Probe(
+            "grpc_exit",
+            (Site("runtime.Goexit"),),
+            optional=True,
+            closes=True,
+            lost="no span of RPCs whose handler left by runtime.Goexit",
+        ),
+        Probe(
             "grpc_attempt",
             (Site(f"{_GRPC}.(*clientStream).newAttemptLocked", f"cs *{_CALL}"),),
             optional=True,
@@ -212,6 +240,31 @@ PROTOCOL = Protocol(
             optional=True,
             closes=True,
             lost="no spans of RPCs that are made",
+        ),
+        Probe(
+            "grpc_operation",
+            (Site(f"{_GRPC}.(*clientStream).withRetry", f"cs *{_CALL}"),),
+            optional=True,
+            instead_of="grpc_attempt",
+            lost="no spans of RPCs that are made",
+        ),
+        Probe(
+            "grpc_finish_attempt",
+            (_in_finish(f"a *{_ATTEMPT}, err error", f"{_GRPC}.(*csAttempt).finish"),),
+            place="call",
+            optional=True,
+            closes=True,
+            instead_of="grpc_finish",
+            lost="no spans of RPCs that are made",
+        ),
+        Probe(
+            "grpc_finish_untried",
+            (_in_finish(f"cs *{_CALL}", f"{_GRPC}.(*clientStream).commitAttemptLocked"),),
+            place="call",
+            optional=True,
+            closes=True,
+            instead_of="grpc_finish",
+            lost="no spans of RPCs whose context was over before they began",
         ),
         # calls that end while the server's name is resolved, before there is a clientStream
         Probe(

@@ -10,9 +10,9 @@ from goinst import DecodeContext, Span, context_words, parse_traceparent, redact
 
 __all__ = ["CODES", "decode_client", "decode_metadata", "decode_server"]
 
-TLS, CRASHED, METADATA_CUT, DEADLINE, SERVED_BY_HTTP = 1, 2, 4, 8, 16
+TLS, CRASHED, METADATA_CUT, DEADLINE, SERVED_BY_HTTP, EXITED = 1, 2, 4, 8, 16, 64
 _TCP, _UNIX, _TEXT = 1, 2, 3
-_NO_ERROR, _STATUS_ERROR, _TEXT_ERROR, _DEADLINE_ERROR = 0, 1, 2, 3
+_NO_ERROR, _STATUS_ERROR, _TEXT_ERROR, _DEADLINE_ERROR, _CLOSED_ERROR = 0, 1, 2, 3, 5
 
 CODES = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
@@ -62,8 +62,10 @@ def decode_server(values: Any, span: Span, context: DecodeContext) -> None:
         span.truncated.append("goinst.grpc.metadata")
     if values.flags & CRASHED:
         attributes["error.type"] = "panic"
-        span.status = "error"
-        span.status_message = "the handler panicked and the process ended"
+        span.status, span.status_message = "error", "the handler panicked and the process ended"
+    elif values.flags & EXITED:
+        attributes["error.type"] = "goexit"
+        span.status, span.status_message = "error", "the handler left by runtime.Goexit: no status was sent"
     else:
         _status(values.code, values, span, failed=values.code in _SERVER_ERRORS)
     _trace_parent(_text(values.context, values.context_length), span)
@@ -117,6 +119,8 @@ def _client_code(values: Any) -> int:
         return int(values.code)
     if error == _DEADLINE_ERROR:
         return _DEADLINE_EXCEEDED
+    if error == _CLOSED_ERROR:
+        return _CANCELLED
     if error == _TEXT_ERROR:
         text = values.tail[: values.message_copied]
         if text == b"EOF":

@@ -13,6 +13,7 @@
 #define GRPC_DEADLINE 8
 #define GRPC_SERVED_BY_HTTP 16
 #define GRPC_HAS_STATUS 32
+#define GRPC_EXITED 64
 
 /* what an address is */
 #define GRPC_UNKNOWN 0
@@ -26,6 +27,7 @@
 #define GRPC_TEXT_ERROR 2
 #define GRPC_DEADLINE_ERROR 3
 #define GRPC_OTHER_ERROR 4
+#define GRPC_CLOSED_ERROR 5 /* its connection was closed before it began */
 
 #define GRPC_CONTEXTS 10
 
@@ -251,11 +253,9 @@ static __always_inline void grpc_read_metadata(struct goinst_hit *hit, struct gr
 }
 #endif
 
-/* func (s *Server) handleStream(t transport.ServerTransport, stream *transport.ServerStream) */
-PROBE(grpc_serve)
+/* An RPC begins; `kind` is the type of its transport. Whether grpc_seek has to be asked for its trace context. */
+static __always_inline int grpc_open(struct goinst_hit *hit, u32 kind, u64 transport, u64 stream)
 {
-    u64 transport = ARG(grpc_serve, t_data), stream = ARG(grpc_serve, stream);
-    u32 kind = go_type_hash(ARG(grpc_serve, t_type));
     struct grpc_server *r = grpc_server_begin(hit);
     struct goinst_operation *outer;
     struct grpc_context context = {};
@@ -321,11 +321,71 @@ PROBE(grpc_serve)
         grpc_string(r->peer, r->peer_length, go_word(transport + HANDLER_REQUEST) + REQUEST_REMOTE);
     }
 #endif
-#ifdef GO_MAP
-    if ((r->flags & GRPC_METADATA_CUT) && !r->context_length) {
-        r->metadata = context.metadata;
+    r->metadata = context.metadata;
+    return (r->flags & GRPC_METADATA_CUT) && !r->context_length;
+}
+
+/* func (s *Server) handleStream(t transport.ServerTransport, stream *transport.ServerStream) */
+PROBE(grpc_serve)
+{
+    if (grpc_open(hit, go_type_hash(ARG(grpc_serve, t_type)), ARG(grpc_serve, t_data), ARG(grpc_serve, stream)))
         TAIL_CALL(grpc_seek);
+    return 0;
+}
+
+#if defined(grpc_process__w0) || defined(grpc_process_unary__w0)
+#define GRPC_PROCESSED 1
+static __always_inline int grpc_is_transport(u32 hash)
+{
+    return hash && (hash == T_SERVER || hash == T_HANDLER);
+}
+
+/* Where handleStream is inlined: what it calls for a method that there is. Before the stream come a transport (until grpc
+ * 1.58), a context and a transport (until 1.68), or a context. */
+static __always_inline int grpc_processes(struct goinst_hit *hit, u64 type, u64 data, u64 w0, u64 w1, u64 w2)
+{
+    u64 stream = w0, transport = data;
+    u32 kind = go_type_hash(type);
+    struct grpc_server *r = grpc_server_current(hit);
+
+    if (!grpc_is_transport(kind)) {
+        kind = go_type_hash(w0);
+        stream = w2;
+        transport = w1;
     }
+#ifdef SERVER_STREAM_TRANSPORT
+    if (!grpc_is_transport(kind)) {
+        struct grpc_pair owner = grpc_pair_at(w0 + SERVER_STREAM_TRANSPORT);
+
+        kind = go_type_hash(owner.first);
+        stream = w0;
+        transport = owner.second;
+    }
+#endif
+    if (r && r->stream == stream)
+        return 0;
+    return grpc_open(hit, kind, transport, stream);
+}
+#endif
+
+/* func (s *Server) processStreamingRPC(...), or processRPC, which has a `defer` and so is never inlined */
+PROBE(grpc_process)
+{
+#ifdef grpc_process__w0
+    if (grpc_processes(hit, ARG(grpc_process, first_type), ARG(grpc_process, first_data), ARG(grpc_process, w0),
+                       ARG(grpc_process, w1), ARG(grpc_process, w2)))
+        TAIL_CALL(grpc_seek);
+#endif
+    return 0;
+}
+
+/* func (s *Server) processUnaryRPC(...) */
+PROBE(grpc_process_unary)
+{
+#ifdef grpc_process_unary__w0
+    if (grpc_processes(hit, ARG(grpc_process_unary, first_type), ARG(grpc_process_unary, first_data),
+                       ARG(grpc_process_unary, w0), ARG(grpc_process_unary, w1), ARG(grpc_process_unary, w2)))
+        TAIL_CALL(grpc_seek);
 #endif
     return 0;
 }
@@ -374,7 +434,33 @@ static __always_inline void grpc_read_status(struct grpc_server *r, u64 status)
     r->flags |= GRPC_HAS_STATUS;
 }
 
-static __always_inline int grpc_served(struct goinst_hit *hit, u64 stream, u64 status)
+#define GRPC_UNIMPLEMENTED 12
+
+/* Where handleStream is inlined, one for a method that there is not is seen when it is refused: it ends as it begins. */
+static __always_inline int grpc_refused(struct goinst_hit *hit, u32 kind, u64 transport, u64 stream, u64 status)
+{
+#ifdef GRPC_PROCESSED
+    u64 proto = go_word(status + STATUS_PROTO);
+    struct grpc_pair text = grpc_pair_at(proto + PROTO_MESSAGE);
+    u64 start = go_word(text.first);
+    struct grpc_server *r;
+
+    if (go_u32(proto + PROTO_CODE) != GRPC_UNIMPLEMENTED || text.second < 8 ||
+        (start != 0x206e776f6e6b6e75ULL /* "unknown " */ && start != 0x656d726f666c616dULL /* "malforme" */))
+        return 0;
+    grpc_open(hit, kind, transport, stream);
+    r = grpc_server_current(hit);
+    if (!r || r->stream != stream)
+        return 1;
+    grpc_read_status(r, status);
+    grpc_server_end(r, r->message_copied);
+    return 1;
+#else
+    return 0;
+#endif
+}
+
+static __always_inline int grpc_served(struct goinst_hit *hit, u32 kind, u64 transport, u64 stream, u64 status)
 {
     struct grpc_server *r = grpc_server_current(hit);
 
@@ -392,7 +478,7 @@ static __always_inline int grpc_served(struct goinst_hit *hit, u64 stream, u64 s
     }
     /* a stream that its client gave up gets a second status */
     r = grpc_server_last(hit);
-    if (!r || r->stream != stream)
+    if ((!r || r->stream != stream) && !grpc_refused(hit, kind, transport, stream, status))
         LOSS(began_unseen);
     return 0;
 }
@@ -400,25 +486,38 @@ static __always_inline int grpc_served(struct goinst_hit *hit, u64 stream, u64 s
 /* func (t *http2Server) writeStatus(s *ServerStream, st *status.Status) error */
 PROBE(grpc_status)
 {
-    return grpc_served(hit, ARG(grpc_status, s), ARG(grpc_status, st));
+    return grpc_served(hit, T_SERVER, ARG(grpc_status, t), ARG(grpc_status, s), ARG(grpc_status, st));
 }
 
 /* func (ht *serverHandlerTransport) writeStatus(s *ServerStream, st *status.Status) error */
 PROBE(grpc_handler_status)
 {
-    return grpc_served(hit, ARG(grpc_handler_status, s), ARG(grpc_handler_status, st));
+    return grpc_served(hit, T_HANDLER, ARG(grpc_handler_status, t), ARG(grpc_handler_status, s),
+                       ARG(grpc_handler_status, st));
+}
+
+/* The handler will not come back: no status is written. */
+static __always_inline int grpc_gone(struct goinst_hit *hit, u8 how)
+{
+    struct grpc_server *r = grpc_server_current(hit);
+
+    if (!r || grpc_server_operation(r)->goid != goinst_goid(hit))
+        return 0;
+    r->flags |= how;
+    grpc_server_end(r, 0);
+    return 0;
 }
 
 /* func fatalpanic(msgs *_panic): on the goroutine that panicked, before the process ends (runtime/panic.go) */
 PROBE(grpc_crash)
 {
-    struct grpc_server *r = grpc_server_current(hit);
+    return grpc_gone(hit, GRPC_CRASHED);
+}
 
-    if (!r)
-        return 0;
-    r->flags |= GRPC_CRASHED;
-    grpc_server_end(r, 0);
-    return 0;
+/* func Goexit(): nothing keeps the goroutine from ending */
+PROBE(grpc_exit)
+{
+    return grpc_gone(hit, GRPC_EXITED);
 }
 
 #if defined(CALL_HEADER) && defined(CALL_DESC) && defined(CALL_CTX) && defined(CALL_ATTEMPT) &&                      \
@@ -452,12 +551,32 @@ PROBE(grpc_call)
     return 0;
 }
 
+#ifdef GRPC_CLIENT
+static __always_inline void grpc_call_begins(struct goinst_hit *hit, u64 call)
+{
+    struct grpc_client *r, *waiting;
+
+#ifdef CALL_CTX
+    hit->context = go_word(call + CALL_CTX + 8);
+#endif
+    r = grpc_client_begin_keyed(hit, call, 0);
+    if (!r)
+        return;
+    r->attempts = 1;
+    waiting = grpc_client_find_keyed(hit, hit->g, GRPC_WAITING);
+    if (waiting) {
+        grpc_client_operation(r)->start = grpc_client_operation(waiting)->start;
+        grpc_client_forget_keyed(hit, hit->g, GRPC_WAITING);
+    }
+}
+#endif
+
 /* func (cs *clientStream) newAttemptLocked(isTransparent bool) (*csAttempt, error) */
 PROBE(grpc_attempt)
 {
 #ifdef GRPC_CLIENT
     u64 call = ARG(grpc_attempt, cs);
-    struct grpc_client *r, *waiting;
+    struct grpc_client *r;
 
 #ifdef GRPC_PROPAGATE
     grpc_makes_fields(hit, call);
@@ -470,18 +589,24 @@ PROBE(grpc_attempt)
         }
         LOSS(began_unseen);
     }
-#ifdef CALL_CTX
-    hit->context = go_word(call + CALL_CTX + 8);
+    grpc_call_begins(hit, call);
 #endif
-    r = grpc_client_begin_keyed(hit, call, 0);
-    if (!r)
+    return 0;
+}
+
+/* Where newAttemptLocked is inlined: func (cs *clientStream) withRetry(op func(a *csAttempt) error, onSuccess func())
+ * error, which makes the first attempt of a call */
+PROBE(grpc_operation)
+{
+#if defined(GRPC_CLIENT) && defined(grpc_operation__cs)
+    u64 call = ARG(grpc_operation, cs);
+
+    if (go_word(call + CALL_ATTEMPT) || !go_byte(call + CALL_FIRST) || go_byte(call + CALL_FINISHED))
         return 0;
-    r->attempts = 1;
-    waiting = grpc_client_find_keyed(hit, hit->g, GRPC_WAITING);
-    if (waiting) {
-        grpc_client_operation(r)->start = grpc_client_operation(waiting)->start;
-        grpc_client_forget_keyed(hit, hit->g, GRPC_WAITING);
-    }
+#ifdef GRPC_PROPAGATE
+    grpc_makes_fields(hit, call);
+#endif
+    grpc_call_begins(hit, call);
 #endif
     return 0;
 }
@@ -536,6 +661,8 @@ static __always_inline void grpc_error(struct grpc_client *r, u64 type, u64 data
 #endif
 
 #ifdef GRPC_CLIENT
+#define GRPC_NEVER_TRIED 1 /* in place of an error's type */
+
 static __always_inline void grpc_end_call(struct goinst_hit *hit, struct grpc_client *r, u64 call, u64 error_type,
                                           u64 error_data)
 {
@@ -555,7 +682,23 @@ static __always_inline void grpc_end_call(struct goinst_hit *hit, struct grpc_cl
         r->flags |= GRPC_DEADLINE;
     r->deadline_wall = context.wall;
     r->deadline_ext = context.ext;
-    grpc_error(r, error_type, error_data);
+#if defined(grpc_operation__cs) && defined(CALL_RETRIES)
+    if (r->attempts <= go_u32(call + CALL_RETRIES)) /* retries may be inlined, too */
+        r->attempts = go_u32(call + CALL_RETRIES) + 1;
+#endif
+    if (error_type == GRPC_NEVER_TRIED) {
+        r->error = GRPC_CLOSED_ERROR;
+#ifdef CANCEL_ERROR
+        u32 kind = go_type_hash(pair.first);
+
+        if (kind != T_CANCEL_CTX && kind != T_TIMER_CTX)
+            pair.second = 0;
+        error_type = go_word(pair.second + CANCEL_ERROR); /* of the call's context: cancelled, or timed out */
+        error_data = go_word(pair.second + CANCEL_ERROR + 8);
+#endif
+    }
+    if (error_type && error_type != GRPC_NEVER_TRIED)
+        grpc_error(r, error_type, error_data);
     grpc_client_end(r, r->message_copied);
     /* a stream may be finished by two goroutines at a time: the other one will look for it, too */
     if (!r->kind)
@@ -570,20 +713,49 @@ struct grpc_goroutine {
 BPF_TABLE("lru_hash", struct grpc_goroutine, u64, grpc_streamless, 4096);
 #endif
 
+#ifdef GRPC_CLIENT
+static __always_inline void grpc_finished(struct goinst_hit *hit, u64 call, u64 error_type, u64 error_data)
+{
+    struct grpc_client *r = grpc_client_find_keyed(hit, call, 0);
+
+    if (r)
+        grpc_end_call(hit, r, call, error_type, error_data);
+    else if (!goinst_operation_known(hit, call, 0))
+        LOSS(began_unseen);
+}
+#endif
+
 /* func (cs *clientStream) finish(err error) */
 PROBE(grpc_finish)
 {
 #ifdef GRPC_CLIENT
     u64 call = ARG(grpc_finish, cs);
-    struct grpc_client *r;
 
-    if (go_byte(call + CALL_FINISHED))
-        return 0;
-    r = grpc_client_find_keyed(hit, call, 0);
-    if (r)
-        grpc_end_call(hit, r, call, ARG(grpc_finish, err_type), ARG(grpc_finish, err_data));
-    else if (!goinst_operation_known(hit, call, 0))
-        LOSS(began_unseen);
+    if (!go_byte(call + CALL_FINISHED))
+        grpc_finished(hit, call, ARG(grpc_finish, err_type), ARG(grpc_finish, err_data));
+#endif
+    return 0;
+}
+
+/* Where finish is inlined: func (a *csAttempt) finish(err error), which it calls once */
+PROBE(grpc_finish_attempt)
+{
+#if defined(GRPC_CLIENT) && defined(ATTEMPT_CALL) && defined(grpc_finish_attempt__a)
+    u64 call = go_word(ARG(grpc_finish_attempt, a) + ATTEMPT_CALL);
+
+    grpc_finished(hit, call, ARG(grpc_finish_attempt, err_type), ARG(grpc_finish_attempt, err_data));
+#endif
+    return 0;
+}
+
+/* and, before, func (cs *clientStream) commitAttemptLocked(): of a call that there was no attempt of, that is the end */
+PROBE(grpc_finish_untried)
+{
+#if defined(GRPC_CLIENT) && defined(grpc_finish_untried__cs)
+    u64 call = ARG(grpc_finish_untried, cs);
+
+    if (!go_word(call + CALL_ATTEMPT))
+        grpc_finished(hit, call, GRPC_NEVER_TRIED, 0);
 #endif
     return 0;
 }

@@ -6,7 +6,7 @@ from typing import Literal
 
 from goinst import Column, Probe, Site
 
-__all__ = ["MESSAGE_COLUMNS", "MESSAGE_PROBES"]
+__all__ = ["MESSAGE_COLUMNS", "MESSAGE_PROBES", "process"]
 
 _GRPC = "google.golang.org/grpc"
 _TRANSPORT = f"{_GRPC}/internal/transport"
@@ -25,7 +25,8 @@ def _write(transport: str) -> tuple[Site, ...]:
     return tuple(Site(f"{_TRANSPORT}.(*{transport}).{name}", arguments) for name in ("write", "Write"))
 
 
-def _process(name: str) -> Site:
+def process(name: str) -> Site:
+    """What serves an RPC that there is a method for."""
     # behind the context or the transport, between grpc 1.59 and 1.68 both: stream, service, description
     words = ", ".join(f"w{number} uintptr" for number in range(5))
     return Site(f"{_GRPC}.(*Server).{name}", f"s *{_GRPC}.Server, first interface{{}}, {words}")
@@ -51,8 +52,8 @@ MESSAGE_COLUMNS = (
 
 MESSAGE_PROBES = (
     # since grpc 1.85 for unary RPCs, too
-    _probe("grpc_streaming", _process("processRPC"), _process("processStreamingRPC")),
-    _probe("grpc_unary", _process("processUnaryRPC")),
+    _probe("grpc_streaming", process("processRPC"), process("processStreamingRPC")),
+    _probe("grpc_unary", process("processUnaryRPC")),
     _probe("grpc_write", *_write("http2Server")),
     _probe("grpc_handler_write", *_write("serverHandlerTransport")),
     _probe("grpc_receive", _RECEIVE),

@@ -46,6 +46,7 @@ PROTOCOL = Protocol(
         "CONN_CURRENT": Field("net/http.conn", "curReq.v"),
         "CONN_BUFR": Field("net/http.conn", "bufr"),
         "CONN_BUFW": Field("net/http.conn", "bufw"),
+        "READER_CONN": Field("net/http.connReader", "conn"),
         "READER_BUF": Field("bufio.Reader", "buf"),
         "READER_R": Field("bufio.Reader", "r"),
         "READER_W": Field("bufio.Reader", "w"),
@@ -62,6 +63,19 @@ PROTOCOL = Protocol(
                     "sh struct{srv *net/http.Server}, rw interface{}, req *net/http.Request",
                 ),
             ),
+        ),
+        Probe(
+            "jsonrpc_bodied",
+            (
+                Site("net/http.(*conn).serve", "rc interface{}, fn func()", callee="net/http.registerOnHitEOF"),
+                Site(
+                    "net/http.(*conn).serve", "b *net/http.body, fn func()", callee="net/http.(*body).registerOnHitEOF"
+                ),
+            ),
+            place="call",
+            optional=True,
+            instead_of="jsonrpc_serve",
+            lost="JSON-RPC over HTTP/1",
         ),
         Probe(
             "jsonrpc_finish",
@@ -88,6 +102,7 @@ PROTOCOL = Protocol(
     ),
     tails=(
         Tail("jsonrpc_body"),
+        Tail("jsonrpc_bodied_take"),
         Tail("jsonrpc_late_body"),
         Tail("jsonrpc_reply"),
         Tail("jsonrpc_accepted"),

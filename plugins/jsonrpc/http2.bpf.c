@@ -57,6 +57,17 @@ static __always_inline void jsonrpc_stream_end(struct goinst_hit *hit, const str
     jsonrpc_response_submit(r);
 }
 
+/* Until Go 1.26, where serverHandler.ServeHTTP is inlined: func (sc *http2serverConn) runHandler(rw *http2responseWriter,
+ * req *Request, handler func(...)) */
+PROBE(jsonrpc_h2_run)
+{
+#if defined(H2_STATE) && defined(jsonrpc_h2_run__rw)
+    if (jsonrpc_may_have_body(ARG(jsonrpc_h2_run, req)))
+        jsonrpc_stream_begin(hit, go_word(ARG(jsonrpc_h2_run, rw) + H2_STATE));
+#endif
+    return 0;
+}
+
 /* Go 1.27: func (sc *serverConn) runHandler(rw *responseWriter, req *ServerRequest, handler func(...)) */
 PROBE(jsonrpc_stream_run)
 {

@@ -194,13 +194,28 @@ static __always_inline void jsonrpc_stream_begin(struct goinst_hit *hit, u64 sta
     jsonrpc_late.update(&key, &pending);
 }
 
+/* The response that a connection's handler is at (net/http.conn.curReq): an atomic.Pointer, or, until Go 1.18, an
+ * atomic.Value, which has the type in front. A response begins with its connection. */
+static __always_inline u64 jsonrpc_answered(u64 conn)
+{
+    u64 response = go_word(conn + CONN_CURRENT);
+
+    if (go_word(response + RESPONSE_CONN) != conn)
+        response = go_word(conn + CONN_CURRENT + 8);
+    return go_word(response + RESPONSE_CONN) == conn ? response : 0;
+}
+
+static __always_inline int jsonrpc_may_have_body(u64 request)
+{
+    return jsonrpc_is_post(request + REQUEST_METHOD) && go_word(request + REQUEST_CONTENT_LENGTH) != 0;
+}
+
 /* func (sh serverHandler) ServeHTTP(rw ResponseWriter, req *Request) */
 PROBE(jsonrpc_serve)
 {
-    u64 request = ARG(jsonrpc_serve, req);
     u32 type = go_type_hash(ARG(jsonrpc_serve, rw_type));
 
-    if (!jsonrpc_is_post(request + REQUEST_METHOD) || go_word(request + REQUEST_CONTENT_LENGTH) == 0)
+    if (!jsonrpc_may_have_body(ARG(jsonrpc_serve, req)))
         return 0;
 #ifdef H2_STATE
     if (T_H2_WRITER && type == T_H2_WRITER) {
@@ -208,15 +223,16 @@ PROBE(jsonrpc_serve)
         return 0;
     }
 #endif
-    if (type != T_RESPONSE)
-        return 0;
-    TAIL_CALL(jsonrpc_body);
+#ifndef jsonrpc_bodied__fn
+    if (type == T_RESPONSE)
+        TAIL_CALL(jsonrpc_body);
+#endif
     return 0;
 }
 
-PROBE(jsonrpc_body)
+/* The head of the body that is in the connection's buffer when the handler is about to be called. */
+static __always_inline int jsonrpc_take_body(struct goinst_hit *hit, u64 response, u64 request)
 {
-    u64 response = ARG(jsonrpc_serve, rw_data), request = ARG(jsonrpc_serve, req);
     u64 reader = go_word(go_word(response + RESPONSE_CONN) + CONN_BUFR);
     u64 buffer = go_word(reader + READER_BUF), r = go_word(reader + READER_R), w = go_word(reader + READER_W);
     s64 declared = go_word(request + REQUEST_CONTENT_LENGTH);
@@ -263,17 +279,36 @@ PROBE(jsonrpc_body)
     return 0;
 }
 
-#ifdef jsonrpc_finish__c
-/* The response that a connection's handler is at (net/http.conn.curReq): an atomic.Pointer, or, until Go 1.18, an
- * atomic.Value, which has the type in front. A response begins with its connection. */
-static __always_inline u64 jsonrpc_answered(u64 conn)
+PROBE(jsonrpc_body)
 {
-    u64 response = go_word(conn + CONN_CURRENT);
-
-    if (go_word(response + RESPONSE_CONN) != conn)
-        response = go_word(conn + CONN_CURRENT + 8);
-    return go_word(response + RESPONSE_CONN) == conn ? response : 0;
+    return jsonrpc_take_body(hit, ARG(jsonrpc_serve, rw_data), ARG(jsonrpc_serve, req));
 }
+
+/* Where ServeHTTP is inlined: func registerOnHitEOF(rc io.ReadCloser, fn func()), or func (b *body) registerOnHitEOF(fn
+ * func()), which (*conn).serve calls before, for a request with a body; fn is a method value of the connReader */
+PROBE(jsonrpc_bodied)
+{
+#ifdef jsonrpc_bodied__fn
+    u64 response = jsonrpc_answered(go_word(go_word(ARG(jsonrpc_bodied, fn) + 8) + READER_CONN));
+
+    if (response && jsonrpc_may_have_body(go_word(response + RESPONSE_REQ)))
+        TAIL_CALL(jsonrpc_bodied_take);
+#endif
+    return 0;
+}
+
+PROBE(jsonrpc_bodied_take)
+{
+#ifdef jsonrpc_bodied__fn
+    u64 response = jsonrpc_answered(go_word(go_word(ARG(jsonrpc_bodied, fn) + 8) + READER_CONN));
+
+    return jsonrpc_take_body(hit, response, go_word(response + RESPONSE_REQ));
+#else
+    return 0;
+#endif
+}
+
+#ifdef jsonrpc_finish__c
 #define JSONRPC_FINISHED jsonrpc_answered(ARG(jsonrpc_finish, c))
 #else
 #define JSONRPC_FINISHED ARG(jsonrpc_finish, w)

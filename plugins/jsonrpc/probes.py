@@ -66,6 +66,13 @@ def _call(program: str, sites: tuple[Site, ...], place: Literal["entry", "return
 
 
 PROBES = (
+    Probe(
+        "jsonrpc_h2_run",
+        (_method(_STD, "serverConn", "runHandler", "sc *byte, rw *byte, req *net/http.Request, handler func()"),),
+        optional=True,
+        instead_of="jsonrpc_serve",
+        lost=_BODIES,
+    ),
     _run("jsonrpc_stream_run", _STD127, "net/http/internal/http2.ServerRequest"),
     _run("jsonrpc_xnet_run", _XNET, "net/http.Request"),
     _read("jsonrpc_stream_read", "entry", _STD, _STD127),

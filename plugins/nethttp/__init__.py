@@ -5,55 +5,22 @@ from __future__ import annotations
 from goinst.plugins.nethttp import series
 from goinst.plugins.nethttp.client import decode_client, decode_error
 from goinst.plugins.nethttp.decode import decode_line, decode_request
-from goinst.plugins.nethttp.fields import FIELDS, SERVER, TYPES
+from goinst.plugins.nethttp.fields import FIELDS, TYPES
 from goinst.plugins.nethttp.headers import decode_headers
 from goinst.plugins.nethttp.packages import PACKAGES, UNSEEN
+from goinst.plugins.nethttp.probes import CLIENT_PROBES, ROUTER_PROBES, SERVER_PROBES
 from goinst.plugins.nethttp.propagate import CONTEXT_PROBES
 from goinst.plugins.nethttp.routes import decode_route
 from goinst.plugins.nethttp.secure import decode_tls
 from goinst.plugins.nethttp.stream import decode_stream
 
-from goinst import Column, Fragment, Option, Probe, Protocol, Record, Site, Tail
+from goinst import Column, Fragment, Option, Protocol, Record, Tail
 
 __all__ = ["PROTOCOL"]
-
-_SERVE = "sh struct{srv *net/http.Server}, rw interface{}, req *net/http.Request"
-_STREAMS_LOST = "HTTP/2 requests"
-_ROUTES_LOST = "a router's templates"
-_CALLS_LOST = "client requests"
-_CONNECTION_LOST = "a client request's peer, and whether its connection was used before"
-_ROUND_TRIP = "req *net/http.Request -> resp *net/http.Response, err error"
-_XNET = "golang.org/x/net/http2"
-# Do and RoundTrip are often inlined: these are not
-# Go 1.16 keeps the goroutine where it cannot be read at a RET
-_SINCE = ((1, 17), (1, 99))
-_CALL = Site("net/http.(*Transport).roundTrip", f"t *net/http.Transport, {_ROUND_TRIP}", versions=_SINCE)
-# newer versions have roundTripOpt, of which RoundTripOpt is an inlined caller
-_XNET_CALLS = tuple(
-    Site(
-        f"{_XNET}.(*Transport).{name}",
-        f"t *{_XNET}.Transport, req *net/http.Request, opt {_XNET}.RoundTripOpt -> resp *net/http.Response, err error",
-        versions=_SINCE,
-    )
-    for name in ("roundTripOpt", "RoundTripOpt")
-)
 
 
 def _fragment(name: str) -> Fragment:
     return Fragment(f"{name}.bpf.c", package="goinst.plugins.nethttp")
-
-
-def _run(package: str, request: str) -> Site:
-    return Site(
-        f"{package}.(*serverConn).runHandler",
-        f"sc *{package}.serverConn, rw *{package}.responseWriter, req *{request}, handler func()",
-    )
-
-
-def _router(program: str, *symbols: str) -> Probe:
-    """Where a router gives the context of a request back that it is done with."""
-    sites = tuple(Site(symbol, "p *sync.Pool, x interface{}", callee="sync.(*Pool).Put") for symbol in symbols)
-    return Probe(program, sites, place="call", optional=True, lost=_ROUTES_LOST)
 
 
 PROTOCOL = Protocol(
@@ -66,114 +33,10 @@ PROTOCOL = Protocol(
     unseen=UNSEEN,
     packages=PACKAGES,
     probes=(
-        Probe("nethttp_serve", (Site("net/http.serverHandler.ServeHTTP", _SERVE),), side=SERVER),
-        Probe(
-            "nethttp_finish",
-            (
-                Site("net/http.(*conn).serve", "c *net/http.conn", callee="net/http.(*conn).hijacked", place="call"),
-                Site("net/http.(*response).finishRequest", "w *net/http.response"),  # Go 1.16
-            ),
-            closes=True,
-            side=SERVER,
-        ),
-        Probe(
-            "nethttp_leave",
-            (Site("net/http.(*conn).serve.func1"), Site("net/http.(*conn).close", "c *net/http.conn")),
-            optional=True,
-            closes=True,
-            lost="no span for requests whose handler did not return",
-        ),
-        Probe(
-            "nethttp_stream_run",  # Go 1.27; before, the request is in place when serverHandler.ServeHTTP is called
-            (_run("net/http/internal/http2", "net/http/internal/http2.ServerRequest"),),
-            optional=True,
-            lost=_STREAMS_LOST,
-        ),
-        Probe(
-            "nethttp_stream_done",
-            (
-                Site("net/http.(*http2serverConn).runHandler.func1"),
-                Site("net/http/internal/http2.(*serverConn).runHandler.func1"),
-            ),
-            optional=True,
-            closes=True,
-            lost=_STREAMS_LOST,
-        ),
-        Probe(
-            "nethttp_xnet_run",
-            (_run(_XNET, "net/http.Request"),),
-            optional=True,
-            lost=_STREAMS_LOST,
-        ),
-        Probe(
-            "nethttp_xnet_done",
-            (Site(f"{_XNET}.(*serverConn).runHandler.func1"),),
-            optional=True,
-            closes=True,
-            lost=_STREAMS_LOST,
-        ),
-        Probe("nethttp_call", (_CALL,), optional=True, lost=_CALLS_LOST),
-        Probe("nethttp_call_done", (_CALL,), place="return", optional=True, closes=True, lost=_CALLS_LOST),
-        Probe("nethttp_xnet_call", _XNET_CALLS, optional=True, lost=_CALLS_LOST),
-        Probe("nethttp_xnet_call_done", _XNET_CALLS, place="return", optional=True, closes=True, lost=_CALLS_LOST),
-        Probe(
-            "nethttp_call_conn",
-            (Site("net/http.(*persistConn).roundTrip", "pc *net/http.persistConn, req *net/http.transportRequest"),),
-            optional=True,
-            lost=_CONNECTION_LOST,
-        ),
-        Probe(
-            "nethttp_call_h2",
-            (
-                Site("net/http.(*http2ClientConn).roundTrip", "cc *net/http.http2ClientConn"),
-                Site("net/http/internal/http2.(*ClientConn).roundTrip", "cc *net/http/internal/http2.ClientConn"),
-                # before Go 1.23
-                Site("net/http.(*http2ClientConn).RoundTrip", "cc *net/http.http2ClientConn"),
-            ),
-            optional=True,
-            lost=_CONNECTION_LOST,
-        ),
-        Probe(
-            "nethttp_call_xnet",
-            (
-                Site(f"{_XNET}.(*ClientConn).roundTrip", f"cc *{_XNET}.ClientConn"),
-                Site(f"{_XNET}.(*ClientConn).RoundTrip", f"cc *{_XNET}.ClientConn"),
-            ),
-            optional=True,
-            lost=_CONNECTION_LOST,
-        ),
-        Probe(
-            "nethttp_mux",
-            (
-                Site(
-                    "net/http.(*ServeMux).ServeHTTP",
-                    "mux *net/http.ServeMux, r *net/http.Request",
-                    versions=((1, 23), (1, 99)),
-                    callee="net/http.(*ServeMux).findHandler",
-                ),
-            ),
-            place="call",
-            optional=True,
-            attach_on="pattern_elsewhere",
-            lost="ServeMux's patterns of requests that middleware copies",
-        ),
+        *SERVER_PROBES,
+        *CLIENT_PROBES,
         *CONTEXT_PROBES,
-        _router("nethttp_gin", "github.com/gin-gonic/gin.(*Engine).ServeHTTP"),
-        _router("nethttp_echo", "github.com/labstack/echo/v4.(*Echo).ServeHTTP"),
-        # v5 defers it: a function of its own, and the only deferred one
-        _router("nethttp_echo5", "github.com/labstack/echo/v5.(*Echo).serveHTTP.deferwrap1"),
-        _router("nethttp_chi", "github.com/go-chi/chi/v5.(*Mux).ServeHTTP", "github.com/go-chi/chi.(*Mux).ServeHTTP"),
-        Probe(
-            "nethttp_gorilla",
-            (
-                Site(
-                    "github.com/gorilla/mux.requestWithRoute",
-                    "r *net/http.Request, route *github.com/gorilla/mux.Route",
-                ),
-            ),
-            optional=True,
-            lost=_ROUTES_LOST,
-        ),
+        *ROUTER_PROBES,
     ),
     tails=(Tail("nethttp_serve_stream"), Tail("nethttp_read_line")),
     records=(
@@ -190,6 +53,7 @@ PROTOCOL = Protocol(
                 Column("tls", "u64"),
                 Column("response", "u64"),
                 Column("request", "u64"),
+                Column("target", "u64"),
                 Column("copy", "u64"),
                 Column("content_length", "i64"),
                 Column("written", "i64"),
@@ -221,6 +85,7 @@ PROTOCOL = Protocol(
             columns=(
                 Column("state", "u64"),
                 Column("request", "u64"),
+                Column("target", "u64"),
                 Column("copy", "u64"),
                 Column("connection", "u64"),
                 Column("content_length", "i64"),

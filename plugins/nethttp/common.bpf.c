@@ -93,8 +93,7 @@ static __always_inline void nethttp_secure(struct goinst_operation *op, struct g
 #define nethttp_route_pattern(r)                                                                                     \
     do {                                                                                                             \
         (r)->pattern_length = nethttp_pattern((r)->request, (r)->pattern);                                           \
-        if (!(r)->pattern_length && (r)->copy && go_word((r)->copy + REQUEST_URI) &&                                 \
-            go_word((r)->copy + REQUEST_URI) == go_word((r)->request + REQUEST_URI))                                 \
+        if (!(r)->pattern_length && (r)->copy && (r)->target && go_word((r)->copy + REQUEST_URI) == (r)->target)      \
             (r)->pattern_length = nethttp_pattern((r)->copy, (r)->pattern);                                          \
         if (!(r)->pattern_length && !(r)->copy && (r)->status < 400)                                                 \
             LOSS(pattern_elsewhere);                                                                                 \

@@ -72,6 +72,7 @@ FIELDS = {
     "CONN_CURRENT": Field(_CONN, "curReq.v", side=SERVER),
     "CONN_HIJACKED": Field(_CONN, "hijackedv", side=SERVER),
     "CONN_ERROR": Field(_CONN, "werr", optional=True),
+    "READER_CONN": Field("net/http.connReader", "conn", side=SERVER),
     "READER_BUF": Field("bufio.Reader", "buf", side=SERVER),
     "READER_R": Field("bufio.Reader", "r", side=SERVER),
     "NETFD_LADDR": Field("net.netFD", "laddr", optional=True),

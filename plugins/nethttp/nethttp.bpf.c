@@ -56,20 +56,13 @@ static __always_inline int nethttp_has_line(const struct nethttp_request *r)
     return r->block[at - 1] == ' ' && r->block[at] == 'H' && r->block[at + 1] == 'T' && r->block[at + 2] == 'T';
 }
 
-/* func (sh serverHandler) ServeHTTP(rw ResponseWriter, req *Request) */
-PROBE(nethttp_serve)
+/* A handler is about to be called. Whether the block lacks the request line, so that nethttp_read_line has to be asked. */
+static __always_inline int nethttp_open(struct goinst_hit *hit, u64 response, u64 request)
 {
-    u64 response = ARG(nethttp_serve, rw_data), request = ARG(nethttp_serve, req);
-    u32 method_length, uri_length;
+    u32 method_length = go_word(request + REQUEST_METHOD + 8), uri_length = go_word(request + REQUEST_URI + 8);
     u64 conn, reader, used;
     struct nethttp_request *r;
 
-    if (go_type_hash(ARG(nethttp_serve, rw_type)) != T_RESPONSE) {
-        TAIL_CALL(nethttp_serve_stream);
-        return 0;
-    }
-    method_length = go_word(request + REQUEST_METHOD + 8);
-    uri_length = go_word(request + REQUEST_URI + 8);
     if (nethttp_is_preface(request, method_length, uri_length)) {
         NOTE(http2_preface);
         return 0;
@@ -83,6 +76,7 @@ PROBE(nethttp_serve)
         nethttp_connection(r, conn);
     r->response = response;
     r->request = request;
+    r->target = go_word(request + REQUEST_URI);
     r->copy = 0;
     r->flags = r->tls ? NETHTTP_TLS : 0;
     r->content_length = go_word(request + REQUEST_CONTENT_LENGTH);
@@ -110,23 +104,68 @@ PROBE(nethttp_serve)
     if (r->tls)
         nethttp_secure(nethttp_request_operation(r), hit, r->tls);
     nethttp_capture(nethttp_request_operation(r), hit, go_word(request + REQUEST_HEADER), 0);
-    if (!r->block_length || !nethttp_has_line(r)) {
-        TAIL_CALL(nethttp_read_line);
+    return !r->block_length || !nethttp_has_line(r);
+}
+
+/* func (sh serverHandler) ServeHTTP(rw ResponseWriter, req *Request) */
+PROBE(nethttp_serve)
+{
+    u64 response = ARG(nethttp_serve, rw_data);
+
+    if (go_type_hash(ARG(nethttp_serve, rw_type)) != T_RESPONSE) {
+        TAIL_CALL(nethttp_serve_stream);
+        return 0;
     }
+#ifdef nethttp_bodiless__cr
+    struct nethttp_request *begun = nethttp_request_current(hit);
+
+    if (begun && begun->response == response)
+        return 0;
+#endif
+    if (nethttp_open(hit, response, ARG(nethttp_serve, req)))
+        TAIL_CALL(nethttp_read_line);
     return 0;
 }
 
+/* Where ServeHTTP is inlined in (*conn).serve: that makes one of two calls before, whose functions have a `go` or a `defer`,
+ * and so are never inlined. */
+
+/* func (cr *connReader) startBackgroundRead(), of a request without a body */
+PROBE(nethttp_bodiless)
+{
+#ifdef nethttp_bodiless__cr
+    u64 response = nethttp_answered(go_word(ARG(nethttp_bodiless, cr) + READER_CONN));
+
+    if (response && nethttp_open(hit, response, go_word(response + RESPONSE_REQ)))
+        TAIL_CALL(nethttp_read_line);
 #endif
+    return 0;
+}
+
+/* func registerOnHitEOF(rc io.ReadCloser, fn func()), or func (b *body) registerOnHitEOF(fn func()), of one that has a
+ * body: fn is the method value startBackgroundRead, struct{ code; cr *connReader } */
+PROBE(nethttp_bodied)
+{
+#ifdef nethttp_bodied__fn
+    u64 response = nethttp_answered(go_word(go_word(ARG(nethttp_bodied, fn) + 8) + READER_CONN));
+
+    if (response && nethttp_open(hit, response, go_word(response + RESPONSE_REQ)))
+        TAIL_CALL(nethttp_read_line);
+#endif
+    return 0;
+}
 
 /* The rare case: what a span needs of the header, from net/http.Request itself. */
 PROBE(nethttp_read_line)
 {
-    u64 request = ARG(nethttp_serve, req), headers = go_word(request + REQUEST_HEADER);
     struct nethttp_request *r = nethttp_request_current(hit);
     struct nethttp_line *line;
+    u64 request, headers;
 
     if (!r)
         return 0;
+    request = r->request;
+    headers = go_word(request + REQUEST_HEADER);
     line = nethttp_line_reserve(nethttp_request_operation(r), hit);
     if (!line)
         return 0;
@@ -143,6 +182,7 @@ PROBE(nethttp_read_line)
     nethttp_line_submit(line);
     return 0;
 }
+#endif
 
 /* The same, for what is no HTTP/1 response. */
 PROBE(nethttp_serve_stream)
@@ -152,12 +192,12 @@ PROBE(nethttp_serve_stream)
     struct nethttp_stream *r;
 
     if (T_H2_WRITER && type == T_H2_WRITER) {
-#ifdef NETHTTP_STD_H2
+#if defined(NETHTTP_STD_H2) && !defined(nethttp_h2_run__rw)
         nethttp_stream_open(hit, writer, request, (struct nethttp_shape){NETHTTP_STD_REQUEST, NETHTTP_STD_SHAPE});
 #endif
         return 0;
     }
-    /* Go 1.27 and x/net: runHandler was seen; the mux leaves its pattern in this request */
+    /* Go 1.27 and x/net, or where this function is inlined: runHandler was seen; the mux leaves its pattern in this request */
     r = nethttp_stream_current(hit);
     if (r)
         r->request = request;

@@ -92,12 +92,18 @@ PROBE(nethttp_chi)
     return 0;
 }
 
-/* func requestWithRoute(r *http.Request, route *Route) *http.Request: a template holds regular expressions, so it may be
+/* func requestWithRoute(r *http.Request, route *Route) *http.Request, or where it is inlined the call that it makes, func
+ * WithValue(parent Context, key, val any) Context: a template holds regular expressions, so it may be
  * long; it fills all parts, one behind the other */
+#ifdef nethttp_gorilla__route
+#define NETHTTP_GORILLA_ROUTE ARG(nethttp_gorilla, route)
+#elif defined(nethttp_gorilla__route_data)
+#define NETHTTP_GORILLA_ROUTE ARG(nethttp_gorilla, route_data)
+#endif
 PROBE(nethttp_gorilla)
 {
-#if defined(GORILLA_REGEXP) && defined(GORILLA_TEMPLATE) && defined(nethttp_gorilla__route)
-    u64 path = go_word(ARG(nethttp_gorilla, route) + GORILLA_REGEXP), text, length;
+#if defined(GORILLA_REGEXP) && defined(GORILLA_TEMPLATE) && defined(NETHTTP_GORILLA_ROUTE)
+    u64 path = go_word(NETHTTP_GORILLA_ROUTE + GORILLA_REGEXP), text, length;
     struct nethttp_route *r;
 
     if (!path)

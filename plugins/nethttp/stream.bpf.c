@@ -34,6 +34,7 @@ static __always_inline void nethttp_stream_open(struct goinst_hit *hit, u64 writ
     tls = go_word(request + shape.tls);
     r->state = state;
     r->request = request;
+    r->target = go_word(request + shape.uri);
     r->copy = 0;
     r->connection = connection;
     r->stream = go_u32(go_word(state + shape.stream) + shape.id);
@@ -104,6 +105,17 @@ PROBE(nethttp_stream_done)
 {
 #ifdef NETHTTP_STD_H2
     nethttp_stream_close(hit, (struct nethttp_shape){NETHTTP_STD_SHAPE});
+#endif
+    return 0;
+}
+
+/* Until Go 1.26, where serverHandler.ServeHTTP is inlined: func (sc *http2serverConn) runHandler(rw *http2responseWriter,
+ * req *Request, handler func(...)), which defers */
+PROBE(nethttp_h2_run)
+{
+#if defined(NETHTTP_STD_H2) && defined(nethttp_h2_run__rw)
+    nethttp_stream_open(hit, ARG(nethttp_h2_run, rw), ARG(nethttp_h2_run, req),
+                        (struct nethttp_shape){NETHTTP_STD_REQUEST, NETHTTP_STD_SHAPE});
 #endif
     return 0;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -241,6 +242,16 @@ def test_a_panic_that_ends_the_process(binary: Path) -> None:
     assert span["name"] == f"{SERVICE}/UnaryCall"
     assert span["status"] == "error"
     assert span["attributes"]["error.type"] == "panic"
+    assert "rpc.grpc.status_code" not in span["attributes"]
+
+
+def test_a_handler_that_leaves_by_goexit(served: Traced) -> None:
+    """No status is ever sent: its client waits."""
+    with subprocess.Popen([served.program.binary, "call", served.program.target, "unary goexit now"]) as waiting:
+        (span,) = served.spans(1)
+        waiting.kill()
+    assert span["name"] == f"{SERVICE}/UnaryCall"
+    assert (span["status"], span["attributes"]["error.type"]) == ("error", "goexit")
     assert "rpc.grpc.status_code" not in span["attributes"]
 
 

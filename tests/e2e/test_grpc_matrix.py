@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +9,8 @@ import pytest
 from grpc_program import check_messages, check_random, run_random, started
 from harness import needs_root, tracing
 
-from gobuild import CACHE, PROGRAMS, build, stripped
+from gobuild import build, stripped
+from grpcbuild import with_grpc
 
 pytestmark = [pytest.mark.bpf, pytest.mark.matrix, needs_root]
 
@@ -45,23 +43,8 @@ CALLS = {
 
 
 def program(grpc: str, go: str) -> Path:
-    """The sample program with this grpc, by this Go. The modules come from the Go module proxy."""
-    folder = CACHE.parent / "grpc-matrix" / f"{grpc}-go{go}"
-    wanted = {source.name for source in (PROGRAMS / "grpc").glob("*.go")}
-    if not (folder / "go.sum").exists() or wanted != {source.name for source in folder.glob("*.go")}:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        minor = ".".join(go.split(".")[:2])
-        require = f"require google.golang.org/grpc v{grpc}\n"
-        (folder / "go.mod").write_text(f"module example.org/rpcs\n\ngo {minor}\n\n{require}")
-        for source in (PROGRAMS / "grpc").glob("*.go"):
-            shutil.copy(source, folder)
-        environment = {**os.environ, "GOENV": "off", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": f"go{go}"}
-        subprocess.run(["go", "mod", "tidy"], cwd=folder, env=environment, check=True, capture_output=True)
-    for source in (PROGRAMS / "grpc").glob("*.go"):
-        if (folder / source.name).read_bytes() != source.read_bytes():
-            shutil.copy(source, folder)
-    return build(folder, go=go)
+    """The sample program with this grpc, by this Go."""
+    return build(with_grpc(grpc, go), go=go)
 
 
 @pytest.mark.parametrize(("grpc", "go"), VERSIONS)

@@ -137,10 +137,11 @@ def test_deadlines() -> None:
     assert "goinst.grpc.timeout_ns" not in made(deadline_wall=monotonic).attributes
 
 
-def test_a_crash() -> None:
-    span = served(flags=2)
+@pytest.mark.parametrize(("flags", "kind"), [(2, "panic"), (64, "goexit")])
+def test_a_handler_that_did_not_return(flags: int, kind: str) -> None:
+    span = served(flags=flags)
     assert span.status == "error"
-    assert span.attributes["error.type"] == "panic"
+    assert span.attributes["error.type"] == kind
     assert "rpc.grpc.status_code" not in span.attributes
 
 

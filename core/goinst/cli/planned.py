@@ -23,10 +23,10 @@ def missing(plugin: PluginPlan) -> list[str]:
         return [f"everything: {plugin.reason}", *plugin.unseen]
     said = list(plugin.unseen)
     for probe in plugin.probes:
-        if not probe.sites and (probe.linked or not probe.optional):
+        if not probe.sites and not probe.covered and (probe.linked or not probe.optional):
             said.append(f"{probe.lost or probe.program}: {probe.reason}")
-        elif probe.sites and probe.inlined_in:
-            said.append(f"calls of {probe.symbol} that are inlined in {_few(probe.inlined_in)}")
+        elif probe.unseen:
+            said.append(probe.unseen)
     present = {field.type for field in plugin.fields if field.fact is not None}
     said.extend(
         f"what is read from {field.type}.{field.path}: this binary's {field.type} has no such field"
@@ -34,10 +34,6 @@ def missing(plugin: PluginPlan) -> list[str]:
         if field.fact is None and field.type in present
     )
     return list(dict.fromkeys(said))
-
-
-def _few(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def as_members(plan: Plan) -> dict[str, Any]:
@@ -173,9 +169,10 @@ def _plugin_lines(plugin: PluginPlan) -> Iterator[str]:
     yield f"plugin {plugin.name}: " + ("on" if plugin.enabled else f"off: {plugin.reason}")
     yield from (f"  {declared} is {real} here" for declared, real in plugin.packages)
     unlinked = [probe for probe in plugin.probes if plugin.enabled and probe.optional and not probe.linked]
+    unlinked = [probe for probe in unlinked if not probe.covered]
     yield "  probes"
     for probe in plugin.probes:
-        if probe not in unlinked:
+        if probe not in unlinked and (probe.sites or not probe.covered):
             yield from _probe_lines(probe)
     if plugin.fields:
         yield "  fields"

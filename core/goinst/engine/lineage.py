@@ -9,6 +9,9 @@ from goinst.plugin.declare import Field, Fragment, Probe, Protocol, Site
 
 __all__ = ["CONTEXT", "LINEAGE", "WORKERS", "worker_rows"]
 
+_MADE = "runtime.newproc1"
+_SINCE = ((1, 17), (1, 99))
+
 LINEAGE = Protocol(
     name="lineage",
     summary="which operation a goroutine was started in",
@@ -23,14 +26,14 @@ LINEAGE = Protocol(
     probes=(
         Probe(
             "goinst_new_goroutine",
-            # func casgstatus(gp *g, oldval, newval uint32); before 1.17 nothing at the call tells which g runs
+            # a function of its own that is called with the new g in newproc1, whichever is not inlined; else its RETs,
+            # which are dear. Before 1.17 nothing there tells which g runs.
             (
                 Site(
-                    "runtime.newproc1",
-                    "gp *runtime.g, oldval uint32, newval uint32",
-                    versions=((1, 17), (1, 99)),
-                    callee="runtime.casgstatus",
+                    _MADE, "gp *runtime.g, oldval uint32, newval uint32", versions=_SINCE, callee="runtime.casgstatus"
                 ),
+                Site(_MADE, "gp *runtime.g, fixed bool", versions=_SINCE, callee="runtime.isSystemGoroutine"),
+                Site(_MADE, "fn *int -> gp *runtime.g", versions=_SINCE, place="return"),
             ),
             place="call",
             lost="client spans of goroutines that a handler started have no parent",

@@ -10,7 +10,7 @@ from goinst.capture.aggregate import Table
 from goinst.capture.expand import expand
 from goinst.engine.began import BEGAN
 from goinst.engine.lineage import CONTEXT, LINEAGE, WORKERS, worker_rows
-from goinst.engine.resolved import ResolvedField, ResolvedProbe, not_asked_for, resolve_probe
+from goinst.engine.resolved import ResolvedField, ResolvedProbe, not_asked_for, not_needed, resolve_probe
 from goinst.engine.runtime import runtime_macros
 from goinst.engine.source import Counter, Part, Program, write_source
 from goinst.engine.unseen import left_out, unseen
@@ -28,6 +28,7 @@ __all__ = ["Plan", "PluginPlan", "Propagate", "ResolvedField", "ResolvedProbe", 
 
 Rows = tuple[tuple[bytes, bytes], ...]
 Propagate = Literal["", "write", "dry-run"]
+_FEW_RETURNS = 8  # of so many it can be told which one was hit
 _OWN = (LINEAGE.name, BEGAN.name)  # the core's own probes
 
 
@@ -282,12 +283,13 @@ def _options(protocol: declare.Protocol, given: Mapping[str, Any]) -> dict[str, 
 def _resolve(facts: Facts, draft: _Draft, *, propagate: bool) -> None:
     protocol = draft.protocol
     without: dict[str, str] = {}  # sides that the binary does not have, and why
-    for probe in protocol.probes:
-        if probe.propagates and not propagate:
-            continue
-        planned = not probe.option or bool(draft.options.get(probe.option))
-        resolved = _placed(facts, draft, probe) if planned else not_asked_for(facts, probe)
-        if planned and not resolved.sites and not probe.optional:
+    probes = [probe for probe in protocol.probes if propagate or not probe.propagates]
+    placed = {probe.program: _asked_for(facts, draft, probe) for probe in probes if not probe.instead_of}
+    _stand_in(facts, draft, [probe for probe in probes if probe.instead_of], placed)
+    for probe in probes:
+        resolved = placed[probe.program]
+        asked_for = not probe.option or bool(draft.options.get(probe.option))
+        if asked_for and not resolved.sites and not resolved.covered and not probe.optional:
             if probe.side and not resolved.linked:
                 without.setdefault(probe.side, resolved.reason)
                 resolved = replace(resolved, optional=True)
@@ -315,6 +317,27 @@ def _resolve(facts: Facts, draft: _Draft, *, propagate: bool) -> None:
         draft.types.append((macro, kind.name, facts.type_hash(kind.name)))
 
 
+def _asked_for(facts: Facts, draft: _Draft, probe: declare.Probe) -> ResolvedProbe:
+    """Where a probe goes, if its option is on."""
+    if probe.option and not draft.options.get(probe.option):
+        return not_asked_for(facts, probe)
+    return _placed(facts, draft, probe)
+
+
+def _stand_in(facts: Facts, draft: _Draft, probes: Sequence[declare.Probe], found: dict[str, ResolvedProbe]) -> None:
+    """Plan those probes that stand in for others whose functions are inlined; ``found`` are the others, by program."""
+    for probe in probes:
+        needed = bool(found[probe.instead_of].inlined_in)
+        found[probe.program] = _asked_for(facts, draft, probe) if needed else not_needed(facts, probe)
+        if not found[probe.program].sites:
+            found[probe.program] = replace(found[probe.program], parameters=(), results=())
+    for program in {probe.instead_of for probe in probes}:
+        instead = [found[probe.program] for probe in probes if probe.instead_of == program]
+        linked = [each for each in instead if each.linked]
+        if linked and all(each.sites and not each.inlined_in for each in linked):
+            found[program] = replace(found[program], covered=True)
+
+
 def _placed(facts: Facts, draft: _Draft, probe: declare.Probe) -> ResolvedProbe:
     """Where a probe goes; in a fork not where it would write, and only where arguments are as declared."""
     view, resolved = draft.view, resolve_probe(facts, probe)
@@ -323,8 +346,8 @@ def _placed(facts: Facts, draft: _Draft, probe: declare.Probe) -> ResolvedProbe:
     path = unescaped(package_of(resolved.symbol))
     symbol = facts.called(resolved.symbol)
     if view.is_fork(path):
-        places = [site for site in probe.sites if site.symbol == resolved.symbol]
-        site = next((each for each in places if (each.place or probe.place) == resolved.place), places[0])
+        chosen = (resolved.symbol, resolved.callee, resolved.place)
+        site = next(site for site in probe.sites if (site.symbol, site.callee, site.place or probe.place) == chosen)
         if probe.propagates:
             return replace(resolved, sites=(), symbol=None, reason=f"{view.real(path)} is a fork: not written into")
         if not facts.takes(site.callee or site.symbol, site.signature):
@@ -346,7 +369,7 @@ def _part(draft: _Draft, *, pie: bool) -> Part:
             value = draft.options[option.name]
             defines[option.define] = str(int(value) if isinstance(value, bool) else value)
     for probe in draft.probes:
-        if probe.sites and probe.place != "return":
+        if probe.sites and (probe.place != "return" or len(probe.sites) <= _FEW_RETURNS):
             defines[f"{probe.program}__bias"] = bias(pie, [site.address for site in probe.sites])
         defines |= marked_words(probe.program, probe.marked)
         for kind, arguments in (("", probe.parameters), ("result_", probe.results)):

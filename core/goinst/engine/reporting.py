@@ -27,5 +27,14 @@ def report_plan(log: Any, built: Built, executable: str, *, verbose: bool) -> No
             log.warning("not captured as asked", plugin=plugin.name, executable=executable, reason=problem)
         for probe in plugin.probes if plugin.enabled else ():
             # a function that the linker left out is never called: nothing is lost
-            if not probe.sites and (verbose or not probe.optional or probe.inlined_in):
+            if not probe.sites and not probe.covered and (verbose or not probe.optional or probe.inlined_in):
                 log.warning("probe missing", plugin=plugin.name, reason=probe.reason, lost=probe.lost)
+            elif probe.unseen and (verbose or not probe.attach_on):
+                say = log.warning if probe.optional else log.error
+                say(
+                    "calls are not seen",
+                    plugin=plugin.name,
+                    executable=executable,
+                    reason=probe.unseen,
+                    lost=probe.lost,
+                )

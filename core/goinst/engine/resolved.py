@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from goinst.errors import BinaryError
 from goinst.golang.facts import Facts
@@ -11,8 +11,9 @@ from goinst.golang.model import Argument, Fact, Place, Site, Variable
 from goinst.plugin import declare
 
 _NO_LIMIT = 99  # as plugins write that a site is for all later versions
+_FEW = 3
 
-__all__ = ["ResolvedField", "ResolvedProbe", "not_asked_for", "resolve_probe"]
+__all__ = ["ResolvedField", "ResolvedProbe", "not_asked_for", "not_needed", "resolve_probe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,10 @@ class ResolvedField:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedProbe:
-    """A declared probe and where it goes in this binary; ``symbol`` is None (and ``reason`` says why) when nowhere.
+    """A declared probe and where it goes in this binary; ``symbol`` is None, with a ``reason``, when it goes nowhere.
     ``linked``: the binary has one of the functions, or a body of one that was inlined; else nothing calls them.
+    ``inlined_in``: functions that hold a body of it, so that calls there are not seen; ``covered``: unless by probes
+    that stand in for this one.
     ``marked``: the arguments of a USDT probe."""
 
     program: str
@@ -48,6 +51,16 @@ class ResolvedProbe:
     results: tuple[Argument, ...] = ()
     marked: tuple[Variable, ...] = ()
     until: str = ""
+    callee: str = ""
+    covered: bool = False
+
+    @property
+    def unseen(self) -> str:
+        """What is not seen because functions are inlined and no other place sees it, in words; empty: nothing."""
+        if not self.sites or not self.inlined_in or self.covered:
+            return ""
+        more = f" and {len(self.inlined_in) - _FEW} more" if len(self.inlined_in) > _FEW else ""
+        return f"calls of {self.callee or self.symbol} that are inlined in {', '.join(self.inlined_in[:_FEW])}{more}"
 
 
 def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
@@ -71,7 +84,7 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
     for candidate in candidates:
         place = candidate.place or probe.place
         inlined = facts.inlined(candidate.symbol)
-        if not candidate.at and facts.function(candidate.symbol) is None:
+        if not candidate.at and facts.function(candidate.symbol) is None and (place != "call" or not inlined):
             elsewhere.extend(inlined)
             continue
         for pattern in () if probe.until else probe.mentions:
@@ -86,13 +99,14 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
             reason = str(error)
             continue
         if sites:
-            # what another candidate is inlined in may be this one: its calls are seen there
-            unseen = tuple(
-                name for name in dict.fromkeys((*elsewhere, *inlined)) if name != facts.called(candidate.symbol)
-            )
+            if place == "call":
+                inlined = _bodies_without(facts, candidate, sites)
+            else:  # what another candidate is inlined in may be this one: its calls are seen there
+                inlined = tuple(name for name in (*elsewhere, *inlined) if name != facts.called(candidate.symbol))
             found.append(ResolvedProbe(
                 probe.program, candidate.symbol, place, sites, probe.optional, probe.closes, attach_on,
-                probe.lost, "", names, unseen, True, parameters, results, marked or (), until,
+                probe.lost, "", names, tuple(dict.fromkeys(inlined)), True, parameters, results, marked or (), until,
+                candidate.callee,
             ))  # fmt: skip
             if not any(_drawbacks(found[-1])):
                 break
@@ -109,6 +123,15 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
     if elsewhere:
         reason += f" (its body is inlined in {', '.join(elsewhere[:3])}{' ...' if len(elsewhere) > 3 else ''})"
     return _nowhere(facts, probe, reason, tuple(elsewhere), linked or bool(elsewhere))
+
+
+def _bodies_without(facts: Facts, candidate: declare.Site, sites: Sequence[Site]) -> tuple[str, ...]:
+    """Which functions hold a body of the candidate's function, or are it, and no call there: the callee is inlined."""
+    itself = (facts.called(candidate.symbol),) if facts.function(candidate.symbol) is not None else ()
+    holders = (*itself, *facts.inlined(candidate.symbol))
+    seen = {site.symbol for site in sites}
+    inlined = set(facts.inlined(candidate.callee))
+    return tuple(name for name in holders if name not in seen or name in inlined)
 
 
 def _drawbacks(probe: ResolvedProbe) -> tuple[bool, bool]:
@@ -131,6 +154,11 @@ def not_asked_for(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
     """A probe whose option is off."""
     linked = any(facts.function(site.symbol) is not None for site in probe.sites)
     return _nowhere(facts, probe, f"option {probe.option} is off", linked=linked)
+
+
+def not_needed(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
+    """A probe that stands in for another one, in a binary where that sees all calls."""
+    return replace(_nowhere(facts, probe, f"{probe.instead_of} sees all calls here"), covered=True)
 
 
 def _unplaced(facts: Facts, candidates: Sequence[declare.Site]) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:

@@ -215,18 +215,24 @@ class Facts(PackageAnswers):
 
     def sites(self, symbol: str, place: Place, callee: str = "") -> tuple[Site, ...]:
         """Return instructions to probe: one for ``entry``, each RET for ``return``, each call of ``callee``
-        for ``call``; none when there is no such function."""
+        for ``call``, also where the function is inlined; none when there is no such function."""
 
         def find(binary: GoBinary) -> Any:
+            from goinst.golang.callsites import find_calls
             from goinst.golang.sites import find_sites
 
-            found = find_sites(binary, symbol, place, callee)
-            return {"code": self._code(binary, symbol), "sites": [asdict(site) for site in found]}
+            if place == "call" and binary.info.abi != "c":
+                found = find_calls(binary, symbol, callee)
+            else:
+                found = find_sites(binary, symbol, place, callee)
+            holders = dict.fromkeys((symbol, *(site.symbol for site in found)))
+            codes = [code for holder in holders if (code := self._code(binary, holder)) is not None]
+            return {"codes": codes, "sites": [asdict(site) for site in found]}
 
         def make(answer: Any) -> tuple[Site, ...]:
             # A probe in the middle of an instruction would crash the target. The build id is what a file says
             # of itself, so kept sites are only for the very same code.
-            self._same_code([] if answer["code"] is None else [answer["code"]])
+            self._same_code(answer["codes"])
             return tuple(Site(**site) for site in answer["sites"])
 
         return self._ask(f"sites {place} {symbol} {callee}", find, make)

@@ -123,6 +123,9 @@ class Probe:
     somewhere, each; begin them with plain text, since all of the file is searched.
     ``option``: a bool option of the plugin; the probe is only planned where that is on.
     ``propagates``: it is there to write a trace context into requests: planned with ``--propagate`` only.
+    ``instead_of``: another probe, by its program. This one is planned only in a binary that has an inlined body of that
+    one's function, to see what passes there; what passes the function itself both may see. Several stand in together.
+    The C text asks with ``#ifdef``, for an argument, whether it is planned.
     ``side``: one of a protocol's two, such as "server". A binary that has no function for a required probe of a side
     does not have that side: neither it nor the side's fields are required there, as long as a probe that a record is
     ``begun_by`` has a site.
@@ -140,6 +143,7 @@ class Probe:
     without: str = ""
     mentions: tuple[str, ...] = ()
     propagates: bool = False
+    instead_of: str = ""
     side: str = ""
 
 

@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -120,6 +121,8 @@ func (s *service) UnaryCall(ctx context.Context, in *pb.SimpleRequest) (*pb.Simp
 	switch verb {
 	case "panic":
 		panic("as asked")
+	case "goexit":
+		runtime.Goexit()
 	case "sleep":
 		ms, _ := strconv.Atoi(argument)
 		select {
