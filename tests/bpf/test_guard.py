@@ -56,7 +56,8 @@ def test_no_program_of_any_plugin_has_a_private_stack(private_stacks: None, monk
     for one in compiled(modes=("spans",)):
         for guard, found in ((guarded, private), (lambda code, _: code, bare)):
             monkeypatch.setattr(kernel, "guarded", guard)
-            loaded = load(one.built, one.plan.programs, multi=True, ring_bytes=1 << 16, operations=64)
+            plan = one.plan
+            loaded = load(one.built, plan.programs, multi=True, ring_bytes=1 << 16, operations=64, rows=plan.rows)
             try:
                 assert loaded.rejected == []
                 wanted += len(loaded.programs)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import yaml
 
+from goinst.cli.checks import CHECKS
 from goinst.config import load_config, merge
+from goinst.engine.privileges import OLDEST_KERNEL, PRIVILEGES
 from goinst.plugin.manager import installed
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +63,36 @@ def test_the_daemonset_is_valid_and_its_configuration_is_understood(tmp_path: Pa
     assert (read.otlp, read.wait, read.sample) == ("", True, "0.1")
     pod = next(one for one in documents if one["kind"] == "DaemonSet")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["BPF", "PERFMON", "SYS_PTRACE"]}
+    capabilities = container["securityContext"]["capabilities"]
+    assert capabilities == {"drop": ["ALL"], "add": [one.name.removeprefix("CAP_") for one in PRIVILEGES]}
+    assert container["image"].endswith(f":{version('goinst')}")
+
+
+def test_what_the_fleet_page_says_of_privileges_is_what_the_doctor_looks_at() -> None:
     said = (ROOT / "docs" / "FLEET.md").read_text()
-    assert all(f"`CAP_{name}`" in said for name in container["securityContext"]["capabilities"]["add"])
+    for one in PRIVILEGES:
+        assert f"| `{one.name}` | {one.purpose} |" in said
+    assert f"CapabilityBoundingSet={' '.join(one.name for one in PRIVILEGES)}\n" in said
+
+
+def test_there_is_one_oldest_kernel() -> None:
+    """In the documents, in the doctor's words, and among the kernels that the tests boot."""
+    oldest = ".".join(map(str, OLDEST_KERNEL))
+    for page in ("README.md", "docs/FLEET.md"):
+        assert f"Linux {oldest} " in (ROOT / page).read_text()
+    claims = re.compile(
+        r"Linux (\d+\.\d+) (?:or|and) later(?: is| are)? (?:needed|required)|^- Linux (\d+\.\d+) or later", re.M
+    )
+    pages = [ROOT / page for page in PAGES] + sorted((ROOT / "core").rglob("*.py"))
+    said = {number for page in pages for match in claims.findall(page.read_text()) for number in match if number}
+    assert said == {oldest}
+    assert f'"{oldest}": ' in (ROOT / "tests" / "vm" / "kernel_vm.py").read_text()
+    assert run_checks_of("5.9.0")[0] == "fail"
+    assert run_checks_of(f"{oldest}.0")[0] == "ok"
+
+
+def run_checks_of(release: str) -> tuple[str, str, str]:
+    real = os.uname()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "uname", lambda: os.uname_result((*real[:2], release, *real[3:])))
+        return CHECKS["kernel"]()

@@ -272,7 +272,7 @@ def test_what_is_no_verdict() -> None:
     assert _complaint("processed 378 insns (limit 1000000) max_states_per_insn 0 total_states 20\n") == ""
     for number, words in (
         (errno.EMFILE, "Too many open files: "), (errno.ENFILE, "fs.file-max"), (errno.ENOMEM, "--ring-megabytes"),
-        (errno.EPERM, "run as root"),
+        (errno.EPERM, "does not let this process load the program x: "),
     ):  # fmt: skip
         error = OSError(number, os.strerror(number))
         assert is_about_the_machine(error)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
+import logging
 import os
 import re
 import shlex
@@ -16,21 +18,24 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-__all__ = ["KERNELS", "Ran", "missing", "run_in_vm"]
+__all__ = ["CHOSEN", "KERNELS", "Ran", "missing", "run_in_vm"]
 
 KERNELS = {
     # bullseye's frozen main suite: an older point release than its security updates, so the harder one to please
     "5.10": ("bullseye", "linux-image-5.10.0-30-cloud-amd64"),
     "6.1": ("bookworm", "linux-image-cloud-amd64"),
     "6.12": ("trixie", "linux-image-cloud-amd64"),
+    "newest": ("trixie-backports", "linux-image-cloud-amd64"),
 }
+CHOSEN = tuple(os.environ.get("GOINST_VM_KERNELS", ",".join(KERNELS)).split(","))
 _CACHE = Path(__file__).parents[2] / ".cache" / "vm"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _MIRROR = "http://deb.debian.org/debian"
@@ -62,10 +67,16 @@ $B reboot -f
 class Ran:
     """What a guest said, its exit status (None: it never got there) and the kernel's log."""
 
-    output: str
+    output: str = field(repr=False)
     status: int | None
-    log: str
+    log: str = field(repr=False)
     seconds: float
+
+    def result(self) -> Any:
+        """What the guest said behind RESULT, of JSON."""
+        said = self.output.split("RESULT ", 1)
+        assert (self.status, len(said)) == (0, 2), f"{self.output[-3000:]}\n{self.log[-2000:]}"
+        return json.loads(said[1].splitlines()[0])
 
 
 def missing() -> str:
@@ -82,9 +93,11 @@ def run_in_vm(
     *,
     add: Mapping[str, Path],
     env: Mapping[str, str] | None = None,
+    boot: str = "",
     timeout: float = 900,
 ) -> Ran:
-    """Boot a row of KERNELS with ``add`` (where in the guest, what) and run a command there."""
+    """Boot a row of KERNELS with ``add`` (where in the guest, what) and run a command there. ``boot``: more words for
+    the kernel's command line. What the guest says behind PROGRESS is logged at once."""
     image, userland = _kernel(kernel), _userland()
     with tempfile.TemporaryDirectory(prefix="kernel-vm-") as folder:
         initrd, console = Path(folder, "initrd"), Path(folder, "console")
@@ -99,8 +112,10 @@ def run_in_vm(
             archive.file("init", _INIT.encode(), 0o755)
             archive.end()
         memory = 2 * (initrd.stat().st_size >> 20) + 1024  # it is unpacked into memory
-        began = time.monotonic()
-        done = subprocess.run(
+        began, log = time.monotonic(), logging.getLogger(f"vm.{kernel}")
+        log.info("boots: %s %s", shlex.join(command), boot)
+        said = []
+        with subprocess.Popen(
             [
                 # without cmpxchg16b: its emulation (qemu 7.2) spoils the flags in Linux 6.12's allocator
                 "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-machine", "pc", "-cpu", "Nehalem,-cx16",
@@ -108,13 +123,26 @@ def run_in_vm(
                 "-serial", f"file:{console}", "-chardev", "stdio,id=o,signal=off", "-serial", "chardev:o",
                 "-kernel", str(image), "-initrd", str(initrd), "-append",
                 "console=ttyS0 panic=-1 reboot=t mitigations=off tsc=reliable no_timer_check random.trust_cpu=on"
-                " nmi_watchdog=0 nowatchdog loglevel=7",
+                f" nmi_watchdog=0 nowatchdog loglevel=7 {boot}",
             ],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=timeout, check=False,
-        )  # fmt: skip
-        output, mark, rest = done.stdout.decode("utf-8", "replace").partition(_MARK)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace",
+        ) as machine:  # fmt: skip
+            end = threading.Timer(timeout, machine.kill)
+            end.start()
+            try:
+                assert machine.stdout is not None
+                for line in machine.stdout:
+                    said.append(line)
+                    if line.startswith("PROGRESS "):
+                        log.info("%s", line[len("PROGRESS ") :].rstrip())
+            finally:
+                end.cancel()
+                machine.kill()
+        output, mark, rest = "".join(said).partition(_MARK)
         status = int(rest.split()[0]) if mark else None
-        return Ran(output, status, console.read_text(errors="replace"), time.monotonic() - began)
+        ran = Ran(output, status, console.read_text(errors="replace"), time.monotonic() - began)
+        log.info("ended with status %s after %.0f s", status, ran.seconds)
+        return ran
 
 
 # ---- Debian packages
@@ -129,7 +157,9 @@ def _apt(suite: str) -> Iterator[dict[str, str]]:
         for part in ("lists/partial", "cache/archives/partial"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
-        (folder / "sources.list").write_text(f"deb [signed-by={_KEYRING} arch=amd64] {_MIRROR} {suite} main\n")
+        suites = sorted({suite.removesuffix("-backports"), suite})  # what backports need is in the suite itself
+        lines = [f"deb [signed-by={_KEYRING} arch=amd64] {_MIRROR} {name} main\n" for name in suites]
+        (folder / "sources.list").write_text("".join(lines))
         settings = {
             "Dir::Etc::sourcelist": folder / "sources.list", "Dir::Etc::sourceparts": "/dev/null",
             "Dir::Etc::preferences": "/dev/null", "Dir::Etc::preferencesparts": "/dev/null",
@@ -159,7 +189,7 @@ def _packages(suite: str, wanted: Sequence[str]) -> list[Path]:
     with _apt(suite) as environment:
         folder.mkdir(exist_ok=True)
         said = subprocess.run(
-            ["apt-get", "install", "--print-uris", "-qq", "--no-install-recommends", *wanted],
+            ["apt-get", "install", "--print-uris", "-qq", "--no-install-recommends", "-t", suite, *wanted],
             env=environment, check=True, text=True, stdout=subprocess.PIPE,
         ).stdout  # fmt: skip
         files = [folder / line.split()[1] for line in said.splitlines()]
@@ -184,7 +214,7 @@ def _kernel(name: str) -> Path:
         with tempfile.TemporaryDirectory(dir=_CACHE) as folder:
             for file in files:
                 _unpack(file, Path(folder))
-            (found,) = {path.resolve() for path in Path(folder).rglob("vmlinuz-*") if path.is_file()}
+            (found,) = {path.resolve() for path in Path(folder).rglob("vmlinuz*") if path.is_file()}
             found.replace(image)
     return image
 

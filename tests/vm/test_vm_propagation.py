@@ -5,38 +5,19 @@ GOINST_VM_KERNELS chooses kernels (5.10,6.1,6.12), GOINST_VM_STRESS the seconds 
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kernel_vm import KERNELS, missing, run_in_vm
+from kernel_vm import CHOSEN, run_in_vm
 
 import gobuild
 
-pytestmark = [
-    pytest.mark.vm,
-    pytest.mark.skipif(bool(missing()), reason=missing() or "nothing is missing"),
-]
-ROOT = Path(__file__).parents[2]
-CHOSEN = os.environ.get("GOINST_VM_KERNELS", ",".join(KERNELS)).split(",")
 STRESS = float(os.environ.get("GOINST_VM_STRESS", "600"))
 COUNT = 1000
 OWN = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """goinst and what it needs, as the guest's Python finds it."""
-    folder = tmp_path_factory.mktemp("site")
-    # newer ones want a processor that the emulation does not have, see kernel_vm
-    wanted = [str(ROOT), "opentelemetry-sdk", "numpy<2.4"]
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", folder, *wanted], check=True)
-    return folder
 
 
 def guest(kernel: str, site: Path, count: int, concurrency: int, stress: float) -> dict[str, Any]:
@@ -51,8 +32,7 @@ def guest(kernel: str, site: Path, count: int, concurrency: int, stress: float) 
         env={"PYTHONPATH": "/site"},
         timeout=1500 + stress * 2,
     )
-    assert ran.status == 0, f"{ran.output[-3000:]}\n{ran.log[-2000:]}"
-    result: dict[str, Any] = json.loads(ran.output.split("RESULT ", 1)[1].splitlines()[0])
+    result: dict[str, Any] = ran.result()
     return result
 
 

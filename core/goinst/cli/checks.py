@@ -14,17 +14,18 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from goinst.engine.features import ATTACHING, try_attaching
+from goinst.engine.privileges import OLDEST_KERNEL, held, kernel_version, lacking
 from goinst.errors import GoinstError
 
 __all__ = ["CHECKS", "Check", "run_checks"]
 
 Verdict = Literal["ok", "warn", "fail"]
 
-# include/uapi/linux/capability.h
-_CAPABILITIES = {"CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
-_NEEDED_KERNEL, _MULTI_KERNEL = (5, 10), (6, 6)
-_AS_ROOT = "run goinst as root (sudo), or give it CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE"
+_MULTI_KERNEL = (6, 6)
+_OLDEST = ".".join(map(str, OLDEST_KERNEL))
+_AS_ROOT = "run goinst as root (sudo), or with the capabilities that docs/FLEET.md lists"
 _BCC_ADVICE = (
     "install the distribution's package (Debian, Ubuntu: sudo apt install python3-bpfcc), and make the"
     " environment with /usr/bin/python3 -m venv --system-site-packages (make venv does)"
@@ -55,15 +56,13 @@ _Finding = tuple[Verdict, str, str]
 
 
 def _kernel() -> _Finding:
-    release = os.uname().release
-    match = re.match(r"(\d+)\.(\d+)", release)
-    if match is None or os.uname().sysname != "Linux":
-        return "fail", f"{os.uname().sysname} {release}", "goinst runs on Linux 5.10 or later"
-    version = int(match[1]), int(match[2])
-    if version < _NEEDED_KERNEL:
-        return "fail", f"Linux {release}", "Linux 5.10 or later is needed (ring buffer, CAP_BPF)"
+    release, version = os.uname().release, kernel_version()
+    if version is None or os.uname().sysname != "Linux":
+        return "fail", f"{os.uname().sysname} {release}", f"goinst runs on Linux {_OLDEST} or later"
+    if version < OLDEST_KERNEL:
+        return "fail", f"Linux {release}", f"Linux {_OLDEST} or later is needed: older ones were never tried"
     if version < _MULTI_KERNEL:
-        return "ok", f"Linux {release}; 6.6 would attach faster", ""
+        return "ok", f"Linux {release}; 6.6 would attach faster, and need fewer privileges", ""
     return "ok", f"Linux {release}", ""
 
 
@@ -79,22 +78,14 @@ def _architecture() -> _Finding:
 
 
 def _privileges() -> _Finding:
-    held = _effective_capabilities()
-    who = f"uid {os.geteuid()}"
-    if "CAP_SYS_ADMIN" not in held and not {"CAP_BPF", "CAP_PERFMON"} <= held:
-        return "fail", f"{who} with {', '.join(sorted(held)) or 'none of the capabilities'}", _AS_ROOT
-    if "CAP_SYS_PTRACE" not in held:
-        advice = "add CAP_SYS_PTRACE to trace programs of other users"
-        return "warn", f"{who} with {', '.join(sorted(held))}", advice
-    return "ok", f"{who} with {', '.join(sorted(held))}", ""
-
-
-def _effective_capabilities() -> set[str]:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("CapEff:"):
-            mask = int(line.split()[1], 16)
-            return {name for name, bit in _CAPABILITIES.items() if mask >> bit & 1}
-    return set()
+    have = held()
+    who = f"uid {os.geteuid()} with {', '.join(sorted(have)) or 'none of the capabilities'}"
+    missing = lacking(have)
+    if any(one.required for one in missing):
+        return "fail", who, _AS_ROOT
+    if missing:
+        return "warn", who, "; ".join(f"without {one.name} {one.without}" for one in missing)
+    return "ok", who, ""
 
 
 def _namespace() -> _Finding:
@@ -134,22 +125,19 @@ def _ring_buffer() -> _Finding:
     return _tried("ring_buffer", "a ring buffer was made", f"{_AS_ROOT}; Linux 5.8 and later have it")
 
 
-def _uprobe_multi() -> _Finding:
-    return _tried(
-        "uprobe_multi",
-        "available: probes attach and detach at once",
-        "nothing: goinst uses perf events instead, start and end take longer (Linux 6.6 has it)",
-        "warn",
-    )
-
-
-def _uprobes() -> _Finding:
-    kind = Path("/sys/bus/event_source/devices/uprobe/type")
-    if kind.exists():
-        return "ok", "the kernel has uprobe perf events", ""
-    if _features().get("uprobe_multi") is True:
-        return "ok", "no uprobe perf events in /sys; uprobe_multi does without", ""
-    return "fail", f"no {kind}", "a kernel with CONFIG_UPROBE_EVENTS=y is needed, and /sys mounted"
+def _attaching() -> _Finding:
+    """Each way to attach, tried on a file of one's own; the first that works is taken."""
+    if _features().get("load") is not True:
+        return "fail", "not tried: no program can be loaded", ""
+    tried = {way: try_attaching(way) for way in ATTACHING}
+    used = next((way for way in ATTACHING if tried[way] is True), "")
+    refused = "; ".join(f"{way}: {why}" for way, why in tried.items() if why is not True)
+    if not used:
+        return "fail", f"tried: {refused}", "one of them must work: run goinst as root"
+    if used == ATTACHING[0]:
+        return "ok", "by uprobe_multi: probes attach and detach at once", ""
+    found = f"by {used}: start and end take longer" + (f" (tried: {refused})" if refused else "")
+    return "warn", found, "nothing; Linux 6.6 and later have uprobe_multi"
 
 
 def _bcc() -> _Finding:
@@ -215,8 +203,8 @@ def _lockdown(path: Path = Path("/sys/kernel/security/lockdown")) -> _Finding:
 
 
 def _memory() -> _Finding:
-    match = re.match(r"(\d+)\.(\d+)", os.uname().release)
-    if match and (int(match[1]), int(match[2])) >= (5, 11):
+    version = kernel_version()
+    if version is not None and version >= (5, 11):
         return "ok", "BPF memory is accounted to the control group (Linux 5.11 and later)", ""
     soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     if soft == resource.RLIM_INFINITY or os.geteuid() == 0:
@@ -256,8 +244,7 @@ CHECKS: dict[str, Callable[[], _Finding]] = {
     "process namespace": _namespace,
     "load a program": _load,
     "ring buffer": _ring_buffer,
-    "uprobes": _uprobes,
-    "uprobe_multi": _uprobe_multi,
+    "attaching": _attaching,
     "bcc": _bcc,
     "compiler": _compiler,
     "lockdown": _lockdown,

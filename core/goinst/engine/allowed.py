@@ -9,27 +9,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from goinst.engine import sys as kernel
+from goinst.engine.features import attached_by, try_features
 from goinst.engine.plan import Propagate
+from goinst.engine.privileges import held, lacking
 from goinst.engine.refusal import refused
-from goinst.errors import MachineError
 
 __all__ = ["LOCKDOWN", "allowed_propagation", "lockdown_mode", "usable_features", "why_not"]
 
 LOCKDOWN = Path("/sys/kernel/security/lockdown")
 
 
-def usable_features() -> dict[str, bool | str]:
-    """The features that were tried (sys.probe_features); MachineError when not even loading a program works."""
-    features = kernel.probe_features()
+def usable_features(log: Any) -> tuple[dict[str, bool | str], str]:
+    """The features that were tried (features.try_features), and the way to attach. MachineError when no program can be
+    loaded or attached; what is lost for want of a capability is told ``log``."""
+    features = try_features()
     if features["load"] is not True:
-        if features["load"] == os.strerror(errno.EMFILE):
-            raise refused(OSError(errno.EMFILE, ""), "load BPF programs")
-        raise MachineError(
-            f"the kernel does not let this process load BPF programs ({features['load']}): run as root, or with"
-            " CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; `goinst doctor` says more"
-        )
-    return features
+        number = next((number for number in errno.errorcode if os.strerror(number) == features["load"]), 0)
+        raise refused(OSError(number, str(features["load"])), "load BPF programs")
+    way = attached_by(features)
+    for one in lacking(held()):
+        log.warning("capability missing", capability=one.name, needed_for=one.purpose, lost=one.without)
+    return features, way
 
 
 def allowed_propagation(wanted: Propagate, features: Mapping[str, bool | str], log: Any) -> Propagate:

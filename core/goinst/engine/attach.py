@@ -1,4 +1,5 @@
-"""Programs onto instructions: uprobe_multi links, or perf events on kernels before 6.6. Closing detaches."""
+"""Programs onto instructions: uprobe_multi links, or perf events on kernels before 6.6: those of the uprobe PMU, or
+tracefs' where the kernel keeps the former for CAP_SYS_ADMIN. Closing detaches."""
 
 from __future__ import annotations
 
@@ -10,21 +11,25 @@ from dataclasses import dataclass, field
 from threading import Thread
 
 from goinst.engine import sys as kernel
-from goinst.engine.refusal import is_about_the_machine, refused
+from goinst.engine import tracefs
+from goinst.engine.refusal import is_about_the_machine, probe_in_words, refused
 from goinst.errors import MachineError
 
-__all__ = ["Attachment", "attach"]
+__all__ = ["Attachment", "attach", "open_named_event"]
 
 _CLOSERS = 16
+_TRACEPOINT = 2  # PERF_TYPE_TRACEPOINT
 Place = tuple[int, int]
 
 
 @dataclass(slots=True)
 class Attachment:
-    """What keeps programs attached. ``refused`` holds (file offset, why) for each instruction that cannot be probed.
-    ``failure``: some of them because this process may not open so many descriptors, or there is no memory."""
+    """What keeps programs attached; ``names`` are those of events in tracefs. ``refused`` holds (file offset, why) for
+    each instruction that cannot be probed. ``failure``: some of them because this process may not open so many
+    descriptors, or there is no memory."""
 
     descriptors: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)
     failure: MachineError | None = None
 
@@ -32,6 +37,7 @@ class Attachment:
         """Detach. In threads, as many as can be had, this one among them: the kernel waits for a grace period in each
         close, and they can wait side by side."""
         left, self.descriptors = deque(self.descriptors), []
+        names, self.names = self.names, []
 
         def close() -> None:
             with suppress(IndexError):
@@ -47,10 +53,11 @@ class Attachment:
         close()
         for helper in helpers:
             helper.join()
+        tracefs.remove(names)
 
     def refuse(self, offset: int, error: OSError) -> None:
         """An instruction goes without."""
-        self.refused.append((offset, error.strerror or str(error)))
+        self.refused.append((offset, probe_in_words(error)))
         if is_about_the_machine(error):
             self.failure = refused(error, "attach a probe")
 
@@ -93,16 +100,41 @@ def _multi(attachment: Attachment, path: str, program: int, places: list[Place],
 def _perf(attachment: Attachment, path: str, program: int, place: Place, cookie: int) -> None:
     offset, semaphore = place
     try:
-        event = kernel.open_perf_uprobe(path, offset, semaphore)
+        event, name = _open_event(path, offset, semaphore)
     except OSError as error:
         attachment.refuse(offset, error)
+        return
+    except MachineError as error:  # of tracefs
+        attachment.refused.append((offset, str(error)))
+        attachment.failure = error
         return
     try:
         link = kernel.create_link_perf(program, event, cookie)
     except OSError as error:
         os.close(event)
+        tracefs.remove([name] if name else [])
         attachment.refuse(offset, error)
         return
     if link is not None:
         attachment.descriptors.append(link)
     attachment.descriptors.append(event)
+    if name:
+        attachment.names.append(name)
+
+
+def _open_event(path: str, offset: int, semaphore: int) -> tuple[int, str]:
+    """A perf event, and its name if it is tracefs'."""
+    try:
+        return kernel.open_perf_uprobe(path, offset, semaphore), ""
+    except PermissionError:
+        return open_named_event(path, offset, semaphore)
+
+
+def open_named_event(path: str, offset: int, semaphore: int = 0) -> tuple[int, str]:
+    """A perf event of an instruction by way of tracefs, and the name that is to be removed behind it."""
+    name, number = tracefs.add(path, offset, semaphore)
+    try:
+        return kernel.open_perf_event(_TRACEPOINT, number), name
+    except BaseException:
+        tracefs.remove([name])
+        raise

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from goinst.engine import sys as kernel
 from goinst.engine.object import BpfObject, relocate
-from goinst.engine.refusal import is_about_the_machine, refused
+from goinst.engine.refusal import ENOTSUPP, is_about_the_machine, refused
 from goinst.engine.source import Program
 from goinst.errors import BuildError
 
@@ -161,7 +161,10 @@ def _explain(program: Program, code: bytes, attach_type: int, guard: int, error:
         log = again.strerror or ""
         if again.errno in (errno.ENOMEM, errno.E2BIG, errno.EMFILE, errno.ENFILE) and not _complaint(log):
             raise refused(again, what) from None
-        return Rejected(program, _summary(log), log)
+        # after the verifier took it (kernel/bpf/core.c, bpf_prog_select_runtime)
+        untranslated = again.errno == ENOTSUPP and not _complaint(log)
+        said = "the kernel's JIT compiler cannot translate it (ENOTSUPP)" if untranslated else _summary(log)
+        return Rejected(program, said, log)
     return Rejected(program, "it was refused once and taken a moment later", "")
 
 

@@ -1,4 +1,4 @@
-"""What the kernel says when it is not about a program but about this process or machine."""
+"""What the kernel says, in words: of an instruction, and when it is about this process or machine."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ import errno
 import os
 import resource
 
+from goinst.engine.privileges import PRIVILEGES, held, lacking
 from goinst.errors import MachineError
 
-__all__ = ["is_about_the_machine", "refused", "shortage"]
+__all__ = ["ENOTSUPP", "is_about_the_machine", "probe_in_words", "refused", "shortage"]
+
+ENOTSUPP = 524  # include/linux/errno.h: the kernel's own, which strerror(3) does not know
+_PROBE = {
+    ENOTSUPP: "an instruction that uprobes cannot step over (ENOTSUPP)",
+    errno.EINVAL: "no instruction that uprobes accept (EINVAL)",
+    errno.ENOEXEC: "no instruction that the kernel knows (ENOEXEC)",
+    errno.EIO: "uprobes cannot read files of its file system (EIO)",
+}
 
 _MACHINE = frozenset((errno.EPERM, errno.ENOSYS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN))
 
@@ -18,14 +27,27 @@ def is_about_the_machine(error: OSError) -> bool:
     return error.errno in _MACHINE
 
 
+def probe_in_words(error: OSError) -> str:
+    """Why an instruction cannot be probed (kernel/events/uprobes.c, uprobe_register and prepare_uprobe)."""
+    return _PROBE.get(error.errno or 0) or error.strerror or str(error)
+
+
+def _forbidden() -> str:
+    """Who forbids bpf(2), and what to do."""
+    if missing := [one.name for one in lacking(held()) if one.required]:
+        return f"{' and '.join(missing)} missing: run as root; `goinst doctor` says more"
+    needed = " and ".join(one.name for one in PRIVILEGES if one.required)
+    return (
+        f"it has {needed}, so it is a seccomp profile (in a container), a security module, or before Linux 5.11 the"
+        " limit of locked memory (ulimit -l); `goinst doctor` says more"
+    )
+
+
 def refused(error: OSError, what: str) -> MachineError:
     """An error in one line, with what to do: the kernel does not ``what`` (create a map, for one)."""
     number = error.errno or 0
     if number == errno.EPERM:
-        return MachineError(
-            f"the kernel does not let this process {what}: run as root, or with CAP_BPF, CAP_PERFMON and"
-            " CAP_SYS_PTRACE; `goinst doctor` says more"
-        )
+        return MachineError(f"the kernel does not let this process {what}: {_forbidden()}")
     said = f"the kernel cannot {what}: {os.strerror(number)}"
     if number == errno.EMFILE:
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -113,8 +113,7 @@ class Session:
                 self._plugin_failed(failure)
             if not self._plugins.protocols:
                 raise TargetError("none of the plugins can be used; `goinst plugins` says why")
-            features = usable_features()
-            self._multi = features["uprobe_multi"] is True
+            features, self._attach_by = usable_features(self._log)
             self._ways = features["cookie"] is True
             self._propagate = allowed_propagation(self._config.propagate, features, self._log)
             self._start_targets()
@@ -177,7 +176,7 @@ class Session:
                 count_only=self._count_only,
                 propagate=self._propagate,
                 sample=self._sample,
-                multi=self._multi,
+                multi=self._attach_by == "uprobe_multi",
                 ring_bytes=ring_bytes,
                 operations=operations,
                 ways=self._ways,
@@ -269,7 +268,7 @@ class Session:
     def _announce(self, began: float) -> None:
         self._log.info(
             "ready", targets=[tracer.members() for tracer in self._executables.tracers],
-            attach="uprobe_multi" if self._multi else "perf events", seconds=round(time.monotonic() - began, 3),
+            attach=self._attach_by, seconds=round(time.monotonic() - began, 3),
         )  # fmt: skip
         self._announced = True
 

@@ -29,6 +29,7 @@ __all__ = [
     "lookup",
     "next_key",
     "nothing_program",
+    "open_perf_event",
     "open_perf_uprobe",
     "possible_cpus",
     "probe_features",
@@ -200,9 +201,14 @@ def open_perf_uprobe(path: str, offset: int, semaphore: int = 0) -> int:
     except (OSError, ValueError) as error:
         raise MachineError(f"this kernel has no uprobes ({kind}: {error})") from None
     name = ctypes.create_string_buffer(os.fsencode(path))
+    return open_perf_event(number, semaphore << 32, ctypes.addressof(name), offset)
+
+
+def open_perf_event(kind: int, config: int, *more: int) -> int:
+    """perf_event_open(2) of any process; ``more``: config1 and config2. A BPF program on it runs on each processor."""
+    config1, config2 = more or (0, 0)
     # type, size, config, sample_period, sample_type, read_format, flags, wakeup, bp_type, config1, config2
-    config = semaphore << 32
-    attr = struct.pack("<IIQQQQQIIQQ40x", number, 112, config, 1, 0, 0, 0, 1, 0, ctypes.addressof(name), offset)
+    attr = struct.pack("<IIQQQQQIIQQ40x", kind, 112, config, 1, 0, 0, 0, 1, 0, config1, config2)
     buffer = ctypes.create_string_buffer(attr, len(attr))
     long = ctypes.c_long
     return _syscall(_numbers()[1], buffer, long(-1), long(0), long(-1), long(_PERF_FD_CLOEXEC))
@@ -213,7 +219,9 @@ def create_link_perf(program: int, event: int, cookie: int = 0) -> int | None:
     have a ``cookie``, as above."""
     try:
         return _bpf(_LINK_CREATE, struct.pack("<IIIIQ", program, event, _PERF_EVENT, 0, cookie))
-    except OSError:
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # what older kernels say
+            raise
         _ioctl(event, _PERF_EVENT_IOC_SET_BPF, program)
         _ioctl(event, _PERF_EVENT_IOC_ENABLE, 0)
         return None

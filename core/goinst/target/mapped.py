@@ -53,7 +53,7 @@ def mapped_files(pid: int) -> list[MappedFile]:
 
 def _read(pid: int, area: str, text: str) -> MappedFile | None:
     path = text.removesuffix(DELETED).replace("\\012", "\n")
-    # by its mapping (needs the privilege that uprobes need, too), else by its path, if that has the same file still
+    # by its mapping (the kernel wants CAP_CHECKPOINT_RESTORE for it), else by its path, if that has the same file still
     for binary in (f"/proc/{pid}/map_files/{area}", f"/proc/{pid}/root{path}"):
         try:
             status = os.stat(binary)  # noqa: PTH116
