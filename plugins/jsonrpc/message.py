@@ -7,6 +7,7 @@ semantic conventions 1.44 (RPC, JSON-RPC) and, for MCP, of semantic-conventions-
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import jiter
@@ -17,7 +18,16 @@ __all__ = ["answer", "called", "calls", "describe", "identity", "parse", "replie
 
 _LONGEST = 256
 _I64 = 1 << 63
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    """A number with a fraction or an exponent: jiter.LosslessFloat keeps its text, for it may be an id that is too
+    large to be a float."""
+    number = float(value)
+    return number if math.isfinite(number) else str(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain)
 _VERSIONS = ("2.0", "1.0", "1.1")
 # methods that nothing but MCP has (modelcontextprotocol.io, schema 2024-11-05 to 2026-07-28); what others have
 # too (initialize, ping) is MCP's by its parameters or by the company it is in
@@ -38,7 +48,7 @@ _WITH_URI = frozenset(
 def parse(text: bytes) -> tuple[Any, bool]:
     """The first JSON value of the text, and whether it is cut short or goes wrong later on. None when there is none."""
     try:
-        return jiter.from_json(text, allow_inf_nan=False), False
+        return jiter.from_json(text, allow_inf_nan=False, float_mode="lossless-float"), False
     except ValueError as error:
         words = str(error)
     if not words.startswith(("EOF", "trailing")):
@@ -47,7 +57,7 @@ def parse(text: bytes) -> tuple[Any, bool]:
         if repaired != text:
             return parse(repaired)
     try:
-        value = jiter.from_json(text, allow_inf_nan=False, partial_mode="trailing-strings")
+        value = jiter.from_json(text, allow_inf_nan=False, float_mode="lossless-float", partial_mode="trailing-strings")
     except ValueError:
         return None, False
     # more behind the value is no fault: Go's json.Decoder does not look there
@@ -84,8 +94,10 @@ def replies(message: Any) -> list[dict[str, Any]]:
 
 
 def identity(message: dict[str, Any]) -> str:
-    """The id as JSON text, so that 7 and "7" differ; empty for none and for null."""
+    """The id as JSON text, so that 7 and "7" differ; empty for none and for null. 7.0 is 7, as Go sends it back."""
     value = message.get("id")
+    if isinstance(value, jiter.LosslessFloat) and math.isfinite(number := float(value)) and number.is_integer():
+        value = int(number)
     return "" if value is None else _json(value)
 
 
@@ -135,7 +147,10 @@ def _describe_mcp(method: str, params: Any, span: Span, *, cut: bool) -> None:
         attributes["mcp.protocol.version"] = version[:_LONGEST]
     elif method == "notifications/progress" and isinstance(params, dict):
         for name in ("progress", "total"):
-            if isinstance(value := params.get(name), (int, float)):
+            value = params.get(name)
+            if isinstance(value, jiter.LosslessFloat):
+                value = _plain(value)
+            if isinstance(value, (int, float)):
                 attributes[f"goinst.mcp.progress.{name}"] = value
         if (token := params.get("progressToken")) is not None:
             attributes["goinst.mcp.progress.token"] = _text(token)
@@ -220,7 +235,7 @@ def _member(value: Any, name: str) -> str:
 
 
 def _json(value: Any) -> str:
-    return str(value) if type(value) is int else _ENCODER.encode(value)
+    return str(value) if type(value) in (int, jiter.LosslessFloat) else _ENCODER.encode(value)
 
 
 def _text(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from goinst.plugins.jsonrpc import PROTOCOL
+from goinst.plugins.jsonrpc.message import identity, parse
 
 from jsonrpc_bodies import AT_END, AT_START, CALL, HEAD, PART, READ, WIRE, WRITER, called, chunks, request, rpc
 from wire import decode, new_span
@@ -262,7 +263,19 @@ def test_methods_in_any_encoding(method: bytes, shown: str) -> None:
 def test_huge_numbers(id_: bytes) -> None:
     span = called(b'{"jsonrpc":"2.0","method":"m","id":' + id_ + b"}")
     assert span.attributes["rpc.method"] == "m"
-    assert 0 < len(span.attributes["jsonrpc.request.id"]) <= 256
+    assert span.attributes["jsonrpc.request.id"] == id_.decode()[:256]
+
+
+@pytest.mark.parametrize(("asked", "answered"), [(b"7.0", b"7"), (b"1e999", b"1e999"), (b"0.5", b"0.50")])
+def test_numbers_as_they_may_come_back(asked: bytes, answered: bytes) -> None:
+    one, other = (parse(b'{"id":' + text + b"}")[0] for text in (asked, answered))
+    assert (identity(one) == identity(other)) == (asked != b"0.5")
+
+
+def test_no_parameter_is_infinity() -> None:
+    body = b'{"jsonrpc":"2.0","method":"m","id":1,"params":[1e999,1.5,-1e999]}'
+    span, _ = request(body, options={"param_values": True}, redact=False)
+    assert span.attributes["goinst.jsonrpc.params"] == '["1e999",1.5,"-1e999"]'
 
 
 @pytest.mark.parametrize(

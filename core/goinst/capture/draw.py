@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from goinst.capture.aggregate import Table
 from goinst.capture.values import go_duration, show
+from goinst.text import printable
 
 __all__ = ["draw_tables"]
 
@@ -24,14 +25,16 @@ def draw_tables(tables: Sequence[tuple[Table, list[tuple[Any, int]]]], out: Text
             found[value] = found.get(value, 0) + count
     for (kind, label), (table, found) in merged.items():
         total = sum(found.values())
-        out.write(f"\n{kind} {label}: {total}\n")
+        out.write(f"\n{kind} {printable(label)}: {total}\n")
         rows = (
             sorted(found.items()) if kind == "hist" else sorted(found.items(), key=lambda row: (-row[1], str(row[0])))
         )
         if kind == "hist" and rows:
             rows = _filled(rows)
         most = max(found.values(), default=1)
-        texts = [_bucket(value, table.type) if kind == "hist" else show(value) for value, _ in rows[:_MOST_ROWS]]
+        texts = [
+            _bucket(value, table.type) if kind == "hist" else printable(show(value)) for value, _ in rows[:_MOST_ROWS]
+        ]
         width = max((len(text) for text in texts), default=0)
         for text, (_, count) in zip(texts, rows, strict=False):
             out.write(f"  {text:<{width}} {count:>9} {_bar(count / most)}\n")

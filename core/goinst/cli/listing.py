@@ -18,6 +18,7 @@ from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
 from goinst.target.library import find_library
 from goinst.target.process import Process
+from goinst.text import printable
 
 __all__ = ["list_functions"]
 
@@ -47,7 +48,7 @@ def list_functions(specs: tuple[str, ...], config: RunConfig) -> int:
         raise TargetError("; ".join(dict.fromkeys(reasons)) or "nothing to look at")
     for exe, lines in found.items():
         for line in lines.values():
-            click.echo(f"{exe}: {line}" if len(found) > 1 else line)
+            click.echo(printable(f"{exe}: {line}" if len(found) > 1 else line))
     return 0
 
 

@@ -16,6 +16,7 @@ from goinst import __version__
 from goinst.diagnostics import say_error
 from goinst.errors import GoinstError
 from goinst.export.base import OutputClosed
+from goinst.text import printable
 
 __all__ = ["cli", "execute", "main"]
 
@@ -142,8 +143,8 @@ def _is_verbose(arguments: Sequence[str]) -> bool:
 
 
 def _complain(message: str, detail: str = "") -> None:
-    line = " ".join(message.split())
-    say_error(f"goinst: {line}" + (f"\n{detail.rstrip()}" if detail else ""))
+    lines = [f"goinst: {' '.join(message.split())}", *detail.rstrip().splitlines()]
+    say_error("\n".join(map(printable, lines)))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from goinst.export.console import printable
+from goinst.text import printable
 
 if TYPE_CHECKING:
     from goinst.engine.plan import Plan, PluginPlan, ResolvedProbe

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from goinst.events.span import Span
 from goinst.export.sink import Sink, SinkExporter, whole_lines
 from goinst.export.table import COLUMNS, row
+from goinst.text import defused, escaped
 
 __all__ = ["CsvExporter"]
 
 
 class CsvExporter(SinkExporter):
-    """A line a span."""
+    """A line a span. Cells that a spreadsheet would take for formulas, and control characters, are made harmless."""
 
     name = "csv"
 
@@ -30,5 +31,7 @@ class CsvExporter(SinkExporter):
 
 def _lines(rows: Sequence[Sequence[object]]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows(
+        [defused(escaped(value)) if isinstance(value, str) else value for value in row] for row in rows
+    )
     return text.getvalue().encode()

@@ -11,8 +11,9 @@ from goinst.capture.values import show
 from goinst.events.span import Span
 from goinst.export.moment import local_clock
 from goinst.export.sink import Sink, SinkExporter, whole_lines
+from goinst.text import printable
 
-__all__ = ["ConsoleExporter", "duration", "printable", "wants_colour"]
+__all__ = ["ConsoleExporter", "duration", "wants_colour"]
 
 _BOLD, _DIM, _RED, _GREEN, _YELLOW, _CYAN, _RESET = (f"\x1b[{code}m" for code in (1, 2, 31, 32, 33, 36, 0))
 
@@ -49,15 +50,6 @@ _WIDEST = {"service": 24, "name": 48, "peer": 45}
 def wants_colour(is_terminal: bool) -> bool:
     """Colour only for people, and not for those who set NO_COLOR (no-color.org) or have a dumb terminal."""
     return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def printable(text: str) -> str:
-    """Text of a target, safe to show: control characters would let a request drive the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "replace").decode("ascii") for char in text
-    )
 
 
 def duration(ns: int) -> str:

@@ -131,4 +131,4 @@ def _open(name: str, path: str, stdout: BinaryIO, is_terminal: bool, patience: P
         return ChromeExporter(sink)
     from goinst.export.jsonlines import JsonExporter
 
-    return JsonExporter(sink)
+    return JsonExporter(sink, is_terminal=is_terminal and not path)

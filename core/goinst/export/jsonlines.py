@@ -9,6 +9,7 @@ import orjson
 from goinst.events.span import Span
 from goinst.export.members import CHUNK, Encoding, careful
 from goinst.export.sink import Sink, SinkExporter, whole_lines
+from goinst.text import escaped_json
 
 __all__ = ["JsonExporter"]
 
@@ -17,13 +18,14 @@ _REFUSALS = (TypeError, OverflowError)  # orjson: lone surrogates, huge integers
 
 
 class JsonExporter(SinkExporter):
-    """Encodes and writes some spans at a time."""
+    """Encodes and writes some spans at a time. On a terminal nothing in them is for the terminal."""
 
     name = "json"
     wants_partial = True
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, *, is_terminal: bool = False) -> None:
         super().__init__(sink)
+        self._terminal = is_terminal
         self._encoding = Encoding(lambda resource: orjson.Fragment(resource.json))
 
     def export(self, spans: Sequence[Span]) -> None:
@@ -34,6 +36,8 @@ class JsonExporter(SinkExporter):
                 data = self._lines(chunk)
             except _REFUSALS:
                 data = b"".join(map(self._line, chunk))
+            if self._terminal:
+                data = escaped_json(data)
             self.put(data, whole_lines(data), start)
 
     def _lines(self, spans: Sequence[Span]) -> bytes:

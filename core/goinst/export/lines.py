@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from goinst.capture.values import show
 from goinst.events.span import Span
-from goinst.export.console import duration, printable, wants_colour
+from goinst.export.console import duration, wants_colour
 from goinst.export.moment import local_clock
 from goinst.export.sink import Sink, SinkExporter, whole_pieces
+from goinst.text import printable
 
 __all__ = ["LinesExporter"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -13,6 +14,7 @@ from goinst.events.tap import Telemetry
 from goinst.export.base import Listener, Meter
 from goinst.extras import need
 from goinst.metrics import MetricStore, Point
+from goinst.text import escaped
 
 __all__ = ["PrometheusExporter", "parse_address"]
 
@@ -116,7 +118,7 @@ class _Collector:
         from prometheus_client.core import HistogramMetricFamily
 
         family, instrument = None, None
-        for point in self._store.snapshot():
+        for point in _merged(self._store.snapshot()):
             if point.instrument is not instrument:
                 if family is not None:
                     yield family
@@ -127,9 +129,7 @@ class _Collector:
                     f"{_label(instrument.name)}_{unit}", instrument.help, labels=labels, unit=unit
                 )
             assert family is not None
-            values = [_text(point.attributes.get(name)) for name in point.instrument.attributes]
-            overflow = "true" if "otel.metric.overflow" in point.attributes else ""
-            family.add_metric([point.service, *values, overflow], buckets=_buckets(point), sum_value=point.total)
+            family.add_metric(_labels(point), buckets=_buckets(point), sum_value=point.total)
         if family is not None:
             yield family
 
@@ -170,12 +170,32 @@ class _Collector:
         for name, help_text, labels, values in counters:
             counter = CounterMetricFamily(name, help_text, labels=labels)
             for label_values, value in values:
-                counter.add_metric(list(label_values), value)
+                counter.add_metric([escaped(one) for one in label_values], value)
             yield counter
         yield GaugeMetricFamily("goinst_ring_use_ratio", "How full the fullest ring buffer is.", value=state.ring)
         yield GaugeMetricFamily(
             "goinst_ring_high_water_ratio", "How full a ring buffer ever was.", value=state.ring_high_water
         )
+
+
+def _labels(point: Point) -> list[str]:
+    values = (_text(point.attributes.get(name)) for name in point.instrument.attributes)
+    overflow = "true" if "otel.metric.overflow" in point.attributes else ""
+    return [_text(point.service), *values, overflow]
+
+
+def _merged(points: Iterable[Point]) -> Iterator[Point]:
+    """Points whose labels come out alike as one: a scraper refuses a series that is there twice."""
+    found: dict[tuple[str, ...], Point] = {}
+    for point in points:
+        key = (point.instrument.name, *_labels(point))
+        same = found.get(key)
+        if same is not None:
+            counts = [a + b for a, b in zip(same.counts, point.counts, strict=True)]
+            exemplars = [b or a for a, b in zip(same.exemplars, point.exemplars, strict=True)]
+            point = replace(same, counts=counts, exemplars=exemplars, total=same.total + point.total)
+        found[key] = point
+    yield from found.values()
 
 
 def _buckets(point: Point) -> list[tuple[Any, ...]]:
@@ -206,4 +226,5 @@ def _label(name: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value).encode("utf-8", "replace").decode()
+    """For /metrics, which is looked at by curl, too: the format has an escape for line feeds only."""
+    return "" if value is None else escaped(str(value).encode("utf-8", "replace").decode())

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from goinst.events.span import Span
-from goinst.export.console import duration, printable
+from goinst.export.console import duration
 from goinst.export.moment import local_clock
 from goinst.live.model import Key, Model, Row
+from goinst.text import printable
 
 __all__ = ["SORTS", "View", "draw", "sorted_rows"]
 
