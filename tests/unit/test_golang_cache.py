@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from goinst.diagnostics import Log
+from goinst.engine.reporting import usable_cache
 from goinst.golang.cache import Cache
 
 
@@ -194,3 +198,16 @@ def test_writers_at_the_same_time(folder: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", code, str(folder)]) for _ in range(2)]
     assert [writer.wait(60) for writer in writers] == [0, 0]
     assert len(list(folder.iterdir())) == 1
+
+
+def test_a_run_says_that_nothing_is_kept_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.StringIO()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    usable_cache(Log(stream=said))
+    assert said.getvalue() == ""
+    (tmp_path / "goinst").chmod(0o777)
+    usable_cache(Log(stream=said))
+    line = json.loads(said.getvalue())
+    assert (line["level"], line["event"]) == ("warning", "nothing is kept")
+    assert line["reason"].startswith(f"{tmp_path}/goinst: ")
+    assert "second" in line["lost"]

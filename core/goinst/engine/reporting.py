@@ -1,12 +1,24 @@
-"""What a plan lacks, for people: each thing once, when its executable begins to be traced."""
+"""What a run lacks, for people: each thing once. Of a plan, when its executable begins to be traced."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from goinst.engine.build import Built
+from goinst.golang.cache import Cache
 
-__all__ = ["report_plan"]
+__all__ = ["report_plan", "usable_cache"]
+
+
+def usable_cache(log: Any) -> Cache:
+    """The cache; ``log`` is told when it cannot be trusted or used, and what that costs."""
+    cache = Cache.default()
+    if cache.problem:
+        log.warning(
+            "nothing is kept", reason=cache.problem,
+            lost="a second or more at each start, for analysing and compiling anew (--no-cache says that it is meant)",
+        )  # fmt: skip
+    return cache
 
 
 def report_plan(log: Any, built: Built, executable: str, *, verbose: bool) -> None:

@@ -20,7 +20,7 @@ from goinst.engine.executables import Executables
 from goinst.engine.plan import Plan, Propagate
 from goinst.engine.processes import Processes, Program
 from goinst.engine.reload import Reload
-from goinst.engine.reporting import report_plan
+from goinst.engine.reporting import report_plan, usable_cache
 from goinst.engine.sizes import sizes
 from goinst.engine.still_open import StillOpen
 from goinst.engine.stop import Stop, catch_signals
@@ -32,7 +32,6 @@ from goinst.engine.watcher import Watcher
 from goinst.errors import GoinstError, PluginError, TargetError
 from goinst.events.tap import Observer, Telemetry
 from goinst.export.base import Exporter, Meter
-from goinst.golang.cache import Cache
 from goinst.limits import raise_files
 from goinst.patience import Patience
 from goinst.plugin.manager import PluginSet
@@ -72,7 +71,7 @@ class Session:
         self._plugins = plugins
         self._log = log
         self._options = check_options(plugins.protocols, config.plugin_options)
-        self._cache = Cache.default() if config.cache else None
+        self._cache = usable_cache(log) if config.cache else None
         self._propagate: Propagate = ""
         metrics = any(isinstance(one, Meter) for one in exporters)
         self._sample, self._share = parse_sampling(config.sample).divided(metrics=metrics)
