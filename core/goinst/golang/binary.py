@@ -15,6 +15,7 @@ from goinst.golang.moduledata import Module, find_module
 from goinst.golang.pclntab import FunctionTable
 from goinst.golang.sourcefiles import SourceFiles
 from goinst.golang.typemeta import GoType, TypeTable
+from goinst.golang.vintage import dated
 
 __all__ = ["GoBinary"]
 
@@ -35,7 +36,9 @@ class GoBinary:
         """Find build information and moduledata; BinaryError when ``path`` is no supported Go program."""
         image = Image.open(path)
         build = read_build_info(image) or BuildInfo("")
-        return cls(image, find_module(image, release(build.go_version)), build)
+        version = release(build.go_version)
+        module = find_module(image, version)
+        return cls(image, module if version is not None else dated(image, module), build)
 
     @cached_property
     def info(self) -> BinaryInfo:
