@@ -19,9 +19,7 @@ def _silent(data: bytearray) -> None:
     data[:] = data.replace(_MAGIC, bytes(len(_MAGIC)))
 
 
-@pytest.mark.parametrize(
-    "go", [pytest.param(go, marks=() if go in _ALWAYS else pytest.mark.matrix) for go in VERSIONS]
-)
+@pytest.mark.parametrize("go", [pytest.param(go, marks=() if go in _ALWAYS else pytest.mark.matrix) for go in VERSIONS])
 @pytest.mark.parametrize("arch", ["amd64", "arm64"])
 def test_types_are_read_as_with_build_information(go: str, arch: str) -> None:
     binary = build(PROGRAMS / "idle", go=go, goarch=arch)
