@@ -16,7 +16,7 @@ from goinst.golang.facts import Facts
 from goinst.golang.funcnames import package_of, unescaped
 from goinst.golang.packages import paths_in
 from goinst.golang.renamed import Renamed
-from goinst.plugin.declare import Package, Protocol, Site
+from goinst.plugin.declare import Capture, Package, Protocol, Site
 
 __all__ = ["View", "declared_packages", "views"]
 
@@ -101,6 +101,8 @@ def _sites(protocol: Protocol) -> Iterator[Site]:
     for probe in protocol.probes:
         yield from probe.sites
     for capture in protocol.captures:
+        if not isinstance(capture, Capture):
+            continue  # of goinst trace: by the names that the binary has
         functions = (capture.function,) if isinstance(capture.function, str) else capture.function
         yield from (Site(function, capture.signature) for function in functions)
 
