@@ -10,11 +10,15 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from goinst.stream import Stream, UnwrittenError
+from goinst.text import printable
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -46,6 +50,12 @@ class Log:
         """As it should be."""
         self._say("info", event, fields)
 
+    def report(self, event: str, lines: Callable[[], Iterable[str]], **fields: Any) -> None:
+        """As it should be, and more than a line: on a terminal ``lines`` say it instead of the fields."""
+        if _is_terminal(self._stream or sys.stderr):
+            fields = {"lines": tuple(lines())}
+        self._say("info", event, fields)
+
     def warning(self, event: str, **fields: Any) -> None:
         """Something will be missing."""
         self._say("warning", event, fields)
@@ -64,11 +74,18 @@ class Log:
     def _bound(self) -> FilteringBoundLogger:
         if self._logger is None:
             stream: Any = self._stream or sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
-            terminal = stream.isatty()
+            terminal = _is_terminal(stream)
             with suppress(OSError, ValueError, AttributeError):  # in memory
                 stream = self._steady = _Steady(stream)
             self._logger = _make(stream, terminal=terminal)
         return self._logger
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):  # none, or closed
+        return False
 
 
 class _Steady:
@@ -78,6 +95,7 @@ class _Steady:
     def __init__(self, stream: TextIO) -> None:
         stream.flush()
         self._stream = Stream(stream.fileno())
+        self.descriptor = self._stream.descriptor
         self._text: list[str] = []
         self._rest = b""  # of a line whose beginning was taken
         self._behind = False
@@ -156,9 +174,7 @@ def _make(stream: Any, *, terminal: bool) -> FilteringBoundLogger:
     structlog = _import_structlog()
     processors: list[Any] = [structlog.processors.add_log_level]
     if terminal:
-        colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        processors.append(structlog.processors.TimeStamper("%H:%M:%S", utc=False))
-        processors.append(structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=24))
+        processors.append(_Sentences(stream))
     else:
         processors.append(structlog.processors.TimeStamper("iso", utc=True))
         processors.append(_in_order)
@@ -194,6 +210,58 @@ def _import_structlog() -> Any:
             if sys.modules.get(name, mine) is stand_in:
                 del sys.modules[name]
     return structlog
+
+
+class _Sentences:
+    """The last of structlog's processors, for terminals: ``12:00:01 warning: what: why; lost: what is missing
+    (plugin x)``, in lines that fit."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def __call__(self, _logger: Any, level: str, event: dict[str, Any]) -> str:
+        name, _ = event.pop("event"), event.pop("level", "")
+        clock, detail = time.strftime("%H:%M:%S"), str(event.pop("detail", "")).rstrip()
+        sentences = [str(line) for line in event.pop("lines", ())] or [_sentence(name, level, event)]
+        lines: list[str] = []
+        for sentence in sentences:
+            indent = " " * (len(clock) + 1)
+            more = indent + " " * (len(sentence) - len(sentence.lstrip()) + 2)
+            lines += textwrap.wrap(
+                printable(sentence), self._width(), initial_indent=indent, subsequent_indent=more,
+                break_long_words=False, break_on_hyphens=False, drop_whitespace=True,
+            )  # fmt: skip
+        lines += [printable(line) for line in detail.splitlines()]
+        first = lines[0][len(clock) + 1 :]
+        if self._colours:
+            clock, first = f"\x1b[2m{clock}\x1b[0m", f"{_STYLES.get(level, '')}{first}\x1b[0m"
+        return "\n".join([f"{clock} {first}", *lines[1:]])
+
+    def _width(self) -> int:
+        try:
+            return max(os.get_terminal_size(self._stream.descriptor).columns, 40)
+        except (AttributeError, OSError):
+            return 100
+
+
+_STYLES = {"warning": "\x1b[33m", "error": "\x1b[31m", "debug": "\x1b[2m"}
+
+
+def _sentence(name: str, level: str, fields: dict[str, Any]) -> str:
+    text = name if level == "info" else f"{level}: {name}"
+    if reason := fields.pop("reason", ""):
+        text += f": {reason}"
+    if lost := fields.pop("lost", ""):
+        text += f"; lost: {lost}"
+    rest = ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in fields.items())
+    return f"{text} ({rest})" if rest else text
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple | set | frozenset) else str(value)
 
 
 def _in_order(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
-__all__ = ["defused", "escaped", "escaped_json", "printable"]
+__all__ = ["defused", "escaped", "escaped_json", "printable", "shortened", "width_of"]
 
 # C0 and C1 control characters, and what turns the direction of text around (Trojan Source, CVE-2021-42574)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -35,3 +36,28 @@ def escaped_json(data: bytes) -> bytes:
 def defused(text: str) -> str:
     """For a cell of a table: what would be a formula has an apostrophe in front, as spreadsheets have it for text."""
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def width_of(text: str) -> int:
+    """How many columns of a terminal it takes: two for each wide character (Unicode TR 11), none for those that combine
+    with the one before."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    return 0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def shortened(text: str, columns: int) -> str:
+    """As much of it as fits, with ``…`` for the rest."""
+    if width_of(text) <= columns:
+        return text
+    kept, left = [], columns - 1
+    for char in text:
+        left -= _columns(char)
+        if left < 0:
+            break
+        kept.append(char)
+    return "".join((*kept, "…")) if columns > 0 else ""

@@ -110,6 +110,7 @@ def replay_into(
 
     from goinst.engine.delivery import Delivery
     from goinst.engine.summary import Summary
+    from goinst.engine.wording import summary_lines, words_of
 
     replay, chosen = open_replay(files, plugins, settings, log, redact=redact)
     if sys.stdout is None:
@@ -143,7 +144,10 @@ def replay_into(
         end("the recording ended")
         summary.losses = replay.losses | delivery.losses()
         summary.seconds = time.monotonic() - began
-        log.info("summary", **summary.fields(places=False, live=False))
+        log.report(
+            "summary", lambda: summary_lines(summary, words_of(chosen.protocols), places=False),
+            **summary.fields(places=False, live=False),
+        )  # fmt: skip
     finally:
         close_exporters(exporters)
     return summary.exit_code

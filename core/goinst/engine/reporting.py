@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from goinst.engine.build import Built
+from goinst.engine.executable import Executable, Identity
+from goinst.engine.silent import passed, silent_probes
+from goinst.engine.summary import Summary
+from goinst.engine.tracer import Tracer
+from goinst.engine.wording import ready_lines, summary_lines, words_of
 from goinst.golang.cache import Cache
+from goinst.plugin.declare import Protocol
+from goinst.target.process import Process
 
-__all__ = ["report_plan", "usable_cache"]
+__all__ = ["Comings", "report_plan", "report_ready", "report_summary", "usable_cache"]
 
 
 def usable_cache(log: Any) -> Cache:
@@ -50,3 +58,48 @@ def report_plan(log: Any, built: Built, executable: str, *, verbose: bool) -> No
                     reason=probe.unseen,
                     lost=probe.lost,
                 )
+
+
+class Comings:
+    """Tells ``log`` of each process once that it has come, and that it has left."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._here: set[Identity] = set()
+
+    def joined(self, executable: Executable, process: Process, *, say: bool) -> None:
+        """It is traced. Not news, unless ``say``, when it was there from the start."""
+        if process.identity not in self._here and say:
+            missed = executable.missed(process)
+            unseen = {"unseen_seconds": missed} if missed else {}  # requests of that time are counted nowhere
+            self._log.info("process joined", pid=process.pid, executable=process.exe, **unseen)
+        self._here.add(process.identity)
+
+    def left(self, executable: Executable, process: Process) -> None:
+        """It has ended, or runs something else."""
+        self._here.discard(process.identity)
+        self._log.info("process left", pid=process.pid, executable=executable.name)
+
+
+def report_ready(log: Any, tracers: Sequence[Tracer], attach: str, seconds: float) -> None:
+    """Say that the probes are live."""
+    targets = [tracer.members() for tracer in tracers]
+    log.report(
+        "ready", lambda: ready_lines(targets, attach, seconds), targets=targets, attach=attach,
+        seconds=round(seconds, 3),
+    )  # fmt: skip
+
+
+def report_summary(
+    log: Any, summary: Summary, tracers: Sequence[Tracer], protocols: Sequence[Protocol], *, places: bool
+) -> None:
+    """Say what the run amounted to, and before that, which probes should have been passed and were not."""
+    hits = passed((tracer.plan.counters, tracer.counts()) for tracer in tracers)
+    for plugin, words in silent_probes(protocols, hits, summary.open):
+        log.warning(
+            "a probe was never passed", plugin=plugin, reason=words,
+            lost="spans: see `goinst inspect`, and what was said at the start about calls that are not seen",
+        )  # fmt: skip
+    log.report(
+        "summary", lambda: summary_lines(summary, words_of(protocols), places=places), **summary.fields(places=places)
+    )

@@ -20,7 +20,7 @@ from goinst.engine.executables import Executables
 from goinst.engine.plan import Plan, Propagate
 from goinst.engine.processes import Processes, Program
 from goinst.engine.reload import Reload
-from goinst.engine.reporting import report_plan, usable_cache
+from goinst.engine.reporting import Comings, report_plan, report_ready, report_summary, usable_cache
 from goinst.engine.sizes import sizes
 from goinst.engine.still_open import StillOpen
 from goinst.engine.stop import Stop, catch_signals
@@ -89,6 +89,7 @@ class Session:
         self._reporter = Reporter(self._telemetry, [*self._observers, *self._delivery.listeners])
         self._count_only = not self._delivery.decode and not self._observers
         self._reported: set[str] = set()
+        self._comings = Comings(log)
         self._command: Command | None = None
         self._library: Process | None = None
         self._launches = self._announced = False
@@ -245,14 +246,11 @@ class Session:
         if not self._config.library:
             known = known._replace(module=info.main_module, go=info.go_version)
         self._processes.join(process.pid, known)
-        if self._announced:
-            missed = executable.missed(process)
-            unseen = {"unseen_seconds": missed} if missed else {}  # requests of that time are counted nowhere
-            self._log.info("process joined", pid=process.pid, executable=process.exe, **unseen)
+        self._comings.joined(executable, process, say=self._announced)
 
     def _left(self, executable: Executable, process: Process) -> None:
         self._processes.remove(process.pid)
-        self._log.info("process left", pid=process.pid, executable=executable.name)
+        self._comings.left(executable, process)
 
     def _retired(self, tracer: Tracer) -> None:
         """Nothing comes from there any more: take what its ring still holds, and its counts."""
@@ -265,10 +263,7 @@ class Session:
         self._accounts.take(tracer)
 
     def _announce(self, began: float) -> None:
-        self._log.info(
-            "ready", targets=[tracer.members() for tracer in self._executables.tracers],
-            attach=self._attach_by, seconds=round(time.monotonic() - began, 3),
-        )  # fmt: skip
+        report_ready(self._log, self._executables.tracers, self._attach_by, time.monotonic() - began)
         self._announced = True
 
     def _reconfigure(self, new: RunConfig) -> None:
@@ -380,7 +375,8 @@ class Session:
         summary.open += state.open.total()
         summary.losses, summary.hits, summary.ring_high_water = state.losses, state.hits, state.ring_high_water
         summary.seconds, summary.ended = time.monotonic() - began, self._ended
-        self._log.info("summary", **summary.fields(places=self._config.stats or self._config.verbose))
+        places = self._config.stats or self._config.verbose
+        report_summary(self._log, summary, tracers, self._plugins.protocols, places=places)
 
     def _telemetry(self) -> Telemetry:
         return self._accounts.gather(self._executables.tracers, self._summary.spans_by_plugin, self._delivery.losses())
