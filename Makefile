@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-matrix test-grpc-matrix test-vm lint format bench bench-trace clean
+.PHONY: help venv demo test test-matrix test-grpc-matrix test-vm test-vm-preempt lint format bench bench-trace clean
 
 # Where scripts/setup.sh puts a Go toolchain when the system's is too old for the tests.
 export PATH := $(CURDIR)/build/go/bin:$(PATH)
@@ -31,9 +31,19 @@ test-grpc-matrix: ## grpc-go 1.40 to the newest, each with a Go of its time (mod
 	@scripts/setup.sh test
 	$(PYTEST) tests/e2e/test_grpc_matrix.py
 
-test-vm: ## trace contexts written into requests, on Linux 5.10, 6.1 and 6.12 in qemu (GOINST_VM_KERNELS, GOINST_VM_STRESS)
+# what the guests say comes as it happens; the variables are the tests' (tests/vm)
+IN_GUESTS = $(AS_ROOT) env $(foreach name,KERNELS STRESS PREEMPT_SECONDS PREEMPT_LOG,$(if $(GOINST_VM_$(name)),GOINST_VM_$(name)=$(GOINST_VM_$(name)))) \
+	.venv/bin/python -m pytest -v -m vm -o log_cli=true --log-cli-level=INFO --durations=0 $(if $(AS_ROOT),-p no:cacheprovider)
+
+test-vm: ## other kernels in qemu, 5.10 to the newest: programs, privileges, trace contexts, preemption (GOINST_VM_KERNELS, GOINST_VM_STRESS)
 	@scripts/setup.sh test
-	$(PYTEST) -m vm tests/vm
+	$(IN_GUESTS) tests/vm
+
+test-vm-preempt: GOINST_VM_PREEMPT_SECONDS ?= 1800
+test-vm-preempt: GOINST_VM_PREEMPT_LOG ?= build/vm
+test-vm-preempt: ## a service under load on preemptible kernels, every plugin on it: 30 minutes with preempt=full and 30 with lazy
+	@scripts/setup.sh test
+	$(IN_GUESTS) tests/vm/test_vm_preempt.py
 
 fuzz: ## damaged and random input for the JSON-RPC decoders, a minute each (FUZZ_SECONDS)
 	@scripts/setup.sh venv

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 import gobuild
@@ -14,7 +16,7 @@ from goinst.engine.plan import Plan, make_plan
 from goinst.golang.facts import Facts
 from goinst.plugin.manager import PluginSet
 
-__all__ = ["MODES", "Compiled", "compiled"]
+__all__ = ["MODES", "PLUGINS", "Compiled", "compiled", "compiled_for_a_run"]
 
 # Go programs of tests/go that between them have something for each plugin, and for which
 _GO_PROGRAMS = {
@@ -22,6 +24,9 @@ _GO_PROGRAMS = {
     "netrpc": ("netrpc",),
     "connectrpc": ("nethttp", "connectrpc"),
 }
+PLUGINS = tuple(dict.fromkeys(plugin for plugins in _GO_PROGRAMS.values() for plugin in plugins))
+"""All that come with goinst."""
+
 MODES: dict[str, dict[str, Any]] = {
     "spans": {"filter_pids": True, "count_only": False, "propagate": ""},
     "counted": {"filter_pids": False, "count_only": True, "propagate": ""},
@@ -54,4 +59,21 @@ def compiled(modes: tuple[str, ...] = tuple(MODES), go: str | None = None) -> It
                 compiler.close()
     own = {point.name for point in entry_points(group="goinst") if point.value.startswith("goinst.plugins.")}
     assert own
+    assert own == set(PLUGINS)
     assert own <= seen, f"no program has anything for {own - seen}"
+
+
+def compiled_for_a_run(
+    executables: Sequence[Path], plugins: Sequence[str] = PLUGINS, **settings: Any
+) -> dict[str, dict[str, Any]]:
+    """What a run compiles for these: packed objects by the digest of their source. ``settings`` are make_plan's. For
+    guests, where the compiler takes minutes."""
+    protocols, found = PluginSet.load(plugins).protocols, {}
+    for executable in executables:
+        plan = make_plan(Facts.open(str(executable)), protocols, {}, **settings)
+        compiler = Compiler()
+        try:
+            found[hashlib.sha256(plan.source.encode()).hexdigest()] = compiler.compile(plan.source).pack()
+        finally:
+            compiler.close()
+    return found

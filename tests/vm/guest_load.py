@@ -1,6 +1,6 @@
 """Runs in the guest: a Go service under load, with every plugin on it; one line of JSON at the end.
 
-python3 guest_load.py guarded|bare SECONDS
+python3 guest_load.py guarded|bare SECONDS PLUGINS
 
 /chain is four services that call each other by HTTP/1, HTTP/2 and gRPC; /netrpc and /connectrpc are asked from here.
 ``bare`` takes the guard away from goinst's programs (engine/guard.py).
@@ -27,9 +27,8 @@ from typing import Any
 from jit import bpf, kind_and_name, uses_private_stack
 
 ROLES = ("leaf", "rpc", "middle", "edge")
-GOINST = "import sys; from goinst.cli.main import main; sys.exit(main())"
+GOINST = "import sys, compiled_before; from goinst.cli.main import main; sys.exit(main())"
 BARE = "import goinst.engine.sys as kernel; kernel.guarded = lambda code, tails: code; "
-PLUGINS = "nethttp,http2,jsonrpc,jsonstream,netrpc,grpc,connectrpc"
 EACH = 200  # requests of one run of the driver
 AT_ONCE = 20
 
@@ -43,8 +42,11 @@ class Service:
         self.address = self.process.stdout.readline().split()[1]
         self.wrong: list[str] = []
         self.errors: list[str] = []
-        threading.Thread(target=self._read, args=(self.process.stdout, lambda x: "wrong" in x, self.wrong)).start()
-        threading.Thread(target=self._read, args=(self.process.stderr, lambda _: True, self.errors)).start()
+        for stream, keep, lines in (
+            (self.process.stdout, lambda line: "wrong" in line, self.wrong),
+            (self.process.stderr, lambda line: True, self.errors),
+        ):
+            threading.Thread(target=self._read, args=(stream, keep, lines), daemon=True).start()
 
     @staticmethod
     def _read(stream: Any, keep: Callable[[str], bool], lines: list[str]) -> None:
@@ -100,7 +102,7 @@ def by_connect(address: str) -> Callable[[int], bool]:
     def call(number: int) -> bool:
         body = json.dumps(f"n{number}").encode()
         request = urllib.request.Request(
-            f"http://{address}/test.v1.Test/Unary", body, {"Content-Type": "application/json"}
+            f"http://{address}/test.v1.PingService/Unary", body, {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=300) as answer:
             return bool(json.loads(answer.read()) == f"n{number}")
@@ -133,14 +135,15 @@ def main() -> None:
         services[role] = Service("/chain", role, *behind)
         behind = (services[role].address,)
     services["netrpc"] = Service("/netrpc", "-codec", "json")
-    services["connect"] = Service("/connectrpc")
+    services["connect"] = Service("/connectrpc", "serve")
     with open("/tmp/said", "w") as said:
-        command = ["run", "--plugins", PLUGINS, "--propagate", "--output", "json:/tmp/spans"]
+        command = ["run", "--plugins", sys.argv[3], "--propagate", "--output", "json:/tmp/spans"]
         for exe in ("/chain", "/netrpc", "/connectrpc"):
             command += ["--exe", exe]
         goinst = subprocess.Popen(
-            [sys.executable, "-c", (BARE if mode == "bare" else "") + GOINST, *command], stdout=said, stderr=said
-        )
+            [sys.executable, "-c", (BARE if mode == "bare" else "") + GOINST, *command],
+            stdout=said, stderr=said,
+        )  # fmt: skip
     events = wait_for("ready", goinst)
     result: dict[str, Any] = {"ready": events[-1], "programs": list(programs())}
     private = [name for name, has in result["programs"] if has]

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-GOINST = "import sys; from goinst.cli.main import main; sys.exit(main())"
+GOINST = "import sys, compiled_before; from goinst.cli.main import main; sys.exit(main())"
 NUMBERS = {
     "DAC_OVERRIDE": 1,
     "DAC_READ_SEARCH": 2,

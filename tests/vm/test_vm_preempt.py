@@ -10,11 +10,14 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
+import msgpack
 import pytest
 from kernel_vm import Ran, run_in_vm
 
 import gobuild
+from programs import PLUGINS, compiled_for_a_run
 
 HERE = Path(__file__).parent
 KERNEL = "newest"  # 6.13 and later have private stacks
@@ -26,21 +29,23 @@ TROUBLE = re.compile(
     r"BPF private stack|segfault|bad frame|traps:",
     re.IGNORECASE,
 )
+# `goinst run --exe ... --propagate` on a kernel with cookies (Linux 5.15)
+RUN: dict[str, Any] = {"filter_pids": False, "propagate": "write", "ways": True}
 preemption = pytest.mark.parametrize("preempt", ["full", "lazy"])
 
 
 def guest(script: str, *arguments: str, preempt: str, add: dict[str, Path], timeout: float) -> Ran:
-    tools = {f"test/{name}": HERE / name for name in (script, "uprobed.py")}
+    tools = {f"test/{name}": HERE / name for name in (script, "uprobed.py", "compiled_before.py")}
     ran = run_in_vm(
         KERNEL,
         ["python3", f"/test/{script}", *arguments],
         add={**add, **tools, "test/jit.py": HERE.parent / "jit.py"},
-        env={"PYTHONPATH": "/site"},
+        env={"PYTHONPATH": "/site:/test"},
         boot=f"preempt={preempt}",
         timeout=timeout,
     )
     if LOGS:
-        name = "-".join((script.removesuffix(".py"), preempt, *arguments))
+        name = "-".join((script.removesuffix(".py"), preempt, *arguments[:2]))
         Path(LOGS).mkdir(parents=True, exist_ok=True)
         Path(LOGS, f"{name}.kernel.log").write_text(ran.log)
         Path(LOGS, f"{name}.output").write_text(ran.output)
@@ -62,11 +67,13 @@ def test_two_tasks_never_share_a_stack(site: Path, preempt: str) -> None:
 
 
 @preemption
-def test_a_service_under_load_with_every_plugin(site: Path, preempt: str) -> None:
-    programs = ("chain", "netrpc", "connectrpc")
+def test_a_service_under_load_with_every_plugin(site: Path, tmp_path: Path, preempt: str) -> None:
+    servers = {name: gobuild.build(gobuild.PROGRAMS / name) for name in ("chain", "netrpc", "connectrpc")}
+    objects = tmp_path / "programs"
+    objects.write_bytes(msgpack.packb(compiled_for_a_run(tuple(servers.values()), **RUN)))
     ran = guest(
-        "guest_load.py", "guarded", str(SECONDS), preempt=preempt, timeout=1500 + 2 * SECONDS,
-        add={"site": site, **{name: gobuild.build(gobuild.PROGRAMS / name) for name in programs}},
+        "guest_load.py", "guarded", str(SECONDS), ",".join(PLUGINS), preempt=preempt, timeout=1500 + 2 * SECONDS,
+        add={"site": site, "programs": objects, **servers},
     )  # fmt: skip
     assert [line for line in ran.log.splitlines() if TROUBLE.search(line)] == []
     result = ran.result()

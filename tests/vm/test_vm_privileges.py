@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 from kernel_vm import CHOSEN, run_in_vm
 
 import gobuild
+from programs import compiled_for_a_run
 
 HERE = Path(__file__).parent
 REQUESTS = 20
@@ -28,16 +30,20 @@ SAID = {"deployed, paranoid": "perf_event_paranoid", "user": "CAP_DAC_OVERRIDE",
 
 
 @pytest.mark.parametrize("kernel", CHOSEN)
-def test_what_a_kernel_wants_for_attaching(kernel: str, site: Path) -> None:
+def test_what_a_kernel_wants_for_attaching(kernel: str, site: Path, tmp_path: Path) -> None:
+    ping, objects = gobuild.build(gobuild.PROGRAMS / "ping"), tmp_path / "programs"
+    made = [compiled_for_a_run([ping], ["nethttp"], filter_pids=True, ways=ways) for ways in (False, True)]
+    objects.write_bytes(msgpack.packb(made[0] | made[1]))
     ran = run_in_vm(
         kernel,
         ["python3", "/test/guest_privileges.py"],
         add={
             "site": site,
-            "ping": gobuild.build(gobuild.PROGRAMS / "ping"),
-            "test/guest_privileges.py": HERE / "guest_privileges.py",
+            "ping": ping,
+            "programs": objects,
+            **{f"test/{name}": HERE / name for name in ("guest_privileges.py", "compiled_before.py")},
         },
-        env={"PYTHONPATH": "/site"},
+        env={"PYTHONPATH": "/site:/test"},
         timeout=2400,
     )
     results: dict[str, Any] = ran.result()
