@@ -17,6 +17,13 @@ BPF_TABLE("hash", u64, u32, goinst_workers, 1);
 #define GOINST_MARKED_WORDS 8
 #define GOINST_TABLE_WORD(mark) ((mark) >> 8 & 0xff)
 #define GOINST_TABLE_OFFSET(mark) ((mark) >> 16)
+/* below are numbers, not addresses (cmd/link: INITTEXT; position-independent programs are loaded far above):
+ * reading from where no memory is costs a page fault */
+#ifdef GOINST_ARM64
+#define GOINST_LOWEST_ADDRESS 0x10000
+#else
+#define GOINST_LOWEST_ADDRESS 0x400000
+#endif
 
 static __always_inline int goinst_is_worker(u64 function)
 {
@@ -38,9 +45,13 @@ static __always_inline int goinst_takes_work(u64 g, u64 bias)
         return 1;
     closure = go_word(g + G_CLOSURE);
 #pragma clang loop unroll(disable) /* LLVM would take twice as long to compile */
-    for (u32 word = 1; word < GOINST_MARKED_WORDS; word++)
-        if (GOINST_MARKED(mark, word) && goinst_is_worker(go_word(go_word(closure + 8 * word)) - bias))
+    for (u32 word = 1; word < GOINST_MARKED_WORDS; word++) {
+        if (!GOINST_MARKED(mark, word))
+            continue;
+        start = go_word(closure + 8 * word);
+        if (start >= GOINST_LOWEST_ADDRESS && goinst_is_worker(go_word(start) - bias))
             return 1;
+    }
     if (!GOINST_TABLE_OFFSET(mark))
         return 0;
     closure = go_word(closure + 8 * GOINST_TABLE_WORD(mark));

@@ -139,8 +139,12 @@ static __always_inline struct goinst_operation *goinst_operation_origin(const st
 }
 
 #ifdef GOINST_T_CONTEXT
-/* Which operation a context.Context was made for: that of the request that came with it. */
-BPF_TABLE("lru_hash", struct goinst_goroutine_key, struct goinst_ancestor, goinst_contexts, 16384);
+/* Which operation a context.Context was made for: by the address of it, or of one that it is derived from. */
+struct goinst_context {
+    u64 context;
+    struct goinst_ancestor of;
+};
+BPF_TABLE("lru_hash", struct goinst_goroutine_key, struct goinst_context, goinst_contexts, 16384);
 #define GOINST_CONTEXTS 24 /* contexts that one is derived from */
 
 /* The open operation that the hit's context was made for, or one that it is derived from. Contexts that are made of
@@ -149,17 +153,17 @@ BPF_TABLE("lru_hash", struct goinst_goroutine_key, struct goinst_ancestor, goins
 static __always_inline struct goinst_operation *goinst_operation_asked(const struct goinst_hit *hit)
 {
     struct goinst_goroutine_key key = {.g = hit->context, .tgid = hit->tgid};
-    struct goinst_ancestor *found;
     struct goinst_operation *op;
-    u64 pair[2];
+    struct goinst_context *found;
+    u64 pair[2], before = 0;
 
 #pragma clang loop unroll(disable)
     for (u32 i = 0; i < GOINST_CONTEXTS; i++) {
         if (!key.g)
             break;
         found = goinst_contexts.lookup(&key);
-        if (found) {
-            op = goinst_operation_of(found, hit->tgid);
+        if (found && (found->context == key.g || found->context == before)) {
+            op = goinst_operation_of(&found->of, hit->tgid);
             if (op && op->state == GOINST_OPEN)
                 return op;
         }
@@ -167,23 +171,31 @@ static __always_inline struct goinst_operation *goinst_operation_asked(const str
         if (bpf_probe_read_user(pair, sizeof(pair), (void *)key.g) != 0 || !pair[0] ||
             go_type_hash(go_word(pair[0])) != GOINST_T_CONTEXT) /* runtime.itab.inter */
             break;
+        before = key.g;
         key.g = pair[1];
     }
     return 0;
 }
 #endif
 
-/* Makes calls with this context, or with one that is derived from it, part of an operation that has just begun on this
- * goroutine, whoever makes them. `context` is the data word of a context.Context that is no other operation's. */
+/* Makes calls with a context, or with one that is derived from it, part of an operation that has just begun on this
+ * goroutine, whoever makes them. `context` is the data word of a context.Context that is no other operation's; `known` is
+ * that, or of the one that it was made of, if that is this goroutine's alone: an entry for each connection costs less
+ * than one for each request. */
 static __always_inline void goinst_operation_context(const struct goinst_operation *op, const struct goinst_hit *hit,
-                                                     u64 context)
+                                                     u64 known, u64 context)
 {
 #ifdef GOINST_T_CONTEXT
-    struct goinst_goroutine_key key = {.g = context, .tgid = hit->tgid};
-    struct goinst_ancestor of = {.g = hit->g, .span_id = op->head.span_id, .level = op->level};
+    struct goinst_goroutine_key key = {.g = known, .tgid = hit->tgid};
+    struct goinst_context entry = {.context = context}, *there = goinst_contexts.lookup(&key);
 
-    if (context)
-        goinst_contexts.update(&key, &of);
+    entry.of.g = hit->g;
+    entry.of.span_id = op->head.span_id;
+    entry.of.level = op->level;
+    if (there)
+        *there = entry; /* whoever reads half of it finds no operation that has both g and span id */
+    else if (known)
+        goinst_contexts.update(&key, &entry);
 #endif
 }
 

@@ -288,7 +288,7 @@ static __always_inline int grpc_open(struct goinst_hit *hit, u32 kind, u64 trans
     r->method_length = grpc_string(r->method, r->method_length, stream + STREAM_METHOD);
     grpc_string(r->encoding, r->encoding_length, stream + STREAM_ENCODING);
     pair = grpc_pair_at(stream + STREAM_CTX);
-    goinst_operation_context(grpc_server_operation(r), hit, pair.second);
+    goinst_operation_context(grpc_server_operation(r), hit, pair.second, pair.second);
     grpc_look_through(&context, pair.first, pair.second, 1);
     if (context.found)
         r->flags |= GRPC_DEADLINE;

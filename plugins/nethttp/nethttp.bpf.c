@@ -60,7 +60,7 @@ static __always_inline int nethttp_has_line(const struct nethttp_request *r)
 static __always_inline int nethttp_open(struct goinst_hit *hit, u64 response, u64 request)
 {
     u32 method_length = go_word(request + REQUEST_METHOD + 8), uri_length = go_word(request + REQUEST_URI + 8);
-    u64 conn, reader, used;
+    u64 conn, reader, used, context;
     struct nethttp_request *r;
 
     if (nethttp_is_preface(request, method_length, uri_length)) {
@@ -70,7 +70,9 @@ static __always_inline int nethttp_open(struct goinst_hit *hit, u64 response, u6
     r = nethttp_request_begin(hit);
     if (!r)
         return 0;
-    goinst_operation_context(nethttp_request_operation(r), hit, go_word(request + REQUEST_CONTEXT + 8));
+    /* (*conn).readRequest makes it of the connection's, the first member of context.cancelCtx */
+    context = go_word(request + REQUEST_CONTEXT + 8);
+    goinst_operation_context(nethttp_request_operation(r), hit, go_word(context + 8), context);
     conn = go_word(response + RESPONSE_CONN);
     if (!nethttp_request_operation(r)->reused || r->conn != conn)
         nethttp_connection(r, conn);

@@ -23,11 +23,12 @@ static __always_inline void nethttp_stream_open(struct goinst_hit *hit, u64 writ
                                                 const struct nethttp_shape shape)
 {
     struct nethttp_stream *r = nethttp_stream_begin(hit);
-    u64 state, connection, headers, tls;
+    u64 state, connection, headers, tls, context;
 
     if (!r)
         return;
-    goinst_operation_context(nethttp_stream_operation(r), hit, go_word(request + shape.context + 8));
+    context = go_word(request + shape.context + 8);
+    goinst_operation_context(nethttp_stream_operation(r), hit, context, context);
     state = go_word(writer + shape.state);
     connection = go_word(state + shape.connection);
     headers = go_word(request + shape.header);
