@@ -14,6 +14,8 @@ from goinst.golang.steps import turns_back
 
 __all__ = ["Calls"]
 
+_PIECE = 1 << 24  # bytes that are looked at at once; a multiple of an instruction of arm64
+_CALL = 5  # bytes of a call of amd64
 _LEA = re.compile(rb"[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]", re.DOTALL)  # lea reg, [rip + ...]
 
 
@@ -84,18 +86,29 @@ class Calls:
     def _calls(self) -> tuple[Integers, Integers]:
         """All direct calls: where, and what they call. Some that are none: bytes of other instructions."""
         start, end = int(self._entries[0]), int(self._entries[-1])
-        text = self._image.view(start, end - start)
+        pieces = []
+        for at in range(start, end, _PIECE):
+            places, called = self._calls_in(at, min(at + _PIECE, end), end)
+            inside = (called >= start) & (called < end)
+            pieces.append((places[inside], called[inside]))
+            self._image.release(at, min(_PIECE, end - at))
+        places, called = (np.concatenate(side) for side in zip(*pieces, strict=True))
+        return places, called
+
+    def _calls_in(self, start: int, end: int, last: int) -> tuple[Integers, Integers]:
+        """Those that begin in a piece of the code, which ends at ``last``."""
+        text = self._image.view(start, min(end + _CALL - 1, last) - start)
         if self._image.arch == "arm64":
-            words = np.frombuffer(text, "<u4", len(text) // 4)
+            words = np.frombuffer(text, "<u4", (end - start) // 4)
             places = np.flatnonzero(words & 0xFC000000 == 0x94000000)
             offsets = (words[places].astype(np.int64) << 38 >> 38) * 4
             return places * 4 + start, places * 4 + start + offsets
         code = np.frombuffer(text, np.uint8)
-        places = np.flatnonzero(code[:-4] == 0xE8)
+        places = np.flatnonzero(code[: max(len(code) - _CALL + 1, 0)] == 0xE8)
         offsets = np.zeros(len(places), np.uint32)
         for number in range(4):
             offsets |= code[places + 1 + number].astype(np.uint32) << 8 * number
-        return places + start, places + start + 5 + offsets.view(np.int32)
+        return places + start, places + start + _CALL + offsets.view(np.int32)
 
     def _bounds(self, index: int) -> tuple[int, int]:
         return int(self._entries[index]), int(self._entries[index + 1])

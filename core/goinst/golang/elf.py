@@ -163,6 +163,14 @@ class Image:
         copy[at[fits][:, None] + np.arange(8)] = values
         return copy.data[va - low : va - low + n]
 
+    def release(self, va: int, n: int) -> None:
+        """Give the pages of ``n`` bytes at ``va`` back to the kernel, so that what was read once does not count as this
+        process's memory."""
+        start = self.file_offset(va)
+        if start is not None:
+            page = start - start % mmap.PAGESIZE
+            self.map.madvise(mmap.MADV_DONTNEED, page, min(start + n, self.size) - page)
+
     def u32(self, va: int) -> int:
         """Return the unsigned 32-bit number at ``va``."""
         return int.from_bytes(self.view(va, 4), "little")

@@ -240,6 +240,11 @@ class FunctionTable:
         at = self._image.map.find(b"\0" + wanted, segment_start, segment_start + self._module.names_size)
         return None if at < 0 else at + 1 - segment_start
 
+    def is_wrapper(self, index: int) -> bool:
+        """Say whether the compiler has made a function to call another one: ABI wrappers, promoted methods, method
+        values, what ``go`` and ``defer`` statements with arguments become."""
+        return bool(self._ids(np.array([index]))[0] == self._wrapper_id)
+
     # Bytes of many records at once
 
     def _ids(self, indexes: Integers) -> Integers:

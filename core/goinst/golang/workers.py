@@ -65,7 +65,6 @@ _LEAVES = re.compile(r"runtime\.(panic|gopanic|goPanic|throw|fatal|morestack|blo
 _IDLE = re.compile(
     r"(runtime|internal|sync|time|context|errors|fmt|log|strings|bytes|strconv|sort|slices|maps|math|unicode)(/.*)?"
 )
-_MADE = re.compile(r".*(-fm|\.(gowrap|deferwrap)\d+|·dwrap·\d+)$")  # by the compiler, to call one function
 # pools whose workers take work from a list under a lock in another function, and end when there is none
 _KNOWN = ("github.com/alitto/pond/v2.(*pool).worker",)
 
@@ -267,7 +266,7 @@ class _Search:
 
     def _made(self, entry: int) -> bool:
         """Whether the compiler has made the function, to call another one."""
-        return _MADE.fullmatch(self._name(entry)) is not None
+        return self._functions.is_wrapper(self._index(entry))
 
     def _mark(self, entry: int) -> int:
         """How a function that a goroutine starts with may come to another one by its closure."""
