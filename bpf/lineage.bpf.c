@@ -2,9 +2,9 @@
 /* A goroutine is made: remember the operation that it is made in, and whether it works for others, too.
  *
  * runtime.newproc1 runs on the system stack (g0); the goroutine that said `go` is g0.m.curg. The site is the call of
- * runtime.casgstatus in it, whose first argument is the new g (runtime/proc.go, Go 1.17 to 1.27). For a g that was
- * never used before there are two such calls; the first one, from _Gidle, comes before it is known what the goroutine
- * will run. Where that is inlined, it is the call of isSystemGoroutine, or the RET.
+ * runtime.isSystemGoroutine in it, whose first argument is the new g, when it is known what it will run
+ * (runtime/proc.go, Go 1.17 to 1.27). Where that is inlined, it is the call of casgstatus, of which there are two for a
+ * g that was never used before: the first one, from _Gidle, comes too early. Else it is the RET.
  */
 
 /* What goroutines start with: by the address of the function, as linked, a mark (golang/workers.py), GOINST_WORKER for

@@ -147,9 +147,15 @@ struct goinst_context {
 BPF_TABLE("lru_hash", struct goinst_goroutine_key, struct goinst_context, goinst_contexts, 16384);
 #define GOINST_CONTEXTS 24 /* contexts that one is derived from */
 
+/* Whether a word is an itab of context.Context (runtime.itab.inter). */
+static __always_inline int goinst_is_context(u64 word)
+{
+    return word && go_type_hash(go_word(word)) == GOINST_T_CONTEXT;
+}
+
 /* The open operation that the hit's context was made for, or one that it is derived from. Contexts that are made of
- * another one have it as their first member, those of package context (context/context.go, Go 1.16 to 1.27) and others:
- * that it is a context.Context, the itab says. */
+ * another one have it as their first member, those of package context (context/context.go, Go 1.16 to 1.27) and others;
+ * or a pointer to one of them, as context.timerCtx of Go 1.20. */
 static __always_inline struct goinst_operation *goinst_operation_asked(const struct goinst_hit *hit)
 {
     struct goinst_goroutine_key key = {.g = hit->context, .tgid = hit->tgid};
@@ -168,11 +174,14 @@ static __always_inline struct goinst_operation *goinst_operation_asked(const str
                 return op;
         }
         pair[0] = pair[1] = 0;
-        if (bpf_probe_read_user(pair, sizeof(pair), (void *)key.g) != 0 || !pair[0] ||
-            go_type_hash(go_word(pair[0])) != GOINST_T_CONTEXT) /* runtime.itab.inter */
-            break;
+        bpf_probe_read_user(pair, sizeof(pair), (void *)key.g);
         before = key.g;
-        key.g = pair[1];
+        if (goinst_is_context(pair[0]))
+            key.g = pair[1];
+        else if (pair[0] && goinst_is_context(go_word(pair[0])))
+            key.g = pair[0];
+        else
+            break;
     }
     return 0;
 }

@@ -29,10 +29,10 @@ LINEAGE = Protocol(
             # a function of its own that is called with the new g in newproc1, whichever is not inlined; else its RETs,
             # which are dear. Before 1.17 nothing there tells which g runs.
             (
+                Site(_MADE, "gp *runtime.g, fixed bool", versions=_SINCE, callee="runtime.isSystemGoroutine"),
                 Site(
                     _MADE, "gp *runtime.g, oldval uint32, newval uint32", versions=_SINCE, callee="runtime.casgstatus"
                 ),
-                Site(_MADE, "gp *runtime.g, fixed bool", versions=_SINCE, callee="runtime.isSystemGoroutine"),
                 Site(_MADE, "fn *int -> gp *runtime.g", versions=_SINCE, place="return"),
             ),
             place="call",

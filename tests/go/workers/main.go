@@ -59,6 +59,7 @@ func main() {
 		ways[way](r, id)
 		fmt.Fprintln(w, "done")
 	})
+	mux.HandleFunc("/calls", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, atomic.LoadInt64(&number)) })
 	mux.HandleFunc("/ways", func(w http.ResponseWriter, r *http.Request) {
 		for way := range ways {
 			fmt.Fprintln(w, way)
