@@ -33,10 +33,6 @@ _CONTEXT_LOST = "calls go out without a trace context"
 _UNSENT = "no spans of RPCs that found no connection"
 
 
-def _in_finish(signature: str, callee: str) -> Site:
-    return Site(f"{_GRPC}.(*clientStream).finish", signature, callee=callee)
-
-
 def _write_status(transport: str) -> tuple[Site, ...]:
     # grpc 1.69 made it private, with ServerStream in place of Stream
     arguments = f"t *{_TRANSPORT}.{transport}, s *{_STREAM}, st *{_STATUS}.Status"
@@ -250,21 +246,18 @@ PROTOCOL = Protocol(
         ),
         Probe(
             "grpc_finish_attempt",
-            (_in_finish(f"a *{_ATTEMPT}, err error", f"{_GRPC}.(*csAttempt).finish"),),
+            (
+                Site(
+                    f"{_GRPC}.(*clientStream).finish",
+                    f"a *{_ATTEMPT}, err error",
+                    callee=f"{_GRPC}.(*csAttempt).finish",
+                ),
+            ),
             place="call",
             optional=True,
             closes=True,
             instead_of="grpc_finish",
             lost="no spans of RPCs that are made",
-        ),
-        Probe(
-            "grpc_finish_untried",
-            (_in_finish(f"cs *{_CALL}", f"{_GRPC}.(*clientStream).commitAttemptLocked"),),
-            place="call",
-            optional=True,
-            closes=True,
-            instead_of="grpc_finish",
-            lost="no spans of RPCs whose context was over before they began",
         ),
         # calls that end while the server's name is resolved, before there is a clientStream
         Probe(

@@ -12,7 +12,7 @@ __all__ = ["CODES", "decode_client", "decode_metadata", "decode_server"]
 
 TLS, CRASHED, METADATA_CUT, DEADLINE, SERVED_BY_HTTP, EXITED = 1, 2, 4, 8, 16, 64
 _TCP, _UNIX, _TEXT = 1, 2, 3
-_NO_ERROR, _STATUS_ERROR, _TEXT_ERROR, _DEADLINE_ERROR, _CLOSED_ERROR = 0, 1, 2, 3, 5
+_NO_ERROR, _STATUS_ERROR, _TEXT_ERROR, _DEADLINE_ERROR = 0, 1, 2, 3
 
 CODES = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
@@ -119,8 +119,6 @@ def _client_code(values: Any) -> int:
         return int(values.code)
     if error == _DEADLINE_ERROR:
         return _DEADLINE_EXCEEDED
-    if error == _CLOSED_ERROR:
-        return _CANCELLED
     if error == _TEXT_ERROR:
         text = values.tail[: values.message_copied]
         if text == b"EOF":

@@ -27,7 +27,6 @@
 #define GRPC_TEXT_ERROR 2
 #define GRPC_DEADLINE_ERROR 3
 #define GRPC_OTHER_ERROR 4
-#define GRPC_CLOSED_ERROR 5 /* its connection was closed before it began */
 
 #define GRPC_CONTEXTS 10
 
@@ -552,66 +551,6 @@ PROBE(grpc_call)
 }
 
 #ifdef GRPC_CLIENT
-static __always_inline void grpc_call_begins(struct goinst_hit *hit, u64 call)
-{
-    struct grpc_client *r, *waiting;
-
-#ifdef CALL_CTX
-    hit->context = go_word(call + CALL_CTX + 8);
-#endif
-    r = grpc_client_begin_keyed(hit, call, 0);
-    if (!r)
-        return;
-    r->attempts = 1;
-    waiting = grpc_client_find_keyed(hit, hit->g, GRPC_WAITING);
-    if (waiting) {
-        grpc_client_operation(r)->start = grpc_client_operation(waiting)->start;
-        grpc_client_forget_keyed(hit, hit->g, GRPC_WAITING);
-    }
-}
-#endif
-
-/* func (cs *clientStream) newAttemptLocked(isTransparent bool) (*csAttempt, error) */
-PROBE(grpc_attempt)
-{
-#ifdef GRPC_CLIENT
-    u64 call = ARG(grpc_attempt, cs);
-    struct grpc_client *r;
-
-#ifdef GRPC_PROPAGATE
-    grpc_makes_fields(hit, call);
-#endif
-    if (!go_byte(call + CALL_FIRST)) {
-        r = grpc_client_find_keyed(hit, call, 0);
-        if (r) {
-            r->attempts++;
-            return 0;
-        }
-        LOSS(began_unseen);
-    }
-    grpc_call_begins(hit, call);
-#endif
-    return 0;
-}
-
-/* Where newAttemptLocked is inlined: func (cs *clientStream) withRetry(op func(a *csAttempt) error, onSuccess func())
- * error, which makes the first attempt of a call */
-PROBE(grpc_operation)
-{
-#if defined(GRPC_CLIENT) && defined(grpc_operation__cs)
-    u64 call = ARG(grpc_operation, cs);
-
-    if (go_word(call + CALL_ATTEMPT) || !go_byte(call + CALL_FIRST) || go_byte(call + CALL_FINISHED))
-        return 0;
-#ifdef GRPC_PROPAGATE
-    grpc_makes_fields(hit, call);
-#endif
-    grpc_call_begins(hit, call);
-#endif
-    return 0;
-}
-
-#ifdef GRPC_CLIENT
 static __always_inline void grpc_connection(struct grpc_client *r, u64 attempt)
 {
     struct grpc_pair transport = grpc_pair_at(attempt + ATTEMPT_TRANSPORT);
@@ -658,13 +597,8 @@ static __always_inline void grpc_error(struct grpc_client *r, u64 type, u64 data
     r->message_length = text.second;
     r->message_copied = go_copy(r->tail, sizeof(r->tail), text.first, text.second);
 }
-#endif
 
-#ifdef GRPC_CLIENT
-#define GRPC_NEVER_TRIED 1 /* in place of an error's type */
-
-static __always_inline void grpc_end_call(struct goinst_hit *hit, struct grpc_client *r, u64 call, u64 error_type,
-                                          u64 error_data)
+static __always_inline void grpc_end_call(struct grpc_client *r, u64 call, u64 error_type, u64 error_data)
 {
     u64 header = go_word(call + CALL_HEADER), description = go_word(call + CALL_DESC);
     u64 attempt = go_word(call + CALL_ATTEMPT);
@@ -686,40 +620,104 @@ static __always_inline void grpc_end_call(struct goinst_hit *hit, struct grpc_cl
     if (r->attempts <= go_u32(call + CALL_RETRIES)) /* retries may be inlined, too */
         r->attempts = go_u32(call + CALL_RETRIES) + 1;
 #endif
-    if (error_type == GRPC_NEVER_TRIED) {
-        r->error = GRPC_CLOSED_ERROR;
-#ifdef CANCEL_ERROR
-        u32 kind = go_type_hash(pair.first);
-
-        if (kind != T_CANCEL_CTX && kind != T_TIMER_CTX)
-            pair.second = 0;
-        error_type = go_word(pair.second + CANCEL_ERROR); /* of the call's context: cancelled, or timed out */
-        error_data = go_word(pair.second + CANCEL_ERROR + 8);
-#endif
-    }
-    if (error_type && error_type != GRPC_NEVER_TRIED)
-        grpc_error(r, error_type, error_data);
+    grpc_error(r, error_type, error_data);
     grpc_client_end(r, r->message_copied);
-    /* a stream may be finished by two goroutines at a time: the other one will look for it, too */
-    if (!r->kind)
-        grpc_client_forget_keyed(hit, call, 0);
 }
 
+static __always_inline void grpc_call_begins(struct goinst_hit *hit, u64 call)
+{
+    struct grpc_pair context, error;
+    struct grpc_client *r, *waiting;
+    u32 hash;
+
+#ifdef CALL_CTX
+    hit->context = go_word(call + CALL_CTX + 8);
+#endif
+    r = grpc_client_begin_keyed(hit, call, 0);
+    if (!r)
+        return;
+    r->attempts = 1;
+    waiting = grpc_client_find_keyed(hit, hit->g, GRPC_WAITING);
+    if (waiting) {
+        grpc_client_operation(r)->start = grpc_client_operation(waiting)->start;
+        grpc_client_forget_keyed(hit, hit->g, GRPC_WAITING);
+    }
+#if defined(grpc_finish_attempt__a) && defined(CANCEL_ERROR)
+    /* where finish is inlined, the end of a call that there is no attempt of is not seen: its context is over already */
+    context = grpc_pair_at(call + CALL_CTX);
+    hash = go_type_hash(context.first);
+    if (hash && (hash == T_CANCEL_CTX || hash == T_TIMER_CTX)) {
+        error = grpc_pair_at(context.second + CANCEL_ERROR); /* timerCtx begins with a cancelCtx */
+        if (error.first)
+            grpc_end_call(r, call, error.first, error.second); /* not forgotten: finish may be seen all the same */
+    }
+#endif
+}
+#endif
+
+/* func (cs *clientStream) newAttemptLocked(isTransparent bool) (*csAttempt, error) */
+PROBE(grpc_attempt)
+{
+#ifdef GRPC_CLIENT
+    u64 call = ARG(grpc_attempt, cs);
+    struct grpc_client *r;
+
+#ifdef GRPC_PROPAGATE
+    grpc_makes_fields(hit, call);
+#endif
+    if (!go_byte(call + CALL_FIRST)) {
+        r = grpc_client_find_keyed(hit, call, 0);
+        if (r) {
+            r->attempts++;
+            return 0;
+        }
+        LOSS(began_unseen);
+    }
+    grpc_call_begins(hit, call);
+#endif
+    return 0;
+}
+
+/* Where newAttemptLocked is inlined: func (cs *clientStream) withRetry(op func(a *csAttempt) error, onSuccess func())
+ * error, which makes the first attempt of a call */
+PROBE(grpc_operation)
+{
+#if defined(GRPC_CLIENT) && defined(grpc_operation__cs)
+    u64 call = ARG(grpc_operation, cs);
+
+    if (go_word(call + CALL_ATTEMPT) || !go_byte(call + CALL_FIRST) || go_byte(call + CALL_FINISHED))
+        return 0;
+#ifdef GRPC_PROPAGATE
+    grpc_makes_fields(hit, call);
+#endif
+    grpc_call_begins(hit, call);
+#endif
+    return 0;
+}
+
+#ifdef GRPC_CLIENT
 /* by goroutine: a call that has no stream yet, while grpc decides whether to try again */
 struct grpc_goroutine {
     u64 g;
     u64 tgid;
 };
 BPF_TABLE("lru_hash", struct grpc_goroutine, u64, grpc_streamless, 4096);
-#endif
 
-#ifdef GRPC_CLIENT
+static __always_inline void grpc_end(struct goinst_hit *hit, struct grpc_client *r, u64 call, u64 error_type,
+                                     u64 error_data)
+{
+    grpc_end_call(r, call, error_type, error_data);
+    /* a stream may be finished by two goroutines at a time: the other one will look for it, too */
+    if (!r->kind)
+        grpc_client_forget_keyed(hit, call, 0);
+}
+
 static __always_inline void grpc_finished(struct goinst_hit *hit, u64 call, u64 error_type, u64 error_data)
 {
     struct grpc_client *r = grpc_client_find_keyed(hit, call, 0);
 
     if (r)
-        grpc_end_call(hit, r, call, error_type, error_data);
+        grpc_end(hit, r, call, error_type, error_data);
     else if (!goinst_operation_known(hit, call, 0))
         LOSS(began_unseen);
 }
@@ -744,18 +742,6 @@ PROBE(grpc_finish_attempt)
     u64 call = go_word(ARG(grpc_finish_attempt, a) + ATTEMPT_CALL);
 
     grpc_finished(hit, call, ARG(grpc_finish_attempt, err_type), ARG(grpc_finish_attempt, err_data));
-#endif
-    return 0;
-}
-
-/* and, before, func (cs *clientStream) commitAttemptLocked(): of a call that there was no attempt of, that is the end */
-PROBE(grpc_finish_untried)
-{
-#if defined(GRPC_CLIENT) && defined(grpc_finish_untried__cs)
-    u64 call = ARG(grpc_finish_untried, cs);
-
-    if (!go_word(call + CALL_ATTEMPT))
-        grpc_finished(hit, call, GRPC_NEVER_TRIED, 0);
 #endif
     return 0;
 }
@@ -789,7 +775,7 @@ PROBE(grpc_give_up)
         return 0;
     r = grpc_client_find_keyed(hit, call, 0);
     if (r)
-        grpc_end_call(hit, r, call, RESULT(grpc_give_up, final_type), RESULT(grpc_give_up, final_data));
+        grpc_end(hit, r, call, RESULT(grpc_give_up, final_type), RESULT(grpc_give_up, final_data));
     else
         LOSS(began_unseen);
 #endif

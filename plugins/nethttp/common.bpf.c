@@ -5,7 +5,7 @@
 #define NETHTTP_HIJACKED 2
 #define NETHTTP_BLOCK_CUT 8
 #define NETHTTP_XNET 32 /* a stream of golang.org/x/net/http2 */
-#define NETHTTP_LINE_SENT 16 /* the block lacks the request line; a nethttp_line has it */
+#define NETHTTP_LINE_SENT 16 /* there is no block; a nethttp_line has what counts of it */
 
 /* how a handler ended: semantics.py has the same numbers */
 #define NETHTTP_RETURNED 0
@@ -39,24 +39,64 @@ static __always_inline u8 nethttp_ending(const struct goinst_hit *hit, u8 otherw
 #endif
 }
 
+#define NETHTTP_STRUCT 25 /* internal/abi/type.go: Kind */
+#define NETHTTP_POINTER 22
+#define NETHTTP_KIND_MASK 31
+#define NETHTTP_WRAPPED 4 /* connections around each other */
+#define NETHTTP_FIELDS 6  /* that are looked at */
+
+struct nethttp_interface {
+    u64 type;
+    u64 data;
+};
+
+/* The net.Conn that a struct is put around: TLS, limits, PROXY headers, protocols told apart by their first bytes. Its type
+ * says where: the first field that is a net.Conn, embedded or not (internal/abi: Type has 48 bytes, then PtrType has Elem,
+ * StructType PkgPath and Fields, each of them Name, Typ, Offset; runtime.itab has its type behind a word). */
+static __always_inline int nethttp_unwrap(struct nethttp_interface *conn)
+{
+    u64 type = go_word(conn->type + 8), fields, count, offset, found = ~0ULL;
+    u8 kind = go_byte(type + 23) & NETHTTP_KIND_MASK;
+
+    if (kind == NETHTTP_POINTER) {
+        type = go_word(type + 48);
+        kind = go_byte(type + 23) & NETHTTP_KIND_MASK;
+    }
+    if (kind != NETHTTP_STRUCT)
+        return 0;
+    fields = go_word(type + 56);
+    count = go_word(type + 64);
+#pragma clang loop unroll(disable)
+    for (u32 i = 0; i < NETHTTP_FIELDS; i++) {
+        if (i >= count || found != ~0ULL)
+            break;
+        offset = go_word(fields + i * 24 + 16);
+#ifndef FIELD_OFFSET_WHOLE /* until Go 1.18 there is a bit below that says whether it is embedded */
+        offset >>= 1;
+#endif
+        if (go_u32(go_word(fields + i * 24 + 8) + 16) == T_NET_CONN)
+            found = offset;
+    }
+    if (found == ~0ULL)
+        return 0;
+    type = conn->data + found;
+    conn->type = go_word(type);
+    conn->data = go_word(type + 8);
+    return conn->type != 0;
+}
+
 /* The server's port, from the connection's own address: net.TCPConn -> netFD.laddr -> TCPAddr.Port */
 static __always_inline u16 nethttp_local_port(u64 type, u64 data)
 {
-    /* what x/net's h2c handler puts around a connection: struct { net.Conn; *bufio.Reader } */
-    if (T_H2C_CONN && go_type_hash(type) == T_H2C_CONN) {
-        type = go_word(data);
-        data = go_word(data + 8);
-    }
-#ifdef TLS_CONN_CONN
-    if (T_TLS_CONN && go_type_hash(type) == T_TLS_CONN) {
-        type = go_word(data + TLS_CONN_CONN);
-        data = go_word(data + TLS_CONN_CONN + 8);
-    }
-#endif
 #if defined(NETFD_LADDR) && defined(TCPADDR_PORT)
-    /* TCPConn{conn{fd *netFD}} */
-    if (T_TCP_CONN && go_type_hash(type) == T_TCP_CONN)
-        return go_word(go_word(go_word(data) + NETFD_LADDR + 8) + TCPADDR_PORT);
+    struct nethttp_interface conn = {.type = type, .data = data};
+
+    for (u32 i = 0; T_TCP_CONN && i <= NETHTTP_WRAPPED; i++) {
+        if (go_type_hash(conn.type) == T_TCP_CONN) /* TCPConn{conn{fd *netFD}} */
+            return go_word(go_word(go_word(conn.data) + NETFD_LADDR + 8) + TCPADDR_PORT);
+        if (!T_NET_CONN || i == NETHTTP_WRAPPED || !nethttp_unwrap(&conn))
+            break;
+    }
 #endif
     return 0;
 }

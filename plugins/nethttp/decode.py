@@ -1,13 +1,12 @@
 """From a nethttp_request record to an HTTP/1 server span.
 
-This runs once for each request of the target: what an ordinary request needs is done in few calls, and what is rare
-(pipelining, absolute-form targets, bare line feeds, headers that were cut) is told apart by the lengths that
-net/http.Request has.
+This runs once for each request of the target: what an ordinary request needs is done in few calls. The block is the
+request's header as it came, from its first byte on. Where the connection's buffer holds others, or part of this one is
+gone, there is no block, and a nethttp_line record has what net/http.Request says.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple
 
 from goinst.plugins.nethttp.context import set_other_context, set_trace_parent
@@ -32,9 +31,6 @@ from goinst import DecodeContext, Resource, Span
 __all__ = ["decode_line", "decode_request"]
 
 _BLOCK_CUT, _LINE_SENT = 8, 16
-_VERSIONS = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
-_VERSION = re.compile(rb" HTTP/(1\.\d)\n")
-_MARKERS = 32  # how many " HTTP/1.1" are looked at before a request line is given up
 
 
 class _Parsed(NamedTuple):
@@ -73,7 +69,7 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
         if len(known) >= _REMEMBERED:
             known.clear()
         parsed = known[key] = _parse(values, redact=context.redact)
-    if not parsed.name and values.block and not flags & _LINE_SENT:
+    if not parsed.name and not flags & _LINE_SENT:
         context.count("header_unreadable")
     address, port = address_of(values.peer[: values.peer_length])
     status = values.status or 200  # finishRequest writes 200 for a handler that wrote nothing
@@ -137,20 +133,16 @@ def _unusual(values: Any, flags: int, span: Span) -> None:
 
 
 def _parse(values: Any, *, redact: bool) -> _Parsed:
+    """The block begins with the request's own line: its program has compared them."""
     flags, block = values.flags, values.block
     span = Span("", "", "", 0, 0, 0, 0, 0, _NOWHERE)
-    line, _, headers = block.partition(b"\r\n")
-    parts = line.split(b" ", 2)
-    if (
-        len(parts) == 3
-        and len(parts[0]) == values.method_length
-        and len(parts[1]) == values.uri_length
-        and parts[2] in _VERSIONS
-        and headers.find(b"\r\n\r\n", 0, None if flags & _BLOCK_CUT else -4) < 0
-    ):
-        method, uri, version = parts[0], parts[1], _VERSIONS[parts[2]]
-    else:
-        method, uri, version, headers = _find_request(values)
+    at = values.method_length + 1
+    end = at + values.uri_length + 1
+    method = uri = headers = b""
+    version = ""
+    if len(block) >= end + 8 and block[end : end + 7] == b"HTTP/1.":
+        method, uri, version = block[: at - 1], block[at : end - 1], block[end + 5 : end + 8].decode("latin-1")
+        headers = block[end:].partition(b"\n")[2]
     name = method_name(method, span.attributes) if method else ""
     path, authority = set_target(uri, values.uri_length, method, span, redact=redact)
     if version:
@@ -167,11 +159,16 @@ def _parse(values: Any, *, redact: bool) -> _Parsed:
 def decode_line(values: Any, span: Span, context: DecodeContext) -> None:
     """What the header block did not have in full: it came in pieces. Comes behind the request's own record."""
     attributes = span.attributes
+    for missing in ("url.path", "http.request.header"):
+        if missing in span.truncated:
+            span.truncated.remove(missing)
     method = values.method[: values.method_length]
     name = method_name(method, attributes)
     uri = values.uri[: values.uri_copied]
     path, authority = set_target(uri, values.uri_length, method, span, redact=context.redact)
-    attributes["network.protocol.version"] = "1.1" if values.minor else "1.0"
+    if method == b"HEAD":
+        attributes.pop("http.response.body.size", None)
+    attributes["network.protocol.version"] = f"1.{values.minor}"
     host = host_of(values.host[: values.host_length] or authority.encode())
     if host:
         attributes["server.address"] = host
@@ -181,45 +178,6 @@ def decode_line(values: Any, span: Span, context: DecodeContext) -> None:
         set_trace_parent(values.parent[: values.parent_length], span)
     route = attributes.get("http.route") or (guessed(path, attributes) if path else "")
     span.name = f"{name} {route}" if route else name
-    if "http.request.header" in span.truncated:
-        span.truncated.remove("http.request.header")
-
-
-def _find_request(values: Any) -> tuple[bytes, bytes, str, bytes]:
-    """Method, target, version and headers of this request, wherever they are in the block; empty when they are not.
-
-    The block is what the connection's buffer held up to the end of this request's header. In front of that may be
-    what is left of requests that were pipelined before: header blocks, bodies, the tail of a body. Lines may end in
-    a bare line feed (net/textproto takes both).
-    """
-    cut = values.used > len(values.block)
-    text: bytes = values.block.replace(b"\r\n", b"\n")
-    # a header block ends at the first empty line: ours is behind the last one but its own
-    start = text.rfind(b"\n\n", 0, len(text) if cut else -2)
-    start = start + 2 if start >= 0 else 0
-    before = values.uri_length + 1 + values.method_length
-    at = start + before
-    for _ in range(_MARKERS):
-        found = _VERSION.search(text, at)
-        if found is None:
-            break
-        begin = found.start() - before
-        line = text[begin : found.start()]
-        method, _, uri = line.partition(b" ")
-        if len(method) == values.method_length and len(method) + 1 + len(uri) == before and not _breaks(uri):
-            return method, uri, found[1].decode(), text[found.end() :]
-        at = found.start() + 1
-    if cut:
-        # the capture may end in the request line
-        method, _, uri = text[start:].lstrip(b"\n").partition(b" ")
-        uri = uri.partition(b" ")[0]
-        if len(method) == values.method_length and len(uri) <= values.uri_length and not _breaks(method + uri):
-            return method, uri, "", b""
-    return b"", b"", "", b""
-
-
-def _breaks(text: bytes) -> bool:
-    return b"\n" in text or b" " in text
 
 
 def _headers(headers: bytes, authority: str, span: Span) -> None:

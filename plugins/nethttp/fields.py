@@ -49,6 +49,8 @@ FIELDS = {
     "RESPONSE_WRITTEN": Field(_RESPONSE, "written", side=SERVER),
     "RESPONSE_HEADER": Field(_RESPONSE, "handlerHeader", side=SERVER),
     "RESPONSE_REQ": Field(_RESPONSE, "req", side=SERVER),
+    "RESPONSE_BODY": Field(_RESPONSE, "reqBody", side=SERVER),
+    "BODY_EOF": Field("net/http.body", "sawEOF", optional=True),
     # whether the client left: Go 1.27 has the second
     "RESPONSE_LEFT": Field(
         _RESPONSE, "didCloseNotify", optional=True, alternatives=((_RESPONSE, "closeNotifyTriggered"),)
@@ -75,10 +77,15 @@ FIELDS = {
     "READER_CONN": Field("net/http.connReader", "conn", side=SERVER),
     "READER_BUF": Field("bufio.Reader", "buf", side=SERVER),
     "READER_R": Field("bufio.Reader", "r", side=SERVER),
+    "READER_W": Field("bufio.Reader", "w", side=SERVER),
     "NETFD_LADDR": Field("net.netFD", "laddr", optional=True),
     "NETFD_RADDR": Field("net.netFD", "raddr", optional=True),
     "TCPADDR_IP": Field("net.TCPAddr", "IP", optional=True),
     "TCPADDR_PORT": Field("net.TCPAddr", "Port", optional=True),
+    # what Go 1.19 changed, as type descriptors did; these are not always in a binary themselves
+    "FIELD_OFFSET_WHOLE": Field(
+        _CONN, "curState.v", optional=True, alternatives=(("internal/abi.StructField", "Offset"),)
+    ),
     "TLS_CONN_CONN": Field("crypto/tls.Conn", "conn", optional=True),
     "TLS_VERSION": Field(_TLS_STATE, "Version", optional=True),
     "TLS_CIPHER": Field(_TLS_STATE, "CipherSuite", optional=True),
@@ -136,8 +143,9 @@ TYPES = {
     "T_H2_WRITER": Type("*net/http.http2responseWriter"),  # until Go 1.26
     "T_TCP_CONN": Type("*net.TCPConn"),
     "T_TLS_CONN": Type("*crypto/tls.Conn"),
+    "T_HTTP_BODY": Type("*net/http.body"),
     "T_TLS_ERROR": Type("*crypto/tls.permanentError"),
-    "T_H2C_CONN": Type("*golang.org/x/net/http2/h2c.bufConn"),
+    "T_NET_CONN": Type("net.Conn"),
     "T_NO_BODY": Type("net/http.noBody"),
     # what an error is, in client.bpf.c
     "T_OP_ERROR": Type("*net.OpError"),

@@ -8,6 +8,35 @@
  */
 
 #ifdef RESPONSE_CONN /* none in a program that has no server */
+/* by goroutine: a connection that nothing was read of yet */
+struct nethttp_goroutine {
+    u64 g;
+    u64 tgid;
+};
+BPF_TABLE("lru_hash", struct nethttp_goroutine, u64, nethttp_new, 4096);
+
+/* func (c *conn) serve(ctx context.Context), on a goroutine of the connection's own */
+PROBE(nethttp_accept)
+{
+    struct nethttp_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    u64 conn = ARG(nethttp_accept, c);
+
+    nethttp_new.update(&key, &conn);
+    return 0;
+}
+
+/* Whether a connection's first request is at hand, of which nothing was read before. */
+static __always_inline int nethttp_is_new(const struct goinst_hit *hit, u64 conn)
+{
+    struct nethttp_goroutine key = {.g = hit->g, .tgid = hit->tgid};
+    u64 *known = nethttp_new.lookup(&key);
+
+    if (!known || *known != conn)
+        return 0;
+    nethttp_new.delete(&key);
+    return 1;
+}
+
 static __always_inline void nethttp_connection(struct nethttp_request *r, u64 conn)
 {
     r->conn = conn;
@@ -39,29 +68,65 @@ static __always_inline int nethttp_is_preface(u64 request, u32 method_length, u3
     return method[0] == 'P' && method[1] == 'R' && method[2] == 'I';
 }
 
-/* Whether the block starts with this request's line: method, target, then "HTTP/". bufio.Reader.fill moves what is not
- * read yet to the front, so a header that came in several pieces has lost its beginning; of pipelined requests others
- * come first. */
-static __always_inline int nethttp_has_line(const struct nethttp_request *r)
+/* Whether what stands at `address` is what the block has `at` some place: up to 128 bytes. r->pattern is free then. */
+static __always_inline int nethttp_same(struct nethttp_request *r, u64 at, u64 address, u64 length)
 {
-    u64 at = (u64)r->method_length + r->uri_length + 2;
-
-    if (at > sizeof(r->block) - 4) { /* cut: what is there of it is at the front */
-        at = r->method_length & 31;
-        return (r->flags & NETHTTP_BLOCK_CUT) && r->block[at] == ' ';
-    }
-    asm volatile("" : "+r"(at));
-    if (at > sizeof(r->block) - 4 || at < 2)
+    if (length > sizeof(r->pattern) || go_copy(r->pattern, sizeof(r->pattern), address, length) != length)
         return 0;
-    return r->block[at - 1] == ' ' && r->block[at] == 'H' && r->block[at + 1] == 'T' && r->block[at + 2] == 'T';
+#pragma clang loop unroll(disable)
+    for (u32 i = 0; i < sizeof(r->pattern) / 8; i++) {
+        u64 from = at + i * 8, left = length - i * 8, mask = ~0ULL;
+
+        if (i * 8 >= length)
+            break;
+        if (left < 8)
+            mask = (1ULL << 8 * (left & 7)) - 1;
+        asm volatile("" : "+r"(from));
+        if (from > sizeof(r->block) - 8)
+            return 0;
+        if ((*(u64 *)&r->block[from] ^ *(u64 *)&r->pattern[i * 8]) & mask)
+            return 0;
+    }
+    return 1;
 }
 
-/* A handler is about to be called. Whether the block lacks the request line, so that nethttp_read_line has to be asked. */
+#define NETHTTP_TARGET_PIECES 4
+
+/* Whether the block begins with this very request's line: its method, its target, "HTTP/". What only looks like it may be a
+ * part of another request, or of a body. */
+static __always_inline int nethttp_begins_block(struct nethttp_request *r, u64 request)
+{
+    u64 at = r->method_length, length = r->uri_length, left = length, from = at + 1;
+
+    if (at > 32 || at + length + 10 > r->block_length || !nethttp_same(r, 0, go_word(request + REQUEST_METHOD), at))
+        return 0;
+    for (u32 i = 0; i < NETHTTP_TARGET_PIECES; i++) {
+        u64 piece = left > sizeof(r->pattern) ? sizeof(r->pattern) : left;
+
+        if (!piece)
+            break;
+        if (!nethttp_same(r, from, r->target + (from - at - 1), piece))
+            return 0;
+        left -= piece;
+        from += piece;
+    }
+    if (left)
+        return 0;
+    asm volatile("" : "+r"(at));
+    asm volatile("" : "+r"(from));
+    if (at > sizeof(r->block) - 8 || from > sizeof(r->block) - 8)
+        return 0;
+    return r->block[at] == ' ' && r->block[from] == ' ' && r->block[from + 1] == 'H' && r->block[from + 2] == 'T' &&
+           r->block[from + 3] == 'T' && r->block[from + 4] == 'P' && r->block[from + 5] == '/';
+}
+
+/* A handler is about to be called. Whether its header has to be read by nethttp_read_line. */
 static __always_inline int nethttp_open(struct goinst_hit *hit, u64 response, u64 request)
 {
     u32 method_length = go_word(request + REQUEST_METHOD + 8), uri_length = go_word(request + REQUEST_URI + 8);
     u64 conn, reader, used, context;
     struct nethttp_request *r;
+    u8 alone = 0;
 
     if (nethttp_is_preface(request, method_length, uri_length)) {
         NOTE(http2_preface);
@@ -74,8 +139,12 @@ static __always_inline int nethttp_open(struct goinst_hit *hit, u64 response, u6
     context = go_word(request + REQUEST_CONTEXT + 8);
     goinst_operation_context(nethttp_request_operation(r), hit, go_word(context + 8), context);
     conn = go_word(response + RESPONSE_CONN);
-    if (!nethttp_request_operation(r)->reused || r->conn != conn)
+    if (nethttp_request_operation(r)->reused && r->conn == conn) {
+        alone = r->drained;
+    } else {
         nethttp_connection(r, conn);
+        alone = nethttp_is_new(hit, conn);
+    }
     r->response = response;
     r->request = request;
     r->target = go_word(request + REQUEST_URI);
@@ -96,17 +165,23 @@ static __always_inline int nethttp_open(struct goinst_hit *hit, u64 response, u6
                                 nethttp_header(go_word(request + REQUEST_HEADER), 11, NETHTTP_TRACE_PARENT, r->pattern,
                                                sizeof(r->pattern)));
 #endif
-    /* buf[:r] ends with the header block; it starts there too, unless requests are pipelined */
+    /* buf[:r] ends with the header block. Nothing else is in it when the buffer was empty before: then it was filled from
+     * its start (bufio.Reader.fill). Of a block that came in pieces the beginning may be lost: fill moves what is not read
+     * yet to the front. */
     reader = go_word(conn + CONN_BUFR);
     used = go_word(reader + READER_R);
-    r->used = used;
+    r->drained = r->content_length >= 0 && used + r->content_length == go_word(reader + READER_W);
     r->block_length = go_copy(r->block, sizeof(r->block), go_word(reader + READER_BUF), used);
     if (used > sizeof(r->block))
         r->flags |= NETHTTP_BLOCK_CUT;
     if (r->tls)
         nethttp_secure(nethttp_request_operation(r), hit, r->tls);
     nethttp_capture(nethttp_request_operation(r), hit, go_word(request + REQUEST_HEADER), 0);
-    return !r->block_length || !nethttp_has_line(r);
+    if (alone && nethttp_begins_block(r, request))
+        return 0;
+    r->flags |= NETHTTP_LINE_SENT;
+    r->block_length = 0;
+    return 1;
 }
 
 /* func (sh serverHandler) ServeHTTP(rw ResponseWriter, req *Request) */
@@ -171,7 +246,6 @@ PROBE(nethttp_read_line)
     line = nethttp_line_reserve(nethttp_request_operation(r), hit);
     if (!line)
         return 0;
-    r->flags |= NETHTTP_LINE_SENT;
     line->uri_length = r->uri_length;
     line->minor = go_word(request + REQUEST_PROTO_MINOR);
     line->method_length = go_string_at(line->method, sizeof(line->method), request + REQUEST_METHOD);
@@ -211,9 +285,16 @@ PROBE(nethttp_serve_stream)
 #ifdef RESPONSE_CONN
 static __always_inline void nethttp_close(struct goinst_hit *hit, struct nethttp_request *r, u8 ending)
 {
-    u64 response = r->response;
+    u64 response = r->response, body, reader;
 
     r->ending = ending;
+#if defined(BODY_EOF)
+    /* of a body that came later: all of it was read, and nothing behind it */
+    body = go_word(response + RESPONSE_BODY + 8);
+    reader = go_word(r->conn + CONN_BUFR);
+    if (!r->drained && go_type_hash(go_word(response + RESPONSE_BODY)) == T_HTTP_BODY && go_byte(body + BODY_EOF))
+        r->drained = go_word(reader + READER_R) == go_word(reader + READER_W);
+#endif
     if (go_byte(r->conn + CONN_HIJACKED))
         r->flags |= NETHTTP_HIJACKED;
     r->status = go_word(response + RESPONSE_STATUS);

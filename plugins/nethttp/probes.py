@@ -50,6 +50,12 @@ def _router(program: str, *symbols: str) -> Probe:
 
 
 SERVER_PROBES = (
+    Probe(
+        "nethttp_accept",
+        (Site("net/http.(*conn).serve", "c *net/http.conn"),),
+        optional=True,
+        lost="B3's and Jaeger's trace contexts of a connection's first request",
+    ),
     Probe("nethttp_serve", (Site("net/http.serverHandler.ServeHTTP", _SERVE),), side=SERVER),
     _before_handler("nethttp_bodiless", ("cr *net/http.connReader", "net/http.(*connReader).startBackgroundRead")),
     _before_handler(

@@ -11,23 +11,21 @@ from goinst.plugins.nethttp import PROTOCOL
 from goinst import Span
 from wire import decode
 
-TLS, HIJACKED, BLOCK_CUT = 1, 2, 8
+TLS, HIJACKED, BLOCK_CUT, LINE_SENT = 1, 2, 8, 16
 PANICKED, EXITED, ABORTED, LEFT, NOT_SEEN = range(1, 6)
 BLOCK = b"GET /ping?a=1 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n"
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
-def request(block: bytes = BLOCK, *, before: bytes = b"", size: int = 512, **values: Any) -> dict[str, Any]:
-    """The columns as the kernel fills them in for a header block behind ``before`` in the connection's buffer."""
+def request(block: bytes = BLOCK, *, size: int = 512, **values: Any) -> dict[str, Any]:
+    """The columns as the kernel fills them in for a header block."""
     line = block.split(b"\n")[0].rstrip(b"\r").split(b" ")
-    buffer = before + block
     peer = values.pop("peer", b"127.0.0.1:51234")
     pattern = values.pop("pattern", b"")
-    captured = buffer[:size]
+    captured = block[:size]
     return {
         "content_length": 0,
         "written": 4,
-        "used": len(buffer),
         "method_length": len(line[0]),
         "uri_length": len(line[1]) if len(line) > 1 else 0,
         "pattern_length": len(pattern),
@@ -38,7 +36,7 @@ def request(block: bytes = BLOCK, *, before: bytes = b"", size: int = 512, **val
         "local_port": 8080,
         "peer_length": len(peer),
         "peer": peer,
-        "flags": BLOCK_CUT if len(buffer) > size else 0,
+        "flags": BLOCK_CUT if len(block) > size else 0,
     } | values
 
 
@@ -107,30 +105,6 @@ def test_an_empty_query_is_one() -> None:
     assert "url.query" not in decoded(b"GET /x HTTP/1.1\r\n\r\n").attributes
 
 
-@pytest.mark.parametrize(
-    "before",
-    [
-        b"GET /first HTTP/1.1\r\nHost: a\r\nUser-Agent: other\r\n\r\n",
-        b"GET /a HTTP/1.1\r\n\r\nGET /bb HTTP/1.1\r\n\r\nGET /c HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"POST /first HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello=world",
-        b"POST /first HTTP/1.1\r\nContent-Length: 23\r\n\r\none\r\ntwo\r\nGET /x HTTP/1.1",
-        b"POST /first HTTP/1.1\r\nContent-Length: 9\r\n\r\na\r\n\r\nb\r\nc",
-        b"POST /f HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-        b"POST /f HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody\r\n",  # an old browser's extra line end
-        b"the end of an earlier body, whose head has been overwritten",
-        b"several lines\r\nof an earlier body\r\nGET /ping HTTP/1.1",
-        b'{"text": "GET /x HTTP/1.1\\r\\n"}',
-        b"\r\n",
-        b"GET /bare HTTP/1.1\nHost: a\n\n",
-        # the same lengths as ours
-        b"GET /pong?b=2 HTTP/1.1\r\nHost: 127.0.0.2:8080\r\nUser-Agent: other\r\n\r\n",
-    ],
-)
-def test_what_earlier_requests_left_in_the_buffer(before: bytes) -> None:
-    assert decoded(before=before).attributes == decoded().attributes
-    assert decoded(before=before).name == "GET /ping"
-
-
 def test_a_keep_alive_connection_with_its_own_lengths_each_time() -> None:
     for path in (b"/", b"/" + b"x" * 200, b"/short"):
         block = b"GET " + path + b" HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -140,47 +114,64 @@ def test_a_keep_alive_connection_with_its_own_lengths_each_time() -> None:
 def test_lines_that_end_in_a_bare_line_feed() -> None:
     block = BLOCK.replace(b"\r\n", b"\n")
     assert decoded(block).attributes == decoded().attributes
-    assert decoded(block, before=b"GET /other HTTP/1.1\r\n\r\n").attributes == decoded().attributes
 
 
 @pytest.mark.parametrize("size", range(len(BLOCK)))
 def test_a_block_that_is_cut_anywhere(size: int) -> None:
-    """Whatever is shown of a request is right or, for the target, the beginning of what is right."""
+    """Whatever is shown of a request is right. Its program sends the line by itself when the block ends before it."""
     values = request(size=max(size, 1))
     span, counted = decode(PROTOCOL, "nethttp_request", values)
     whole = decoded().attributes
     for name, value in span.attributes.items():
-        if name in ("url.path", "url.query") and value != whole[name]:
-            assert name == "url.query" or whole[name].startswith(value)
-            assert span.truncated
-        elif name not in ("http.request.method_original",):
-            assert value == whole[name], name
+        assert value == whole[name], name
     assert "http.request.header" in span.truncated or "user_agent.original" in span.attributes
-    # too short for even the method: it is counted, not made up
     assert counted == ([] if "http.request.method" in span.attributes else ["header_unreadable"])
+    assert ("url.path" in span.truncated) == bool(counted)
 
 
-def test_a_long_target_is_marked_as_cut() -> None:
-    span = decoded(b"GET /" + b"a" * 600 + b" HTTP/1.1\r\nHost: h\r\n\r\n")
-    assert span.attributes["url.path"] == "/" + "a" * 507
-    assert span.truncated == ["url.path", "http.request.header"]
-    assert "network.protocol.version" not in span.attributes
-    span = decoded(b"GET /x?q=" + b"a" * 600 + b" HTTP/1.1\r\nHost: h\r\n\r\n")
-    assert span.attributes["url.path"] == "/x"
-    assert span.truncated == ["url.query", "http.request.header"]
+def line(uri: bytes = b"/ping?a=1", **values: Any) -> dict[str, Any]:
+    """The columns of a nethttp_line, as the kernel fills them in from net/http.Request."""
+    given = {"method": b"GET", "host": b"h.example:80", "agent": b"curl/8.5.0", "parent": b""} | values
+    lengths = {f"{name}_length": len(text) for name, text in given.items() if isinstance(text, bytes)}
+    return {"uri_length": len(uri), "uri_copied": min(len(uri), 512), "minor": 1, "uri": uri[:512]} | lengths | given
 
 
-def test_a_request_that_begins_behind_the_captured_bytes_is_counted() -> None:
-    """An earlier request fills the capture: its method and path must not be taken for ours."""
-    before = b"POST /first HTTP/1.1\r\nHost: a\r\nUser-Agent: other\r\nContent-Length: 600\r\n\r\n" + b"x" * 600
-    span, counted = decode(PROTOCOL, "nethttp_request", request(before=before))
-    assert counted == ["header_unreadable"]
-    assert "http.request.method" not in span.attributes
-    assert "url.path" not in span.attributes
-    assert "user_agent.original" not in span.attributes
+def lined(uri: bytes = b"/ping?a=1", *, columns: dict[str, Any] | None = None, **values: Any) -> Span:
+    """A request whose block was not its own, and what its program sends instead."""
+    own = {"method_length": 3, "uri_length": len(uri), "flags": LINE_SENT, **(columns or {})}
+    span, counted = decode(PROTOCOL, "nethttp_request", request(b"", **own))
+    assert counted == []
+    span, counted = decode(PROTOCOL, "nethttp_line", line(uri, **values), span=span)
+    assert counted == []
+    return span
+
+
+def test_a_line_of_its_own_says_what_a_block_does() -> None:
+    span, whole = lined(host=b"127.0.0.1:8080"), decoded()
+    assert span.attributes == whole.attributes
+    assert (span.name, span.truncated) == (whole.name, [])
+
+
+def test_a_line_of_its_own_that_is_cut() -> None:
+    assert lined(b"/" + b"a" * 600).truncated == ["url.path"]
+    assert lined(b"/?" + b"a" * 600).truncated == ["url.query"]
+
+
+def test_a_line_that_got_lost_is_missing_and_said() -> None:
+    span, counted = decode(PROTOCOL, "nethttp_request", request(b"", method_length=3, uri_length=9, flags=LINE_SENT))
+    assert counted == []
+    assert span.truncated == ["url.path"]
     assert span.name == "HTTP"
-    assert span.truncated == ["url.path", "http.request.header"]
-    assert span.attributes["http.response.status_code"] == 200
+    assert "http.request.method" not in span.attributes
+
+
+def test_head_in_a_line_of_its_own() -> None:
+    assert "http.response.body.size" not in lined(method=b"HEAD", columns={"written": 500}).attributes
+
+
+def test_a_line_keeps_the_template() -> None:
+    span = lined(columns={"pattern": b"GET /{x}", "pattern_length": 8})
+    assert (span.name, span.attributes["http.route"]) == ("GET /{x}", "/{x}")
 
 
 def test_a_long_header_is_used_up_to_the_cut() -> None:
@@ -189,15 +180,6 @@ def test_a_long_header_is_used_up_to_the_cut() -> None:
     assert span.attributes["server.address"] == "h.example"
     assert "user_agent.original" not in span.attributes
     assert span.truncated == ["http.request.header"]
-
-
-def test_no_block_at_all() -> None:
-    """The kernel has counted that already."""
-    span = decoded(block=b"", used=300, method_length=3, uri_length=5)
-    assert span.name == "HTTP"
-    assert span.truncated == ["url.path"]
-    assert span.attributes["http.response.status_code"] == 200
-    assert span.attributes["network.peer.address"] == "127.0.0.1"
 
 
 def test_an_unknown_method_does_not_name_spans() -> None:
@@ -453,7 +435,7 @@ def test_no_bytes_make_it_fail() -> None:
     types = {"http.response.status_code": int, "client.port": int, "url.path": str, "http.request.method": str}
     strange = b"GET http://a@b/c?d HTTP/1.0\r\nTraceparent: 00-\r\n\r\n"
     blocks = [BLOCK, BLOCK * 3, b"CONNECT h:1 HTTP/1.1\r\n\r\n", strange]
-    limits = {"used": 64, "uri_length": 32, "method_length": 32, "pattern_length": 32, "status": 16}
+    limits = {"uri_length": 32, "method_length": 32, "pattern_length": 32, "status": 16}
     limits |= {"peer_length": 8, "flags": 8}
     for _ in range(3_000):
         block = mutated(rng, rng.choice(blocks)) if rng.random() < 0.9 else rng.randbytes(rng.randrange(512))

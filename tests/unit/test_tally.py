@@ -88,7 +88,7 @@ def _request(values: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         values = values | {
             "block": block, "block_length": len(block), "method_length": method, "uri_length": uri,
             "pattern": pattern[:128].ljust(128, rng.choice((b"\0", b"!"))), "pattern_length": len(pattern),
-            "flags": flags, "used": len(block) + 100 * (flags & 8), "status": rng.choice((200, 200, 404, 500, 0)),
+            "flags": flags, "status": rng.choice((200, 200, 404, 500, 0)),
         }  # fmt: skip
     return values
 

@@ -11,8 +11,40 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
+
+// limited and seen are what servers put around connections: a limit on how many there are, a look at their first bytes.
+type limited struct {
+	net.Conn
+	done sync.Once
+}
+
+type seen struct {
+	first []byte
+	inner net.Conn
+}
+
+func (s seen) Read(p []byte) (int, error)         { return s.inner.Read(p) }
+func (s seen) Write(p []byte) (int, error)        { return s.inner.Write(p) }
+func (s seen) Close() error                       { return s.inner.Close() }
+func (s seen) LocalAddr() net.Addr                { return s.inner.LocalAddr() }
+func (s seen) RemoteAddr() net.Addr               { return s.inner.RemoteAddr() }
+func (s seen) SetDeadline(t time.Time) error      { return s.inner.SetDeadline(t) }
+func (s seen) SetReadDeadline(t time.Time) error  { return s.inner.SetReadDeadline(t) }
+func (s seen) SetWriteDeadline(t time.Time) error { return s.inner.SetWriteDeadline(t) }
+
+// wrapping puts them around each connection, by value and by pointer.
+type wrapping struct{ net.Listener }
+
+func (w wrapping) Accept() (net.Conn, error) {
+	conn, err := w.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &limited{Conn: seen{inner: conn}}, nil
+}
 
 type nothing struct{}
 
@@ -21,6 +53,7 @@ func (nothing) ServeHTTP(http.ResponseWriter, *http.Request) {}
 func main() {
 	address := flag.String("listen", "127.0.0.1:0", "address to listen on")
 	copies := flag.Bool("copy", false, "hand a copy of each request on, as middleware does that adds to its context")
+	wrap := flag.Bool("wrap", false, "put other connections around those that come in")
 	flag.Parse()
 
 	mux := http.NewServeMux()
@@ -106,6 +139,9 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println("listening", listener.Addr())
+	if *wrap {
+		listener = wrapping{listener}
+	}
 	handler := http.Handler(mux)
 	if *copies {
 		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
