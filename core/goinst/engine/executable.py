@@ -27,9 +27,9 @@ class Executable:
     runs it through. ``every``: each process that runs it is traced, also one that nobody has looked at yet; ``named``:
     a pattern of the user's leads to it, so that it is traced also when nobody runs it.
 
-    ``tracer`` is None while it is prepared, and where there is nothing to trace (``hopeless`` says why). ``gone`` says
-    why its probes were taken away. ``traced_since`` is the Unix time of its probes. ``markers`` are for
-    ``inodes.same_inode``.
+    ``tracer`` is None while it is prepared, and where there is nothing to trace: ``hopeless`` says why, ``final`` that
+    it stays so as long as the file does, ``told`` whether the user knows. ``gone`` says why its probes were taken away.
+    ``traced_since`` is the Unix time of its probes. ``markers`` are for ``inodes.same_inode``.
     """
 
     file: OpenFile
@@ -41,6 +41,8 @@ class Executable:
     waiting: list[Process] = field(default_factory=list)
     markers: tuple[int, ...] = ()
     hopeless: GoinstError | None = None
+    final: bool = False
+    told: bool = False
     gone: str = ""
     idle_since: float = 0.0
     traced_since: float = 0.0

@@ -106,6 +106,12 @@ class Executables:
 
     def _arrive(self, process: Process) -> None:
         found = self._find(process)
+        if found is not None and found.hopeless:
+            if found.final:
+                self._in_vain(found, process)
+            else:  # no memory, no descriptors: it may be otherwise by now
+                self._drop(found)
+                found = None
         if found is None:
             if self._undecided(process):
                 return  # looked at again in the next scan
@@ -122,6 +128,14 @@ class Executables:
             found.waiting.append(process)
         else:
             self._join(found, process)
+
+    def _in_vain(self, executable: Executable, process: Process) -> None:
+        """Somebody runs what cannot be traced: say so, once."""
+        if not executable.told:
+            executable.told = True
+            self._log.warning(
+                "not instrumented", pid=process.pid, executable=executable.name, reason=str(executable.hopeless)
+            )
 
     def _join(self, executable: Executable, process: Process) -> None:
         self._known[process.identity] = executable
@@ -240,6 +254,7 @@ class Executables:
             if isinstance(error, OSError):
                 error = refused(error, f"trace {executable.name}")
             executable.hopeless = error
+            executable.final = isinstance(error, TargetError) and not executable.file.changed()
             self._watcher.forget(executable.file)
             executable.file.close()
 
@@ -279,8 +294,8 @@ class Executables:
         assert future is not None
         self._finish(executable, future.result)
         if executable.hopeless:
-            if waiting:
-                self._log.warning("not instrumented", executable=executable.name, reason=str(executable.hopeless))
+            for process in waiting[:1]:
+                self._in_vain(executable, process)
             return
         for process in waiting:
             if executable.tracer is not None:

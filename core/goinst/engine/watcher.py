@@ -111,7 +111,8 @@ class Watcher:
                     os.read(leases, 64 * _SIGINFO)
             for file, withdraw in list(self._files.items()):
                 if file.wanted:
-                    withdraw()
+                    with suppress(OSError):  # closed by now
+                        withdraw()
             for descriptor in ready & self._exits.keys():
                 self._poll.unregister(descriptor)
                 os.close(descriptor)
