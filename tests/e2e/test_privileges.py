@@ -104,6 +104,18 @@ def test_the_doctor_tries(capabilities: tuple[str, ...], privileges: str, attach
         assert "uprobe_multi" in checks["attaching"]["found"]
 
 
+def test_root_of_a_user_namespace_is_not_root() -> None:
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", GOINST, "doctor", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert (done.returncode, checks["privileges"]["verdict"]) == (3, "fail")
+    assert "user namespace" in checks["privileges"]["found"]
+
+
 def test_the_doctor_of_root_finds_nothing_missing() -> None:
     checks = {check["name"]: check for check in json.loads(goinst("doctor", "--json").stdout)["checks"]}
     assert checks["privileges"]["verdict"] == "ok"

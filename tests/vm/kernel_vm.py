@@ -34,8 +34,10 @@ KERNELS = {
     "6.1": ("bookworm", "linux-image-cloud-amd64"),
     "6.12": ("trixie", "linux-image-cloud-amd64"),
     "newest": ("trixie-backports", "linux-image-cloud-amd64"),
+    # the mends of five years; these packages are leaving the mirror, so only when it is asked for
+    "5.10-lts": ("bullseye-security", "linux-image-cloud-amd64"),
 }
-CHOSEN = tuple(os.environ.get("GOINST_VM_KERNELS", ",".join(KERNELS)).split(","))
+CHOSEN = tuple(os.environ.get("GOINST_VM_KERNELS", ",".join(list(KERNELS)[:-1])).split(","))
 _CACHE = Path(__file__).parents[2] / ".cache" / "vm"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _MIRROR = "http://deb.debian.org/debian"
@@ -157,9 +159,11 @@ def _apt(suite: str) -> Iterator[dict[str, str]]:
         for part in ("lists/partial", "cache/archives/partial"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
-        suites = sorted({suite.removesuffix("-backports"), suite})  # what backports need is in the suite itself
-        lines = [f"deb [signed-by={_KEYRING} arch=amd64] {_MIRROR} {name} main\n" for name in suites]
-        (folder / "sources.list").write_text("".join(lines))
+        sources = f"deb [signed-by={_KEYRING} arch=amd64] {_MIRROR} {suite.partition('-')[0]} main\n"
+        if "-" in suite:  # what it needs beside itself is in the suite that it is for
+            mirror = f"{_MIRROR}-security" if suite.endswith("-security") else _MIRROR
+            sources += f"deb [signed-by={_KEYRING} arch=amd64] {mirror} {suite} main\n"
+        (folder / "sources.list").write_text(sources)
         settings = {
             "Dir::Etc::sourcelist": folder / "sources.list", "Dir::Etc::sourceparts": "/dev/null",
             "Dir::Etc::preferences": "/dev/null", "Dir::Etc::preferencesparts": "/dev/null",

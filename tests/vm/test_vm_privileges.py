@@ -19,13 +19,14 @@ MULTI, PERF, TRACEFS = "uprobe_multi", "perf events", "tracefs"
 ATTACHES: dict[str, dict[str, str | None]] = {
     "5.10": {
         "root": PERF, "deployed, paranoid": None, "deployed": PERF, "user": PERF, "user who may write": PERF,
-        "behind the killed one": PERF, "no tracefs": PERF, "admin, no tracefs": PERF,
+        "perf events refused": TRACEFS, "behind the killed one": PERF, "no tracefs": PERF, "admin, no tracefs": PERF,
     },
     "6.1": {
         "root": PERF, "deployed, paranoid": None, "deployed": TRACEFS, "user": None, "user who may write": TRACEFS,
-        "behind the killed one": TRACEFS, "no tracefs": None, "admin, no tracefs": PERF,
+        "perf events refused": TRACEFS, "behind the killed one": TRACEFS, "no tracefs": None, "admin, no tracefs": PERF,
     },
 }  # fmt: skip
+ATTACHES["5.10-lts"] = ATTACHES["6.1"]
 SAID = {"deployed, paranoid": "perf_event_paranoid", "user": "CAP_DAC_OVERRIDE", "no tracefs": "tracefs is not mounted"}
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from goinst.engine.features import ATTACHING, try_attaching
-from goinst.engine.privileges import OLDEST_KERNEL, held, kernel_version, lacking
+from goinst.engine.privileges import OLDEST_KERNEL, held, in_user_namespace, kernel_version, lacking
 from goinst.errors import GoinstError
 
 __all__ = ["CHECKS", "Check", "run_checks"]
@@ -78,6 +78,8 @@ def _architecture() -> _Finding:
 
 
 def _privileges() -> _Finding:
+    if in_user_namespace():
+        return "fail", "of a user namespace (a rootless container): they do not count here", _AS_ROOT
     have = held()
     who = f"uid {os.geteuid()} with {', '.join(sorted(have)) or 'none of the capabilities'}"
     missing = lacking(have)

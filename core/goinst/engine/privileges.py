@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["OLDEST_KERNEL", "PRIVILEGES", "Privilege", "held", "kernel_version", "lacking"]
+__all__ = ["OLDEST_KERNEL", "PRIVILEGES", "Privilege", "held", "in_user_namespace", "kernel_version", "lacking"]
 
 OLDEST_KERNEL = (5, 10)
 """The oldest that goinst is tested on (tests/vm). The ring buffer and CAP_BPF would be there from 5.8 on."""
@@ -46,11 +46,23 @@ PRIVILEGES = (
     ),
 )  # fmt: skip
 _NUMBERS = {one.name: one.number for one in PRIVILEGES} | {"CAP_SYS_ADMIN": 21, "CAP_DAC_OVERRIDE": 1}
+_FIRST_USER_NAMESPACE = 0xEFFFFFFD  # PROC_USER_INIT_INO, include/linux/proc_ns.h
 _ADMIN = ("CAP_BPF", "CAP_PERFMON")  # CAP_SYS_ADMIN includes them (bpf_capable, perfmon_capable)
+
+
+def in_user_namespace() -> bool:
+    """Whether this process is root in a user namespace at most, as in a rootless container: what is needed here is
+    asked of the machine's root (kernel/capability.c, capable)."""
+    try:
+        return os.readlink("/proc/self/ns/user") != f"user:[{_FIRST_USER_NAMESPACE}]"  # noqa: PTH115
+    except OSError:
+        return False
 
 
 def held(status: Path = Path("/proc/self/status")) -> frozenset[str]:
     """The capabilities in force, of those that matter here; CAP_SYS_ADMIN counts for what it includes, too."""
+    if in_user_namespace():
+        return frozenset()
     match = re.search(r"^CapEff:\s*([0-9a-f]+)", status.read_text(), re.MULTILINE)
     mask = int(match[1], 16) if match else 0
     names = {name for name, number in _NUMBERS.items() if mask >> number & 1}

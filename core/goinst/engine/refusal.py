@@ -6,7 +6,7 @@ import errno
 import os
 import resource
 
-from goinst.engine.privileges import PRIVILEGES, held, lacking
+from goinst.engine.privileges import PRIVILEGES, held, in_user_namespace, lacking
 from goinst.errors import MachineError
 
 __all__ = ["ENOTSUPP", "is_about_the_machine", "probe_in_words", "refused", "shortage"]
@@ -34,6 +34,8 @@ def probe_in_words(error: OSError) -> str:
 
 def _forbidden() -> str:
     """Who forbids bpf(2), and what to do."""
+    if in_user_namespace():
+        return "this is root of a user namespace (a rootless container) only: run as the machine's root"
     if missing := [one.name for one in lacking(held()) if one.required]:
         return f"{' and '.join(missing)} missing: run as root; `goinst doctor` says more"
     needed = " and ".join(one.name for one in PRIVILEGES if one.required)
