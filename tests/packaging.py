@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gobuild import cached
 
-__all__ = ["MODULE", "forked", "mapped", "toolchain", "vendored"]
+__all__ = ["MODULE", "forked", "mapped", "run_go", "toolchain", "vendored"]
 
 MODULE = "example.org/app"
 _TIMEOUT = 900.0
@@ -29,7 +29,7 @@ def vendored(source: Path, *, go: str = "", moves: Mapping[str, str] | None = No
         app = _vendor(source, work / "src" / MODULE, moves or {})
         for name in ("go.mod", "go.sum", "vendor/modules.txt"):
             (app / name).unlink()
-        _go(app, go, "build", "-o", str(output), ".", GO111MODULE="off", GOPATH=str(work))
+        run_go(app, go, "build", "-o", str(output), ".", GO111MODULE="off", GOPATH=str(work))
         shutil.rmtree(work)
 
     return cached(source.name, ["vendored", go, str(sorted((moves or {}).items())), *_content(source)], run)
@@ -41,7 +41,7 @@ def forked(source: Path, moves: Mapping[str, str], *, go: str = "") -> Path:
     def run(output: Path) -> None:
         app = _vendor(source, output.with_suffix(".work"), moves)
         shutil.rmtree(app / "vendor")
-        _go(app, go, "build", "-mod=mod", "-o", str(output), ".")
+        run_go(app, go, "build", "-mod=mod", "-o", str(output), ".")
         shutil.rmtree(app)
 
     return cached(source.name, ["forked", go, str(sorted(moves.items())), *_content(source)], run)
@@ -54,7 +54,7 @@ def mapped(source: Path, moves: Mapping[str, str], *, go: str = "") -> Path:
     def run(output: Path) -> None:
         pairs = [f"{path}={other}" for path, other in moves.items()]
         tool = " ".join([sys.executable, str(Path(__file__).resolve()), *pairs])
-        _go(source, go, "build", f"-toolexec={tool}", "-o", str(output), ".")
+        run_go(source, go, "build", f"-toolexec={tool}", "-o", str(output), ".")
 
     return cached(source.name, ["mapped", go, str(sorted(moves.items())), *_content(source)], run)
 
@@ -63,7 +63,7 @@ def _vendor(source: Path, app: Path, moves: Mapping[str, str]) -> Path:
     """Copy a module with its vendor folder; those of the modules in it that ``moves`` names become packages of it."""
     shutil.rmtree(app, ignore_errors=True)
     shutil.copytree(source, app)
-    _go(app, "", "mod", "vendor")
+    run_go(app, "", "mod", "vendor")
     for path, other in moves.items():
         (app / other).parent.mkdir(parents=True, exist_ok=True)
         shutil.move(app / "vendor" / path, app / other)
@@ -84,7 +84,8 @@ def toolchain(go: str) -> str:
     return f"{shown.stdout.strip()}/bin/go"
 
 
-def _go(folder: Path, go: str, *arguments: str, **settings: str) -> None:
+def run_go(folder: Path, go: str, *arguments: str, **settings: str) -> None:
+    """Run the go command in a folder; RuntimeError has its words when it fails."""
     environment = {"GOENV": "off", "GOFLAGS": "", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
     done = subprocess.run(
         [toolchain(go), *arguments], cwd=folder,

@@ -21,6 +21,7 @@ from goinst.plugin.declare import (
     Site,
     Tail,
     Type,
+    Unseen,
 )
 from goinst.plugin.secrets import SECRET_HEADERS, redact_header, redact_query, redact_url
 from goinst.plugin.spec import hookimpl
@@ -49,6 +50,7 @@ __all__ = [
     "Tail",
     "TraceParent",
     "Type",
+    "Unseen",
     "__version__",
     "context_words",
     "hookimpl",

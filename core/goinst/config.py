@@ -26,10 +26,11 @@ class RunConfig:
     to its options as given: text, numbers or booleans, not yet checked against what the plugin declares.
     ``library``: what is traced in the processes, instead of the executables: a shared library by name, or, as
     ``usdt:PROVIDER:NAME`` (several, with blanks between), whatever has such a probe. ``native``: whether what is no Go
-    program is traced, too, or everything looked at as if it were none.
+    program is traced, too, or everything looked at as if it were none. ``named`` are plugins that somebody asked for.
     """
 
     plugins: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     pids: tuple[int, ...] = ()
     exes: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goinst.plugins.connectrpc.decode import decode_rpc
 
-from goinst import Column, Field, Fragment, Probe, Protocol, Record, Series, Site, Type
+from goinst import Column, Field, Fragment, Package, Probe, Protocol, Record, Series, Site, Type
 
 __all__ = ["PROTOCOL"]
 
@@ -25,6 +25,14 @@ PROTOCOL = Protocol(
     name="connectrpc",
     summary="RPCs that connect-go serves: Connect, gRPC and gRPC-Web over net/http",
     builds_on=("nethttp",),
+    # github.com/bufbuild/connect-go until 1.10
+    packages=(
+        Package(
+            _PACKAGE,
+            tuple(f"{_PACKAGE}.(*{kind.rpartition('.')[2]}).Close" for kind in (_UNARY, _STREAM, _GRPC)),
+            ((_UNARY, "spec.Procedure", "string"), (_GRPC, "web", "bool"), (_ERROR, "code", f"{_PACKAGE}.Code")),
+        ),
+    ),
     hits="1 emulated hit an RPC, beside net/http's",
     fragments=(Fragment("connectrpc.bpf.c", package="goinst.plugins.connectrpc"),),
     fields={

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from goinst.plugins.grpc.decode import decode_client, decode_metadata, decode_server
 from goinst.plugins.grpc.messages import MESSAGE_COLUMNS, MESSAGE_PROBES, process
+from goinst.plugins.grpc.packages import PACKAGES, UNSEEN
 
-from goinst import Column, Field, Fragment, Option, Package, Probe, Protocol, Record, Series, Site, Tail, Type
+from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Series, Site, Tail, Type
 
 __all__ = ["PROTOCOL"]
 
@@ -65,25 +66,11 @@ _STATUS_COLUMNS = (
     Column("context_length", "u8"),
 )
 
-# what every version has of the types that a fork must have, too
-_SAME = (
-    (_STREAM, "id", "uint32"),
-    (_STREAM, "method", "string"),
-    (_STREAM, "ctx", "context.Context"),
-    (f"{_STATUS}.Status", "s", f"*{_PROTO}"),
-)
-
 PROTOCOL = Protocol(
     name="grpc",
     summary="RPCs of grpc-go servers and clients",
-    packages=(
-        Package(_GRPC, (f"{_GRPC}.(*Server).handleStream",), _SAME),
-        Package(_GRPC, (f"{_GRPC}.(*clientStream).newAttemptLocked", f"{_GRPC}.(*clientStream).finish"), _SAME),
-    ),
-    unseen={
-        ".(*http2Server).operateHeaders": "RPCs that {package} serves are not seen: it is like grpc-go, and differs",
-        ".(*http2Client).operateHeaders": "RPCs that {package} makes are not seen: it is like grpc-go, and differs",
-    },
+    packages=PACKAGES,
+    unseen=UNSEEN,
     hits="2 emulated hits an RPC on the server, 2 on the client, and 3 for each attempt that fails; messages: 1 each"
     " that is sent, 2 each that is received, 1 of them single-stepped",
     fragments=tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goinst import Package
+from goinst import Package, Unseen
 
 __all__ = ["PACKAGES", "UNSEEN"]
 
@@ -91,16 +91,24 @@ PACKAGES = (
 )
 
 _FAST = "github.com/valyala/fasthttp"
-_SERVED = "HTTP requests that {package} serves are not seen: it is like net/http, and has other functions and types"
-_SENT = "HTTP requests that {package} sends are not seen: it is like net/http, and has other functions and types"
+_QUIC = "quic-go/http3"  # lucas-clemente/quic-go, too
+_OTHER = "it is like net/http, and what is read of that is not there"
 _FAST_SERVED = "HTTP requests that fasthttp (fiber) serves are not seen"
-_FAST_SENT = "HTTP requests that fasthttp's clients send are not seen"
-UNSEEN = {
-    f"{_FAST}.(*Server).Serve": _FAST_SERVED,
-    f"{_FAST}.(*Server).ServeConn": _FAST_SERVED,
-    f"{_FAST}.(*HostClient).Do": _FAST_SENT,
-    f"{_FAST}.(*HostClient).do": _FAST_SENT,
-    f"{_FAST}.(*pipelineConnClient).writer": _FAST_SENT,
-    ".serverHandler.ServeHTTP": _SERVED,
-    ".(*persistConn).roundTrip": _SENT,
-}
+_FAST_SENT = "HTTP requests that fasthttp's client sends are not seen"
+_HERTZ = "HTTP requests that hertz serves are not seen"
+_HTTP3_SENT = "HTTP/3 requests that quic-go's client sends are not seen"
+UNSEEN = (
+    Unseen(f"{_FAST}.(*Server).Serve", _FAST_SERVED),
+    Unseen(f"{_FAST}.(*Server).ServeConn", _FAST_SERVED),
+    Unseen(f"{_FAST}.(*HostClient).do", _FAST_SENT),
+    Unseen("github.com/cloudwego/hertz/pkg/protocol/http1.Server.Serve", _HERTZ),
+    Unseen(f"{_QUIC}.(*Server).handleConn", "HTTP/3 requests that quic-go serves are not seen"),
+    Unseen(f"{_QUIC}.(*Transport).RoundTripOpt", _HTTP3_SENT),
+    Unseen(f"{_QUIC}.(*RoundTripper).RoundTripOpt", _HTTP3_SENT),
+    Unseen(
+        ".serverHandler.ServeHTTP", f"HTTP requests that {{package}} serves are not seen: {_OTHER}", ("nethttp_serve",)
+    ),
+    Unseen(
+        ".(*persistConn).roundTrip", f"HTTP requests that {{package}} sends are not seen: {_OTHER}", ("nethttp_call",)
+    ),
+)

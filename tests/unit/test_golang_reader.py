@@ -122,7 +122,7 @@ def test_without_build_information_the_tables_tell_the_version() -> None:
             data[at : at + 16] = bytes(16)
             at = data.find(b"\xff Go buildinf:", at)
 
-    for version, told in (("1.17.13", (1, 16)), ("1.24.13", (1, 20)), ("1.27.3", (1, 27))):
+    for version, told in (("1.17.13", (1, 17)), ("1.24.13", (1, 20)), ("1.27.3", (1, 27))):
         binary = GoBinary.open(str(derived(path_of(version, "exe"), "without build information", erase)))
         assert (binary.info.go_version, binary.info.version) == ("", told)
         assert binary.function(SERVE) == web(version).function(SERVE)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gobuild import PROGRAMS, VERSIONS, build
-from goinst import Field, Fragment, Package, Probe, Protocol, Site, Type
+from goinst import Field, Fragment, Package, Probe, Protocol, Site, Type, Unseen
 from goinst.engine.plan import Plan, PluginPlan, make_plan
 from goinst.golang.facts import Facts
 from goinst.golang.funcnames import escaped, unescaped
@@ -82,7 +82,7 @@ _SHOPPING = Protocol(
             ((f"{_LIB}.Shop", "Name", "string"), (f"{_LIB}.Shop", "Price", "example.org/lib/price.Tag")),
         ),
     ),
-    unseen={".(*Shop).Order": "orders of {package} are not seen"},
+    unseen=(Unseen(".(*Shop).Order", "orders of {package} are not seen", ("shop_order",)),),
 )
 
 

@@ -143,6 +143,7 @@ def understand(
     broken = {failure.plugin for failure in chosen.failures}  # nobody can check the options of these
     options = replace(
         options,
+        named=options.plugins,
         plugins=tuple(protocol.name for protocol in chosen.protocols),
         plugin_options={name: own for name, own in options.plugin_options.items() if name not in broken},
     )

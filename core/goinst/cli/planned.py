@@ -16,12 +16,14 @@ __all__ = ["as_members", "as_text", "missing"]
 _FEW = 12
 
 
-def missing(plugin: PluginPlan) -> list[str]:
+def missing(plugin: PluginPlan, *, library: bool = False) -> list[str]:
     """What this plugin will not see in this binary although the program may do it, in sentences. A function that was
-    not linked in is never called, and a type that the program does not have holds nothing: neither is in the list."""
+    not linked in is never called, and a type that the program does not have holds nothing: neither is in the list.
+    ``library``: it is no executable."""
     if not plugin.enabled:
         return [f"everything: {plugin.reason}", *plugin.unseen]
-    said = list(plugin.unseen)
+    said = ["everything: goinst run traces executables, and this is none"] if library else []
+    said += plugin.unseen
     for probe in plugin.probes:
         if not probe.sites and not probe.covered and (probe.linked or not probe.optional):
             said.append(f"{probe.lost or probe.program}: {probe.reason}")
@@ -55,16 +57,17 @@ def as_members(plan: Plan) -> dict[str, Any]:
             "modules": dict(info.modules),
             "settings": dict(info.settings),
         },
-        "plugins": [_plugin_members(plugin) for plugin in plan.plugins],
+        "unseen": list(plan.unseen),
+        "plugins": [_plugin_members(plugin, library=bool(info.library)) for plugin in plan.plugins],
     }
 
 
-def _plugin_members(plugin: PluginPlan) -> dict[str, Any]:
+def _plugin_members(plugin: PluginPlan, *, library: bool) -> dict[str, Any]:
     return {
         "name": plugin.name,
         "enabled": plugin.enabled,
         "reason": plugin.reason,
-        "missing": missing(plugin),
+        "missing": missing(plugin, library=library),
         "packages": dict(plugin.packages),
         "probes": [
             {
@@ -133,9 +136,10 @@ def _argument_members(argument: Argument) -> dict[str, Any]:
 def as_text(plan: Plan) -> str:
     """The plan for people. What a hostile binary says cannot drive the terminal."""
     lines = [*_binary_lines(plan.info)]
+    lines += [f"{'not seen':<10}{what}" for what in plan.unseen]
     for plugin in plan.plugins:
         lines.append("")
-        lines.extend(_plugin_lines(plugin))
+        lines.extend(_plugin_lines(plugin, library=bool(plan.info.library)))
     return "\n".join(printable(line) for line in lines) + "\n"
 
 
@@ -165,7 +169,7 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no (stripped)"
 
 
-def _plugin_lines(plugin: PluginPlan) -> Iterator[str]:
+def _plugin_lines(plugin: PluginPlan, *, library: bool) -> Iterator[str]:
     yield f"plugin {plugin.name}: " + ("on" if plugin.enabled else f"off: {plugin.reason}")
     yield from (f"  {declared} is {real} here" for declared, real in plugin.packages)
     unlinked = [probe for probe in plugin.probes if plugin.enabled and probe.optional and not probe.linked]
@@ -187,7 +191,7 @@ def _plugin_lines(plugin: PluginPlan) -> Iterator[str]:
         yield "  types"
         for name, fact in types:
             yield f"    {name}  hash {fact.value:#010x}  {fact.source}"
-    said = missing(plugin)
+    said = missing(plugin, library=library)
     yield "  missing" + ("" if said else ": nothing")
     for sentence in said:
         yield f"    {sentence}"

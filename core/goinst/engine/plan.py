@@ -13,7 +13,7 @@ from goinst.engine.lineage import CONTEXT, LINEAGE, WORKERS, worker_rows
 from goinst.engine.resolved import ResolvedField, ResolvedProbe, not_asked_for, not_needed, resolve_probe
 from goinst.engine.runtime import runtime_macros
 from goinst.engine.source import Counter, Part, Program, write_source
-from goinst.engine.unseen import left_out, unseen
+from goinst.engine.unseen import left_out, of_binary, unseen
 from goinst.engine.words import bias, marked_words, word
 from goinst.errors import BinaryError, PluginError
 from goinst.events.record import Layout, lay_out
@@ -55,7 +55,7 @@ class PluginPlan:
 class Plan:
     """All that is needed to trace one binary: ``source`` for the compiler, ``programs`` for the loader and the
     attacher, ``counters`` and ``layouts`` for the reader. ``rows``: what maps hold from the start, by name; such a map
-    is as large as that."""
+    is as large as that. ``unseen``: what no plugin can see."""
 
     info: BinaryInfo
     source: str
@@ -64,6 +64,7 @@ class Plan:
     layouts: tuple[Layout, ...]
     plugins: tuple[PluginPlan, ...]
     rows: Mapping[str, Rows] = field(default_factory=dict)
+    unseen: tuple[str, ...] = ()
 
     @property
     def enabled(self) -> tuple[str, ...]:
@@ -113,7 +114,7 @@ class _Draft:
     layouts: list[Layout] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
-    used: set[tuple[str, str]] = field(default_factory=set)  # packages that probes are in: as declared, in the binary
+    used: dict[str, tuple[str, str]] = field(default_factory=dict)  # by probe: its package as declared, in the binary
     left_out: dict[str, str] = field(default_factory=dict)  # packages that another view has, and words for users
 
     def off(self, reason: str) -> None:
@@ -155,8 +156,9 @@ def make_plan(
     seen = views(facts, protocols)
     chosen: dict[str, View] = {}
     for protocol in protocols:
-        # programs of plugins that build on each other are in one view
-        possible = next(((chosen[base],) for base in protocol.builds_on if base in chosen), seen)
+        # programs of plugins that build on each other see the same packages
+        bases = [base for base in protocols if base.name in protocol.builds_on and base.name in chosen]
+        possible = [view for view in seen if all(view.agrees(chosen[base.name], base) for base in bases)]
         draft = _best([_draft(v, protocol, options or {}, off, number, propagate=bool(propagate)) for v in possible])
         chosen[protocol.name] = draft.view
         drafts.append(draft)
@@ -209,6 +211,7 @@ def make_plan(
             )
             for draft in drafts
         ),
+        unseen=of_binary(facts),
         rows=rows,
     )
 
@@ -218,22 +221,25 @@ def _best(drafts: Sequence[_Draft]) -> _Draft:
 
     def places(draft: _Draft) -> tuple[bool, int, int, int]:
         first = draft.view.places[0]
-        inside = sum(1 for _, real in draft.used if first and real.startswith(first))
+        inside = sum(1 for _, real in draft.used.values() if first and real.startswith(first))
         sites = sum(1 for probe in draft.probes if probe.sites)
         return not draft.reason, sites, inside, sum(1 for probe in draft.probes if probe.linked)
 
     best = max(drafts, key=places)  # the first of equal ones
     if not best.reason:
-        best.left_out = left_out(best.used, {pair for draft in drafts if not draft.reason for pair in draft.used})
+        others = {pair for draft in drafts if not draft.reason for pair in draft.used.values()}
+        best.left_out = left_out(best.used.values(), others)
     return best
 
 
 def _unseen(facts: Facts, draft: _Draft) -> tuple[str, ...]:
     if facts.info.abi == "c":
         return ()
-    known = {*declared_packages(draft.protocol), *draft.left_out}
-    known |= {real for _, real in draft.used if not draft.reason}
-    return (*draft.left_out.values(), *unseen(facts, draft.protocol, known))
+    seen = {program: real for program, (_, real) in draft.used.items() if not draft.reason}
+    for probe in draft.protocol.probes:
+        if probe.instead_of and probe.program in seen:
+            seen.setdefault(probe.instead_of, seen[probe.program])
+    return (*draft.left_out.values(), *unseen(facts, draft.protocol, seen, draft.left_out))
 
 
 def _draft(
@@ -352,7 +358,7 @@ def _placed(facts: Facts, draft: _Draft, probe: declare.Probe) -> ResolvedProbe:
             return replace(resolved, sites=(), symbol=None, reason=f"{view.real(path)} is a fork: not written into")
         if not facts.takes(site.callee or site.symbol, site.signature):
             return replace(resolved, sites=(), symbol=None, reason=f"{symbol} takes other arguments")
-    draft.used.add((path, view.real(path)))
+    draft.used[probe.program] = path, view.real(path)
     return replace(resolved, symbol=symbol)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from goinst.config import RunConfig
 from goinst.engine.build import Built
 from goinst.engine.executable import Executable, Identity
+from goinst.engine.plan import Plan
 from goinst.engine.silent import passed, silent_probes
 from goinst.engine.summary import Summary
 from goinst.engine.tracer import Tracer
@@ -15,7 +17,13 @@ from goinst.golang.cache import Cache
 from goinst.plugin.declare import Protocol
 from goinst.target.process import Process
 
-__all__ = ["Comings", "report_plan", "report_ready", "report_summary", "usable_cache"]
+__all__ = [
+    "Comings", "reasons_of", "report_plan", "report_ready", "report_summary", "report_unused", "usable_cache",
+]  # fmt: skip
+
+_NOTHING = (
+    "nothing that the plugins know is in the program but standard input and output, and its standard input is no pipe"
+)
 
 
 def usable_cache(log: Any) -> Cache:
@@ -29,35 +37,37 @@ def usable_cache(log: Any) -> Cache:
     return cache
 
 
-def report_plan(log: Any, built: Built, executable: str, *, verbose: bool) -> None:
-    """Tell ``log`` which programs and probes are missing in an executable, and what is not seen for that."""
+def report_plan(log: Any, built: Built, executable: Executable, config: RunConfig) -> None:
+    """Tell ``log`` which programs and probes are missing in an executable, and what is not seen for that.
+
+    Of one that is meant by itself also which plugins are of no use there, if somebody has named them.
+    """
+    name = executable.name
     for rejected in built.loaded.rejected:
         log.warning(
             "program left out", plugin=rejected.program.plugin, reason=str(rejected),
-            lost=rejected.program.lost, **({"detail": rejected.detail} if verbose else {}),
+            lost=rejected.program.lost, **({"detail": rejected.detail} if config.verbose else {}),
         )  # fmt: skip
     if moved := {name: real for plugin in built.plan.plugins if plugin.enabled for name, real in plugin.packages}:
-        log.info("packages under other names", executable=executable, packages=moved)
+        log.info("packages under other names", executable=name, packages=moved)
+    for what in built.plan.unseen if config.native == "no" else ():  # goinst trace is asked for functions by name
+        log.warning("not seen", executable=name, reason=what)
     for plugin in built.plan.plugins:
         for what in plugin.unseen:
-            log.warning("not seen", plugin=plugin.name, executable=executable, reason=what)
+            log.warning("not seen", plugin=plugin.name, executable=name, reason=what)
         if not plugin.enabled:
-            log.debug("plugin not used here", plugin=plugin.name, executable=executable, reason=plugin.reason)
+            asked = plugin.name in config.named and not executable.every
+            say = log.warning if asked else log.debug
+            say("plugin not used here", plugin=plugin.name, executable=name, reason=plugin.reason)
         for problem in plugin.problems if plugin.enabled else ():
-            log.warning("not captured as asked", plugin=plugin.name, executable=executable, reason=problem)
+            log.warning("not captured as asked", plugin=plugin.name, executable=name, reason=problem)
         for probe in plugin.probes if plugin.enabled else ():
             # a function that the linker left out is never called: nothing is lost
-            if not probe.sites and not probe.covered and (verbose or not probe.optional or probe.inlined_in):
+            if not probe.sites and not probe.covered and (config.verbose or not probe.optional or probe.inlined_in):
                 log.warning("probe missing", plugin=plugin.name, reason=probe.reason, lost=probe.lost)
-            elif probe.unseen and (verbose or not probe.attach_on):
+            elif probe.unseen and (config.verbose or not probe.attach_on):
                 say = log.warning if probe.optional else log.error
-                say(
-                    "calls are not seen",
-                    plugin=plugin.name,
-                    executable=executable,
-                    reason=probe.unseen,
-                    lost=probe.lost,
-                )
+                say("calls are not seen", plugin=plugin.name, executable=name, reason=probe.unseen, lost=probe.lost)
 
 
 class Comings:
@@ -74,6 +84,12 @@ class Comings:
             unseen = {"unseen_seconds": missed} if missed else {}  # requests of that time are counted nowhere
             self._log.info("process joined", pid=process.pid, executable=process.exe, **unseen)
         self._here.add(process.identity)
+        tracer = executable.tracer
+        if tracer is not None and tracer.idle and len(executable.members) == 1:
+            missing = {plugin.name: plugin.reason for plugin in tracer.plan.plugins if not plugin.enabled}
+            self._log.warning(
+                "nothing to see", pid=process.pid, executable=process.exe, reason=_NOTHING, missing=missing
+            )
 
     def left(self, executable: Executable, process: Process) -> None:
         """It has ended, or runs something else."""
@@ -103,3 +119,17 @@ def report_summary(
     log.report(
         "summary", lambda: summary_lines(summary, words_of(protocols), places=places), **summary.fields(places=places)
     )
+
+
+def report_unused(log: Any, plans: Sequence[Plan], named: Sequence[str]) -> None:
+    """Tell ``log`` which plugins somebody has named and none of several executables has a use for."""
+    for name in named if len(plans) > 1 else ():
+        found = [plugin for plan in plans for plugin in plan.plugins if plugin.name == name]
+        if found and not any(plugin.enabled for plugin in found):
+            log.warning("plugin not used", plugin=name, reason=found[0].reason)
+
+
+def reasons_of(plan: Plan) -> str:
+    """Why there is nothing to instrument in a binary, plugin by plugin, in one line."""
+    each = (", ".join((f"{plugin.name}: {plugin.reason}", *plugin.unseen)) for plugin in plan.plugins)
+    return "; ".join((*plan.unseen, *each))

@@ -20,12 +20,20 @@ from goinst.engine.executables import Executables
 from goinst.engine.plan import Plan, Propagate
 from goinst.engine.processes import Processes, Program
 from goinst.engine.reload import Reload
-from goinst.engine.reporting import Comings, report_plan, report_ready, report_summary, usable_cache
+from goinst.engine.reporting import (
+    Comings,
+    reasons_of,
+    report_plan,
+    report_ready,
+    report_summary,
+    report_unused,
+    usable_cache,
+)  # fmt: skip
 from goinst.engine.sizes import sizes
 from goinst.engine.still_open import StillOpen
 from goinst.engine.stop import Stop, catch_signals
 from goinst.engine.summary import Summary
-from goinst.engine.targets import analyse, library_of, named_files, scanner
+from goinst.engine.targets import analyse, library_of, named_files, scanner, with_libraries
 from goinst.engine.telemetry import Accounts, Reporter
 from goinst.engine.tracer import Tracer
 from goinst.engine.watcher import Watcher
@@ -143,7 +151,8 @@ class Session:
             try:
                 self._executables.take(process)
             except GoinstError as error:
-                problems.setdefault(str(error), error)
+                whole = with_libraries(error, process)
+                problems.setdefault(str(whole), whole)
         if config.wait:
             self._executables.name(named_files(config, self._log), now=True)
         patient = config.wait or self._launches
@@ -198,8 +207,7 @@ class Session:
 
     def _trace(self, executable: Executable, built: Built | Plan) -> Tracer:
         if isinstance(built, Plan):
-            reasons = "; ".join(", ".join((f"{p.name}: {p.reason}", *p.unseen)) for p in built.plugins)
-            raise TargetError(f"nothing to instrument in {executable.name}: {reasons}")
+            raise TargetError(f"nothing to instrument in {executable.name}: {reasons_of(built)}")
         info = built.plan.info
         library = bool(self._config.library)
         program = Program() if library else Program(executable.name, info.main_module, info.go_version)
@@ -221,7 +229,7 @@ class Session:
         except BaseException:
             tracer.close()
             raise
-        report_plan(self._log, built, executable.name, verbose=self._config.verbose)
+        report_plan(self._log, built, executable, self._config)
         self._stop.wakes(tracer.ring_descriptor)
         return tracer
 
@@ -264,6 +272,7 @@ class Session:
 
     def _announce(self, began: float) -> None:
         report_ready(self._log, self._executables.tracers, self._attach_by, time.monotonic() - began)
+        report_unused(self._log, [tracer.plan for tracer in self._executables.tracers], self._config.named)
         self._announced = True
 
     def _reconfigure(self, new: RunConfig) -> None:

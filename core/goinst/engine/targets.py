@@ -9,17 +9,19 @@ from fnmatch import translate
 from typing import Any, Protocol
 
 from goinst.config import RunConfig
-from goinst.errors import BinaryError, TargetError
+from goinst.errors import BinaryError, GoinstError, TargetError
+from goinst.golang.buildinfo import read_build_info
 from goinst.golang.cache import Cache
+from goinst.golang.elf import Image
 from goinst.golang.facts import Facts
 from goinst.native.facts import NativeFacts, open_facts
 from goinst.native.usdt import PREFIX
 from goinst.target.discover import Selector, files_of
 from goinst.target.library import LibrarySelector, find_library
-from goinst.target.mapped import MappedFile
+from goinst.target.mapped import MappedFile, mapped_files
 from goinst.target.process import Process
 
-__all__ = ["Scanner", "analyse", "library_of", "named_files", "scanner"]
+__all__ = ["Scanner", "analyse", "library_of", "named_files", "scanner", "with_libraries"]
 
 _MOST_NAMED = 32
 
@@ -85,6 +87,30 @@ def named_files(config: RunConfig, log: Any) -> list[str]:
             continue
         found += paths
     return found
+
+
+def with_libraries(error: GoinstError, process: Process) -> GoinstError:
+    """An error about a process that runs no Go program, with what it has loaded that Go built: as Python can."""
+    if not isinstance(error, BinaryError):
+        return error
+    names = [
+        file.name
+        for file in mapped_files(process.pid)
+        if (file.device, file.inode) != (process.device, process.inode) and _is_go(file.binary)
+    ]
+    if not names:
+        return error
+    return TargetError(
+        f"{error}; the process has loaded {', '.join(names)}, which Go built: goinst trace '{names[0]}:FUNCTION'"
+        " looks into that, goinst run into executables only"
+    )
+
+
+def _is_go(path: str) -> bool:
+    try:
+        return read_build_info(Image.open(path)) is not None
+    except BinaryError:
+        return False
 
 
 class _Marked:

@@ -177,6 +177,12 @@ class Tracer:
         code = read_code(process, places[:_SOME])
         return None if code is None else all(each == BREAKPOINT for each in code)
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that plugins have here waits for a process whose standard input is a pipe."""
+        mine = [p for p in self.plan.programs if p.role == "entry" and p.plugin in self.plan.enabled]
+        return bool(self._piped) and not any(not p.piped_stdin and (p.until or not p.attach_on) for p in mine)
+
     def settle(self) -> tuple[list[str], list[str]]:
         """Attach programs that what was counted by now calls for, and take away those that it sends away: the symbols
         of both. For facts only, so not when counting."""

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from goinst.golang.facts import Facts
 from goinst.golang.funcnames import package_of, unescaped
 from goinst.plugin.declare import Protocol
 
-__all__ = ["left_out", "unseen"]
+__all__ = ["left_out", "of_binary", "unseen"]
 
 _SHOWN = 3
+_BUILT = {"plugin": "it is a Go plugin", "c-shared": "it is a shared library", "shared": "it is a shared library"}
 
 
-def unseen(facts: Facts, protocol: Protocol, seen: Iterable[str]) -> tuple[str, ...]:
-    """What of the functions that a plugin declares as ``unseen`` the binary has, as the words for them.
+def unseen(facts: Facts, protocol: Protocol, seen: Mapping[str, str], left_out: Iterable[str]) -> tuple[str, ...]:
+    """What a plugin declares as ``unseen`` and the binary has, in its words.
 
-    ``seen`` are paths of packages that do not count: those that the plugin knows.
+    ``seen`` are the packages in which probes have a place, by program; what is ``left_out`` has been said.
     """
     said: dict[str, None] = {}
-    for tail, words in protocol.unseen.items():
-        owners = {unescaped(package_of(name)) for name in facts.ending(tail)}
-        found = sorted(owner for owner in owners if owner not in seen or "{package}" not in words)
-        said |= dict.fromkeys(words.replace("{package}", owner) for owner in found[:_SHOWN])
+    for each in protocol.unseen:
+        owners = sorted({unescaped(package_of(name)) for name in facts.ending(each.function)} - {*left_out})
+        places = [seen[program] for program in each.probes if program in seen]
+        found = [owner for owner in owners if not any(_near(owner, place) for place in places)]
+        said |= dict.fromkeys(each.words.replace("{package}", owner) for owner in found[:_SHOWN])
     return tuple(said)
+
+
+def of_binary(facts: Facts) -> tuple[str, ...]:
+    """What of a binary is not seen whatever plugins there are."""
+    info = facts.info
+    if info.abi == "c":
+        return ()
+    said = []
+    if info.library:
+        said.append(
+            f"anything, by goinst run: {_BUILT[info.library]}, and only executables are traced;"
+            f" goinst trace '{info.path.rpartition('/')[2]}:FUNCTION' looks into it"
+        )
+    if facts.function("plugin.open") is not None:
+        said.append("what is in Go plugins that the program loads (plugin.Open): only its own functions are traced")
+    return tuple(said)
+
+
+def _near(path: str, place: str) -> bool:
+    return f"{path}/".startswith(f"{place}/") or f"{place}/".startswith(f"{path}/")
 
 
 def left_out(used: Iterable[tuple[str, str]], others: Iterable[tuple[str, str]]) -> dict[str, str]:

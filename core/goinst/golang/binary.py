@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Literal
 
 from goinst.golang.buildinfo import BuildInfo, read_build_info, release
 from goinst.golang.convention import convention
@@ -56,6 +57,7 @@ class GoBinary:
             version=version,
             abi=abi,
             goroutine=goroutine,
+            library=self._library(),
             main_package=build.main_package,
             main_module=build.main_module,
             modules=dict(build.modules),
@@ -65,6 +67,14 @@ class GoBinary:
             has_dwarf=image.has_dwarf,
             size=image.size,
         )
+
+    def _library(self) -> Literal["", "c-shared", "plugin", "shared"]:
+        match self._build.settings.get("-buildmode", ""):
+            case "c-shared" | "plugin" | "shared" as mode:
+                return mode
+            case "":
+                return "" if self.image.executable else "c-shared"
+        return ""
 
     # Functions
 

@@ -23,7 +23,8 @@ Arch = Literal["amd64", "arm64"]
 
 _ARCHES: dict[str, Arch] = {"EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
 _RELATIVE = {"amd64": 8, "arm64": 1027}  # R_X86_64_RELATIVE, R_AARCH64_RELATIVE
-_DT_RELA, _DT_RELASZ = 7, 8
+_DT_RELA, _DT_RELASZ, _DT_FLAGS_1 = 7, 8, 0x6FFFFFFB
+_DF_1_PIE = 0x08000000
 _EHDR_SIZE, _PHDR_SIZE = 64, 56
 _MAX_SECTIONS = 4096
 _CHUNK = 8 << 20  # bytes searched before the pages are given back; a multiple of any page size
@@ -67,6 +68,7 @@ class Image:
         self.size = len(data)
         self.segments: tuple[Segment, ...] = ()
         self._dynamic: tuple[int, int] | None = None  # file offset and size of PT_DYNAMIC
+        self._interpreted = False
 
     @classmethod
     def open(cls, path: str) -> Image:
@@ -97,6 +99,7 @@ class Image:
         for number in range(headers.num_segments()):
             header = headers.get_segment(number).header
             offset, size = header["p_offset"], header["p_filesz"]
+            self._interpreted = self._interpreted or header["p_type"] == "PT_INTERP"
             if header["p_type"] not in ("PT_LOAD", "PT_DYNAMIC"):
                 continue
             if offset + size > self.size:
@@ -216,16 +219,26 @@ class Image:
                 self.map.madvise(mmap.MADV_DONTNEED, page, stop - page)
                 start = stop
 
+    @property
+    def executable(self) -> bool:
+        """Whether it is a program that can be started, and no shared library."""
+        return not self.pie or self._interpreted or bool(self._tags.get(_DT_FLAGS_1, 0) & _DF_1_PIE)
+
+    @cached_property
+    def _tags(self) -> dict[int, int]:
+        """What PT_DYNAMIC says."""
+        if self._dynamic is None:
+            return {}
+        offset, size = self._dynamic
+        tags = np.frombuffer(self.map, "<u8", size // 16 * 2, offset).reshape(-1, 2)
+        ends = np.flatnonzero(tags[:, 0] == 0)
+        return {int(tag): int(value) for tag, value in tags[: ends[0] if len(ends) else None][:4096]}
+
     @cached_property
     def _relocations(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """The places of R_*_RELATIVE relocations in rising order, and what each holds."""
         none = np.empty(0, np.int64)
-        if self._dynamic is None:
-            return none, none
-        offset, size = self._dynamic
-        tags = np.frombuffer(self.map, "<u8", size // 16 * 2, offset).reshape(-1, 2)
-        ends = np.flatnonzero(tags[:, 0] == 0)
-        table = {int(tag): int(value) for tag, value in tags[: ends[0] if len(ends) else None][:4096]}
+        table = self._tags
         if not table.get(_DT_RELASZ) or _DT_RELA not in table:
             return none, none
         va, size = table[_DT_RELA], table[_DT_RELASZ]

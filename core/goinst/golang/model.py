@@ -222,7 +222,8 @@ class BinaryInfo:
     """What a binary says of itself. ``version`` is (1, 26) for ``go_version`` ``go1.26.8``.
 
     ``abi`` is ``c`` for what is looked at as a native program or library; it has no Go version then, and (0, 0).
-    ``goroutine`` is the register that holds g all the time (pt_regs name: ``r14``, ``regs[28]``), or empty.
+    ``goroutine`` is the register that holds g all the time (pt_regs name: ``r14``, ``regs[28]``), or empty. ``library``
+    is the build mode of what is no executable: c-shared, plugin, shared; or empty.
     """
 
     path: str
@@ -240,6 +241,7 @@ class BinaryInfo:
     has_dwarf: bool = False
     size: int = 0
     goroutine: str = ""
+    library: Literal["", "c-shared", "plugin", "shared"] = ""
 
     @property
     def behaves_as(self) -> tuple[int, int]:

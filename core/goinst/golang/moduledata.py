@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from goinst.errors import BinaryError
 from goinst.golang.elf import Image
+from goinst.golang.refusal import why_no_table
 
 __all__ = ["Module", "TextSection", "find_module"]
 
@@ -104,7 +105,7 @@ def find_module(image: Image, version: tuple[int, int] | None) -> Module:
                 return module
     if too_old:
         raise BinaryError(f"{image.path}: was built with Go 1.15 or older; build it with Go 1.16 or newer")
-    raise BinaryError(f"{image.path}: is not a Go program (no runtime data found); name a program built by Go")
+    raise BinaryError(f"{image.path}: {why_no_table(image)}")
 
 
 def _headers(image: Image) -> Iterator[_Header]:

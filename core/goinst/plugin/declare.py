@@ -28,6 +28,7 @@ __all__ = [
     "Site",
     "Tail",
     "Type",
+    "Unseen",
 ]
 
 PIPED_STDIN = "piped_stdin"
@@ -82,6 +83,20 @@ class Package:
     path: str
     functions: tuple[str, ...]
     fields: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A function that does what users may expect of the plugin, and what they are told in a binary that has it.
+
+    ``function`` is its name, vendored or not, or the end of a name from a dot or a slash on. ``{package}`` in ``words``
+    is its package's path. It is not said where one of ``probes`` is in its package, in one below or above that: else it
+    is a fork that differs, or a version that does. Without ``probes`` it is said wherever the function is.
+    """
+
+    function: str
+    words: str
+    probes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,10 +286,7 @@ class Fragment:
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """A plugin. ``builds_on`` names plugins that must be on too and whose programs and decoders run first.
-    ``unseen``: functions that do what users may expect of this plugin, but that it has no probe for, and what users
-    are told is not seen in a binary that has one, ``{package}`` in it being the function's. Each is a name, or the end
-    of one from a dot or a slash on; functions of packages that the plugin has probes for, whatever their path, do not
-    count.
+    ``unseen`` (each an Unseen): what users may expect of this plugin, and it does not see.
     ``packages``: how forks of the packages that probes are in can be known.
     ``on_request``: on only where it is named, not by default. ``losses``: reasons, and words for the user; a reason
     without words only calls for the probes that wait for it, and is not shown. ``captures`` (each a Capture) become
@@ -293,7 +305,7 @@ class Protocol:
     losses: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     builds_on: tuple[str, ...] = ()
-    unseen: Mapping[str, str] = field(default_factory=dict)
+    unseen: tuple[Unseen, ...] = ()
     packages: tuple[Package, ...] = ()
     hits: str = ""
     on_request: bool = False

@@ -64,6 +64,10 @@ class View:
         found = {path: real for path, real in moved.items() if self.facts.has_package(real)}
         return tuple((path, real) for path, real in found.items() if not _goes_with(path, real, found))
 
+    def agrees(self, other: View, protocol: Protocol) -> bool:
+        """Say whether the packages that a plugin names are the same in another view."""
+        return all(self.real(path) == other.real(path) for path in declared_packages(protocol))
+
     def is_fork(self, path: str) -> bool:
         """Say whether a declared package is another one here, and no copy of itself."""
         return not f"/{self.real(path)}".endswith(f"/{path}")
