@@ -10,6 +10,7 @@ import pytest
 from gobuild import PROGRAMS, build
 from goinst import Fragment, Probe, Protocol, Site
 from goinst.cli.planned import as_text, missing
+from goinst.config import RunConfig
 from goinst.engine.plan import Plan, make_plan
 from goinst.engine.reporting import report_plan
 from goinst.golang.facts import Facts
@@ -38,7 +39,8 @@ def told(made: Plan) -> list[tuple[str, str]]:
             return lambda event, **more: said.append((level, more["reason"]))
 
     built: Any = SimpleNamespace(plan=made, loaded=SimpleNamespace(rejected=()))
-    report_plan(Log(), built, "frames", verbose=False)
+    executable: Any = SimpleNamespace(name="frames", every=False)
+    report_plan(Log(), built, executable, RunConfig())
     return said
 
 

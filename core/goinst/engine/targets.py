@@ -10,9 +10,7 @@ from typing import Any, Protocol
 
 from goinst.config import RunConfig
 from goinst.errors import BinaryError, GoinstError, TargetError
-from goinst.golang.buildinfo import read_build_info
 from goinst.golang.cache import Cache
-from goinst.golang.elf import Image
 from goinst.golang.facts import Facts
 from goinst.native.facts import NativeFacts, open_facts
 from goinst.native.usdt import PREFIX
@@ -107,6 +105,9 @@ def with_libraries(error: GoinstError, process: Process) -> GoinstError:
 
 
 def _is_go(path: str) -> bool:
+    from goinst.golang.buildinfo import read_build_info  # numpy comes in here: only an error needs it
+    from goinst.golang.elf import Image
+
     try:
         return read_build_info(Image.open(path)) is not None
     except BinaryError:
