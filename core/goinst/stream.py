@@ -55,13 +55,15 @@ class Stream:
     a property of what is open and not of the descriptor, so a standard output that was inherited, from a shell that
     still uses it, is opened once more; a socket is told for each write; and what can be neither gets small pieces.
 
-    ``is_file``: a regular file, whose writes are as long as its file system makes them.
+    ``is_file``: a regular file, whose writes are as long as its file system makes them; ``named``: one with a name.
     """
 
     def __init__(self, descriptor: int, *, owned: bool = False) -> None:
         self.descriptor = descriptor
-        kind = os.fstat(descriptor).st_mode
+        status = os.fstat(descriptor)
+        kind = status.st_mode
         self.is_file = stat.S_ISREG(kind) or stat.S_ISBLK(kind)
+        self.named = stat.S_ISREG(kind) and status.st_nlink > 0
         self.is_terminal = os.isatty(descriptor)
         self._ours = -1
         self._socket: socket.socket | None = None

@@ -17,16 +17,7 @@ from goinst.plugin.manager import installed
 
 ROOT = Path(__file__).parents[2]
 HELLO = ROOT / "tests" / "thirdparty" / "goinst-hello"
-PAGES = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "docs/ARCHITECTURE.md",
-    "docs/PLUGINS.md",
-    "docs/HELLO-PLUGIN.md",
-    "docs/OUTPUTS.md",
-    "docs/FLEET.md",
-    "docs/PROPAGATION.md",
-)
+PAGES = ("README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 
 
 @pytest.mark.parametrize("name", ["__init__.py", "hello.bpf.c"])
@@ -36,8 +27,16 @@ def test_the_plugin_page_shows_the_plugin_that_the_tests_run(name: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_points_to_is_there(page: str) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text()):
-        assert ((ROOT / page).parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", (ROOT / page).read_text()):
+        path = (ROOT / page).parent / target if target else ROOT / page
+        assert path.exists(), target
+        if anchor and path.suffix == ".md":
+            assert anchor in {_anchor(heading) for heading in re.findall(r"^#+ (.+)$", path.read_text(), re.M)}, anchor
+
+
+def _anchor(heading: str) -> str:
+    """As GitHub makes one of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def test_the_readme_names_every_built_in_plugin() -> None:

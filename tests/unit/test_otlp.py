@@ -21,6 +21,7 @@ from goinst.errors import UsageError
 from goinst.events.span import Resource, Span
 from goinst.events.tap import Telemetry
 from goinst.export.otlp import OtlpExporter
+from goinst.patience import Patience
 
 RESOURCE = Resource({"service.name": "shop", "process.pid": 7, "container.id": "c" * 64}, b"{}")
 OTHER = Resource({"service.name": "other", "process.pid": 8}, b"{}")
@@ -162,6 +163,25 @@ def test_a_collector_that_stalls_costs_spans_and_no_time(monkeypatch: pytest.Mon
         exporter.close()
     assert len(collector.spans) == 100
     assert exporter.losses == {"otlp.queue_full": 400}
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_asked_twice_nobody_is_waited_for_and_each_span_counts_once(
+    protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "5")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
+    monkeypatch.setenv("OTEL_BSP_EXPORT_TIMEOUT", "600000")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections, and says nothing
+        patience = Patience()
+        exporter = OtlpExporter(f"http://127.0.0.1:{silent.getsockname()[1]}", "1", patience=patience)
+        exporter.export([make(number) for number in range(12)])
+        patience.hurry()
+        exporter.close()
+    assert exporter.losses == {"otlp.not_sent": 12}
+    assert exporter.undone == {"web": 12}
 
 
 def test_a_collector_that_comes_back(monkeypatch: pytest.MonkeyPatch, said: io.StringIO) -> None:

@@ -65,7 +65,7 @@ class Sink:
             self._stream = Stream(stream.fileno(), owned=owned)
         except (OSError, ValueError, AttributeError):
             self._stream = None  # in memory
-        self._look = 0.0 if owned and self._stream is not None and self._stream.is_file else float("inf")
+        self._look = 0.0 if self._stream is not None and self._stream.named else float("inf")
 
     @classmethod
     def open(cls, path: str, waits: Waits | None = None) -> Sink:
