@@ -91,6 +91,7 @@ static __always_inline u16 nethttp_local_port(u64 type, u64 data)
 #if defined(NETFD_LADDR) && defined(TCPADDR_PORT)
     struct nethttp_interface conn = {.type = type, .data = data};
 
+#pragma clang loop unroll(disable)
     for (u32 i = 0; T_TCP_CONN && i <= NETHTTP_WRAPPED; i++) {
         if (go_type_hash(conn.type) == T_TCP_CONN) /* TCPConn{conn{fd *netFD}} */
             return go_word(go_word(go_word(conn.data) + NETFD_LADDR + 8) + TCPADDR_PORT);

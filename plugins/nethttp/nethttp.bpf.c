@@ -100,6 +100,7 @@ static __always_inline int nethttp_begins_block(struct nethttp_request *r, u64 r
 
     if (at > 32 || at + length + 10 > r->block_length || !nethttp_same(r, 0, go_word(request + REQUEST_METHOD), at))
         return 0;
+#pragma clang loop unroll(disable)
     for (u32 i = 0; i < NETHTTP_TARGET_PIECES; i++) {
         u64 piece = left > sizeof(r->pattern) ? sizeof(r->pattern) : left;
 
