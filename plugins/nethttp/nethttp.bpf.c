@@ -68,57 +68,22 @@ static __always_inline int nethttp_is_preface(u64 request, u32 method_length, u3
     return method[0] == 'P' && method[1] == 'R' && method[2] == 'I';
 }
 
-/* Whether what stands at `address` is what the block has `at` some place: up to 128 bytes. r->pattern is free then. */
-static __always_inline int nethttp_same(struct nethttp_request *r, u64 at, u64 address, u64 length)
+/* Whether the block begins with this request's line: its method, a space, as many bytes as its target has, " HTTP/". Nothing
+ * was in the buffer before it, so that only one of its own header lines could stand there instead, where the beginning is
+ * lost; a name of a header has no space (httpguts.ValidHeaderFieldName), a method no colon, and a line that is folded begins
+ * with a space. */
+static __always_inline int nethttp_begins_block(const struct nethttp_request *r, u64 request)
 {
-    if (length > sizeof(r->pattern) || go_copy(r->pattern, sizeof(r->pattern), address, length) != length)
-        return 0;
-#pragma clang loop unroll(disable)
-    for (u32 i = 0; i < sizeof(r->pattern) / 8; i++) {
-        u64 from = at + i * 8, left = length - i * 8, mask = ~0ULL;
+    u64 at = r->method_length, end = at + 1 + r->uri_length, mask = at < 8 ? (1ULL << 8 * (at & 7)) - 1 : ~0ULL;
 
-        if (i * 8 >= length)
-            break;
-        if (left < 8)
-            mask = (1ULL << 8 * (left & 7)) - 1;
-        asm volatile("" : "+r"(from));
-        if (from > sizeof(r->block) - 8)
-            return 0;
-        if ((*(u64 *)&r->block[from] ^ *(u64 *)&r->pattern[i * 8]) & mask)
-            return 0;
-    }
-    return 1;
-}
-
-#define NETHTTP_TARGET_PIECES 4
-
-/* Whether the block begins with this very request's line: its method, its target, "HTTP/". What only looks like it may be a
- * part of another request, or of a body. */
-static __always_inline int nethttp_begins_block(struct nethttp_request *r, u64 request)
-{
-    u64 at = r->method_length, length = r->uri_length, left = length, from = at + 1;
-
-    if (at > 32 || at + length + 10 > r->block_length || !nethttp_same(r, 0, go_word(request + REQUEST_METHOD), at))
-        return 0;
-#pragma clang loop unroll(disable)
-    for (u32 i = 0; i < NETHTTP_TARGET_PIECES; i++) {
-        u64 piece = left > sizeof(r->pattern) ? sizeof(r->pattern) : left;
-
-        if (!piece)
-            break;
-        if (!nethttp_same(r, from, r->target + (from - at - 1), piece))
-            return 0;
-        left -= piece;
-        from += piece;
-    }
-    if (left)
+    if (at < 1 || at > 8 || end + 8 > r->block_length)
         return 0;
     asm volatile("" : "+r"(at));
-    asm volatile("" : "+r"(from));
-    if (at > sizeof(r->block) - 8 || from > sizeof(r->block) - 8)
+    asm volatile("" : "+r"(end));
+    if (at > 8 || end > sizeof(r->block) - 8 || ((*(u64 *)r->block ^ go_word(go_word(request + REQUEST_METHOD))) & mask))
         return 0;
-    return r->block[at] == ' ' && r->block[from] == ' ' && r->block[from + 1] == 'H' && r->block[from + 2] == 'T' &&
-           r->block[from + 3] == 'T' && r->block[from + 4] == 'P' && r->block[from + 5] == '/';
+    return r->block[at] == ' ' && r->block[end] == ' ' && r->block[end + 1] == 'H' && r->block[end + 2] == 'T' &&
+           r->block[end + 3] == 'T' && r->block[end + 4] == 'P' && r->block[end + 5] == '/';
 }
 
 /* A handler is about to be called. Whether its header has to be read by nethttp_read_line. */
