@@ -91,6 +91,7 @@ PROBE(goinst_new_goroutine)
         }
     }
     if (ancestor.g) {
+        ancestor.parent = goinst_goid(&creator);
         if (!ancestor.shared)
             ancestor.shared = goinst_takes_work(child.g, BIAS(goinst_new_goroutine));
         goinst_lineage.update(&child, &ancestor);

@@ -114,6 +114,7 @@ struct goinst_ancestor {
     u64 span_id;
     u32 level;
     u32 shared; /* it, or one that it descends from, takes work from others */
+    u64 parent; /* goid of the goroutine that started it */
 };
 BPF_TABLE("lru_hash", struct goinst_goroutine_key, struct goinst_ancestor, goinst_lineage, 16384);
 
@@ -129,11 +130,23 @@ static __always_inline struct goinst_operation *goinst_operation_of(const struct
     return op && op->head.span_id == ancestor->span_id ? op : 0;
 }
 
-/* The operation that the goroutine of the hit was started in, open or ended. */
-static __always_inline struct goinst_operation *goinst_operation_origin(const struct goinst_hit *hit)
+static __always_inline struct goinst_ancestor *goinst_ancestor_of(const struct goinst_hit *hit)
 {
     struct goinst_goroutine_key key = {.g = hit->g, .tgid = hit->tgid};
     struct goinst_ancestor *ancestor = goinst_lineage.lookup(&key);
+
+#ifdef GOINST_G_PARENT
+    /* before Linux 6.0 a probe is passed over once in a while: then this is of another goroutine that had the g before */
+    if (ancestor && go_word(hit->g + GOINST_G_PARENT) != ancestor->parent)
+        return 0;
+#endif
+    return ancestor;
+}
+
+/* The operation that the goroutine of the hit was started in, open or ended. */
+static __always_inline struct goinst_operation *goinst_operation_origin(const struct goinst_hit *hit)
+{
+    struct goinst_ancestor *ancestor = goinst_ancestor_of(hit);
 
     return ancestor ? goinst_operation_of(ancestor, hit->tgid) : 0;
 }
@@ -214,7 +227,6 @@ static __always_inline void goinst_operation_context(const struct goinst_operati
  * later, and nobody knows for whom. */
 static __always_inline struct goinst_operation *goinst_operation_ancestor(const struct goinst_hit *hit)
 {
-    struct goinst_goroutine_key key = {.g = hit->g, .tgid = hit->tgid};
     struct goinst_ancestor *ancestor;
     struct goinst_operation *op;
 
@@ -223,7 +235,7 @@ static __always_inline struct goinst_operation *goinst_operation_ancestor(const 
     if (op)
         return op;
 #endif
-    ancestor = goinst_lineage.lookup(&key);
+    ancestor = goinst_ancestor_of(hit);
     if (!ancestor)
         return 0;
     op = goinst_operation_of(ancestor, hit->tgid);

@@ -287,7 +287,6 @@ static __always_inline int grpc_open(struct goinst_hit *hit, u32 kind, u64 trans
     r->method_length = grpc_string(r->method, r->method_length, stream + STREAM_METHOD);
     grpc_string(r->encoding, r->encoding_length, stream + STREAM_ENCODING);
     pair = grpc_pair_at(stream + STREAM_CTX);
-    goinst_operation_context(grpc_server_operation(r), hit, pair.second, pair.second);
     grpc_look_through(&context, pair.first, pair.second, 1);
     if (context.found)
         r->flags |= GRPC_DEADLINE;
@@ -308,11 +307,13 @@ static __always_inline int grpc_open(struct goinst_hit *hit, u32 kind, u64 trans
     }
 #endif
     if (T_HANDLER && kind == T_HANDLER) {
-        /* net/http's handler started this goroutine: its request, if it is traced, is what this is part of */
+        /* net/http's handler has given it its request's context: that request, if it is traced, is what this is part of */
+        hit->context = pair.second;
         outer = goinst_operation_ancestor(hit);
         if (outer)
             goinst_operation_join(grpc_server_operation(r), outer);
     }
+    goinst_operation_context(grpc_server_operation(r), hit, pair.second, pair.second);
 #if defined(HANDLER_REQUEST) && defined(REQUEST_REMOTE)
     if (T_HANDLER && kind == T_HANDLER) {
         r->flags |= GRPC_SERVED_BY_HTTP;

@@ -9,8 +9,9 @@ __all__ = ["runtime_macros"]
 
 # What the core itself needs of every Go program: bpf/goroutine.h
 _GOROUTINE = {"GOINST_G_GOID": ("runtime.g", "goid"), "GOINST_G_STACK_HI": ("runtime.g", "stack.hi")}
-# What it can use when it is there: bpf/go_map.h, Go 1.24 and later, and before
-_MAPS = {
+# What it can use when it is there: bpf/operation.h, Go 1.21 and later; bpf/go_map.h, Go 1.24 and later, and before
+_OPTIONAL = {
+    "GOINST_G_PARENT": ("runtime.g", "parentGoid"),
     "GOINST_MAP_DIRECTORY": ("internal/runtime/maps.Map", "dirPtr"),
     "GOINST_MAP_DIRLEN": ("internal/runtime/maps.Map", "dirLen"),
     "GOINST_TABLE_GROUPS": ("internal/runtime/maps.table", "groups"),
@@ -30,7 +31,7 @@ def runtime_macros(facts: Facts) -> dict[str, int]:
                 " be told apart; is it built by the standard Go toolchain (not gccgo, TinyGo or garble)?"
             )
         macros[macro] = fact.value
-    for macro, (type_name, path) in _MAPS.items():
+    for macro, (type_name, path) in _OPTIONAL.items():
         fact = facts.field(type_name, path)
         if fact is not None:
             macros[macro] = fact.value
