@@ -542,6 +542,13 @@ static __always_inline struct goinst_operation *goinst_operation_last(const stru
     return 0;
 }
 
+/* Ends the operation without a span: nobody asked for it. */
+static __always_inline void goinst_operation_drop(struct goinst_operation *op)
+{
+    op->state = GOINST_ENDED;
+    LOSS(not_asked_for);
+}
+
 /* Ends the operation and sends it with the first `size` bytes of its payload; `full` and `busy` are the counters for a
  * ring that does not take it, `done` that of spans, which is all there is when spans are only counted. */
 static __always_inline void goinst_operation_end(struct goinst_operation *op, u64 size, u32 full, u32 busy, u32 done)

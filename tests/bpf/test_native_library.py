@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pluggy
 import pytest
 
 import nativebuild
@@ -23,8 +22,8 @@ from goinst.diagnostics import Log
 from goinst.engine.session import Session
 from goinst.errors import TargetError
 from goinst.events.span import Span
+from goinst.export.base import Exporter
 from goinst.plugin.manager import PluginSet
-from goinst.plugin.spec import HookSpec
 
 pytestmark = [
     pytest.mark.bpf,
@@ -69,17 +68,16 @@ PROBE(text_given)
         probes=(Probe("text_given", (Site(symbol),)),),
         records=(Record("given", (Column("pid", "u32"), Column("text", "bytes", 16)), decode, role="span"),),
     )
-    hooks = pluggy.PluginManager("goinst")
-    hooks.add_hookspecs(HookSpec)
-    return PluginSet([protocol], [], hooks)
+    return PluginSet.of(protocol)
 
 
-class Kept:
+class Kept(Exporter):
     """An exporter that keeps spans, and a way to wait for them."""
 
     wants_spans = True
 
     def __init__(self) -> None:
+        super().__init__()
         self.spans: list[tuple[str, int]] = []
 
     def export(self, spans: Sequence[Span]) -> None:

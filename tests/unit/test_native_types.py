@@ -183,7 +183,6 @@ def test_types_that_were_kept_apart(tmp_path: Path) -> None:
     assert facts.shape("struct order") == same.shape("struct order")
 
 
-@pytest.mark.skipif(shutil.which("dwz") is None, reason="no dwz")
 @pytest.mark.parametrize("version", ["4", "5"])
 def test_types_that_files_share(tmp_path: Path, version: str) -> None:
     whole = nativebuild.build("order.c", "-O2", f"-gdwarf-{version}", "-g")

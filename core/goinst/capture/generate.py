@@ -258,15 +258,15 @@ class _Generator:
         if conditions:
             texts = [write_condition(out, program.resolver, each) for each in conditions]
             out.line(f"if (!({' && '.join(texts)})) {{")
-            out.line("    op->state = GOINST_ENDED;")
+            out.line("    goinst_operation_drop(op);")
             out.line("    return 0;")
             out.line("}")
         if self._wanted.aggregates:
-            out.line("op->state = GOINST_ENDED;")
+            out.line("goinst_operation_drop(op);")
             self._aggregate(program)
             return program.finish()
         if conditions:
-            self._within_rate(out, "op->state = GOINST_ENDED;")
+            self._within_rate(out, "goinst_operation_drop(op);")
         self._fill(program, items)
         out.line(f"{name}_end(record, {self._size});")
         return program.finish()

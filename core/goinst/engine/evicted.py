@@ -18,7 +18,7 @@ UNSEEN = "began_unseen"
 """What plugins count for an end without a beginning."""
 
 # (plugin, reason) of the other ways in which an operation goes
-_GONE = {("core", reason) for reason in ("end_unseen", "left_out_unseen", "absorbed", "sampled_out")}
+_GONE = {("core", reason) for reason in ("end_unseen", "left_out_unseen", "absorbed", "not_asked_for", "sampled_out")}
 
 
 def count_evicted(

@@ -14,6 +14,7 @@ CORE_LOSSES = {
     "evicted": "put out while under way, to make room for other operations (--max-operations)",
     "absorbed": "",
     "left_out_unseen": "",
+    "not_asked_for": "",
     "no_operation": "a fact had no operation to belong to",
     "tail_call_failed": "a tail-called program is missing",
     "context_no_room": "no room in the target's buffer for a traceparent: that request went without",

@@ -84,6 +84,9 @@ class Comings:
             unseen = {"unseen_seconds": missed} if missed else {}  # requests of that time are counted nowhere
             self._log.info("process joined", pid=process.pid, executable=process.exe, **unseen)
         self._here.add(process.identity)
+
+    def idle(self, executable: Executable, process: Process) -> None:
+        """Warn of the first process of an executable in which there is nothing to see."""
         tracer = executable.tracer
         if tracer is not None and tracer.idle and len(executable.members) == 1:
             missing = {plugin.name: plugin.reason for plugin in tracer.plan.plugins if not plugin.enabled}

@@ -255,6 +255,7 @@ class Session:
             known = known._replace(module=info.main_module, go=info.go_version)
         self._processes.join(process.pid, known)
         self._comings.joined(executable, process, say=self._announced)
+        self._comings.idle(executable, process)
 
     def _left(self, executable: Executable, process: Process) -> None:
         self._processes.remove(process.pid)
