@@ -57,6 +57,16 @@ def test_files_with_one_build_id_are_told_apart(tmp_path: Path) -> None:
     assert whole.digest != stripped.digest
 
 
+@pytest.mark.parametrize(("build_id", "apart"), [(b"redacted", True), (b"/".join([b"a-b_c" * 4] * 4), False)])
+def test_a_build_id_that_was_set_by_hand_tells_nothing(tmp_path: Path, build_id: bytes, apart: bool) -> None:
+    notes = note(b"Go\0\0", 4, build_id)
+    for tail in (b"one", b"two"):
+        (tmp_path / tail.decode()).write_bytes(elf(notes, tail=tail))
+    one, two = (read_identity(str(tmp_path / name)) for name in ("one", "two"))
+    assert one.build_id == two.build_id == build_id.decode()
+    assert (one.digest != two.digest) == apart
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -20,8 +20,9 @@ def unseen(facts: Facts, protocol: Protocol, seen: Mapping[str, str], left_out: 
     ``seen`` are the packages in which probes have a place, by program; what is ``left_out`` has been said.
     """
     said: dict[str, None] = {}
+    known = {*left_out, *(package.path for package in protocol.packages)}  # what lacks of these is said by itself
     for each in protocol.unseen:
-        owners = sorted({unescaped(package_of(name)) for name in facts.ending(each.function)} - {*left_out})
+        owners = sorted({unescaped(package_of(name)) for name in facts.ending(each.function)} - known)
         places = [seen[program] for program in each.probes if program in seen]
         found = [owner for owner in owners if not any(_near(owner, place) for place in places)]
         said |= dict.fromkeys(each.words.replace("{package}", owner) for owner in found[:_SHOWN])

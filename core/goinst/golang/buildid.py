@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import stat
 import struct
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ _NT_GO_BUILD_ID = 4  # cmd/link/internal/ld/elf.go: ELF_NOTE_GOBUILDID_TAG, unde
 _MAX_PROGRAM_HEADERS = 1024
 _MAX_NOTES = 1 << 16  # bytes of one PT_NOTE segment; real ones have about 100
 _BLOCK = 1 << 20
+# cmd/internal/buildid: actionID/actionID/contentID/contentID, each 120 bits; GNU's is a SHA-1 of the output, if not asked
+# for otherwise (ld --build-id)
+_HASHES = re.compile(r"(?:[\w-]{20}/){3}[\w-]{20}|[0-9a-f]{40}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class Identity:
     apart.
 
     ``strip`` keeps the build id and moves what is in the file: so the digest is over the build id, the file's
-    size, the ELF header and the program headers. ``size`` is in bytes.
+    size, the ELF header and the program headers; over all of the file where the build id is not a hash of what the
+    linker wrote, as Bazel's ``redacted`` or any that was set by hand. ``size`` is in bytes.
     """
 
     build_id: str
@@ -83,9 +88,11 @@ def _identify(path: str, descriptor: int) -> Identity:
     programs = os.pread(descriptor, phnum * _PROGRAM.size, phoff) if phoff < status.st_size else b""
     if len(programs) < phnum * _PROGRAM.size:
         raise BinaryError(f"{path}: ends within its ELF program headers; build or copy the program again")
-    build_id = _from_notes(descriptor, programs, status.st_size) or _from_content(descriptor)
+    noted = _from_notes(descriptor, programs, status.st_size)
+    content = "" if _HASHES.fullmatch(noted) else _from_content(descriptor)
+    build_id = noted or content
     digest = hashlib.sha256(header + programs)
-    digest.update(f"{status.st_size} {build_id}".encode())
+    digest.update(f"{status.st_size} {build_id} {content}".encode())
     return Identity(build_id, digest.hexdigest(), status.st_size)
 
 
@@ -119,7 +126,7 @@ def _notes(data: bytes, alignment: int) -> Iterator[tuple[bytes, int, bytes]]:
 
 
 def _from_content(descriptor: int) -> str:
-    """Hash the file: ``-ldflags=-buildid=`` leaves nothing cheaper that is as certain."""
+    """Hash the file: nothing cheaper is as certain where the linker was told what to write."""
     digest = hashlib.sha256()
     offset = 0
     while block := os.pread(descriptor, _BLOCK, offset):
