@@ -68,11 +68,49 @@ static __always_inline int nethttp_is_preface(u64 request, u32 method_length, u3
     return method[0] == 'P' && method[1] == 'R' && method[2] == 'I';
 }
 
-/* Whether the block begins with this request's line: its method, a space, as many bytes as its target has, " HTTP/". Nothing
- * was in the buffer before it, so that only one of its own header lines could stand there instead, where the beginning is
- * lost; a name of a header has no space (httpguts.ValidHeaderFieldName), a method no colon, and a line that is folded begins
- * with a space. */
-static __always_inline int nethttp_begins_block(const struct nethttp_request *r, u64 request)
+#define NETHTTP_PIECE 128
+#define NETHTTP_PIECES 4
+
+/* Whether the block has this request's target from `from` on. What is longer than NETHTTP_PIECES pieces is not looked at.
+ * r->pattern is free then. Lengths are read again in each turn: so the verifier need not remember what it knows of them. */
+static __always_inline int nethttp_has_target(struct nethttp_request *r, u64 from)
+{
+    u64 length, at, word, mask = ~0ULL;
+
+#pragma clang loop unroll(disable)
+    for (u32 i = 0; i < NETHTTP_PIECES * NETHTTP_PIECE / 8; i++) {
+        at = from + i * 8;
+        length = *(volatile u32 *)&r->uri_length;
+        if (i % (NETHTTP_PIECE / 8) == 0 && length > i * 8) {
+            length -= i * 8;
+            if (length > NETHTTP_PIECE)
+                length = NETHTTP_PIECE;
+            if (go_copy(r->pattern, sizeof(r->pattern), r->target + i * 8, length) != length)
+                return 0;
+            length = *(volatile u32 *)&r->uri_length;
+        }
+        if (length < i * 8 + 8)
+            break;
+        asm volatile("" : "+r"(at));
+        if (at > sizeof(r->block) - 8 || *(u64 *)&r->block[at] != *(u64 *)&r->pattern[i * 8 % NETHTTP_PIECE])
+            return 0;
+    }
+    length = *(volatile u32 *)&r->uri_length;
+    if (length > NETHTTP_PIECES * NETHTTP_PIECE)
+        return 0;
+    /* the last bytes, up to 8 */
+    at = length > 8 ? length - 8 : 0;
+    if (length < 8)
+        mask = (1ULL << 8 * (length & 7)) - 1;
+    word = go_word(r->target + at);
+    at += from;
+    asm volatile("" : "+r"(at));
+    return at <= sizeof(r->block) - 8 && !((*(u64 *)&r->block[at] ^ word) & mask);
+}
+
+/* Whether the block begins with this very request's line: its method, its target, "HTTP/". Else the beginning is lost, and
+ * what stands there may be the middle of a header, which a client can make look like any request. */
+static __always_inline int nethttp_begins_block(struct nethttp_request *r, u64 request)
 {
     u64 at = r->method_length, end = at + 1 + r->uri_length, mask = at < 8 ? (1ULL << 8 * (at & 7)) - 1 : ~0ULL;
 
@@ -82,8 +120,10 @@ static __always_inline int nethttp_begins_block(const struct nethttp_request *r,
     asm volatile("" : "+r"(end));
     if (at > 8 || end > sizeof(r->block) - 8 || ((*(u64 *)r->block ^ go_word(go_word(request + REQUEST_METHOD))) & mask))
         return 0;
-    return r->block[at] == ' ' && r->block[end] == ' ' && r->block[end + 1] == 'H' && r->block[end + 2] == 'T' &&
-           r->block[end + 3] == 'T' && r->block[end + 4] == 'P' && r->block[end + 5] == '/';
+    if (r->block[at] != ' ' || r->block[end] != ' ' || r->block[end + 1] != 'H' || r->block[end + 2] != 'T' ||
+        r->block[end + 3] != 'T' || r->block[end + 4] != 'P' || r->block[end + 5] != '/')
+        return 0;
+    return nethttp_has_target(r, at + 1);
 }
 
 /* A handler is about to be called. Whether its header has to be read by nethttp_read_line. */
