@@ -68,6 +68,7 @@ if [ "$goal" = test ]; then # strip(1), and programs with C
     if grep -qs '^ID=debian' /etc/os-release; then
         command -v chromium >/dev/null || command -v chromium-headless-shell >/dev/null || want chromium-headless-shell
     fi
+    command -v redis-server >/dev/null || want redis-server # a program without Go, for the cookbook
     command -v dwz >/dev/null || want dwz # DWARF that files share
     command -v gcc >/dev/null || want 'gcc libc6-dev'
     command -v g++ >/dev/null || want g++
