@@ -10,7 +10,7 @@
 static long (*goinst_probe_read_user)(void *to, u32 size, const void *from) = (void *)112;
 #define bpf_probe_read_user goinst_probe_read_user
 
-#define GOINST_PROCESS_BEGAN 0 /* a record's type: events/correlate.py has the same */
+#define GOINST_PROCESS_BEGAN 0 /* a record's type: records/correlate.py has the same */
 /* bpf_ringbuf_output, and, where there is nothing to send, bpf_ringbuf_query: BCC 0.26 has no method for that, and only
  * its methods know the descriptor of a map. */
 static long (*goinst_ringbuf_output)(void *ring, void *data, u64 size, u64 flags) = (void *)130;

@@ -8,7 +8,7 @@
  */
 
 #define GOINST_LEVELS 4
-/* head.flags of an operation; engine/still_open.py has LEFT_OUT */
+/* head.flags of an operation; run/partial.py has LEFT_OUT */
 #define GOINST_UNSAMPLED 1 /* the trace's sampled flag is off */
 #define GOINST_REMOTE 2    /* the caller's trace was taken over */
 #define GOINST_LEFT_OUT 4  /* by --sample: nothing of it is sent */
@@ -22,7 +22,7 @@ struct goinst_operation_key {
     u32 level;
 };
 
-/* sent as it is: events/record.py has the same layout */
+/* sent as it is: plugin/layout.py has the same layout */
 struct goinst_operation {
     struct goinst_record head;
     u64 trace_high;

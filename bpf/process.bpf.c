@@ -8,7 +8,7 @@
 
 static long (*process_read_text)(void *to, u32 size, const void *from) = (void *)114; /* bpf_probe_read_user_str */
 
-/* events/correlate.py reads it */
+/* records/correlate.py reads it */
 struct process_began {
     struct goinst_record head;
     u32 length; /* of the name, with its 0; 0: none; all there is room for: it may be longer */

@@ -6,7 +6,7 @@
  * GOINST_PROPAGATE is 1 to write, and 2 to do everything but that (--propagate=dry-run).
  */
 
-/* what became of it: goinst.plugin.context has the words */
+/* what became of it: goinst.toolkit.context has the words */
 #define GOINST_CONTEXT_WRITTEN 1
 #define GOINST_CONTEXT_DRY_RUN 2
 #define GOINST_CONTEXT_PRESENT 3

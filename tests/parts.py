@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from goinst import Fragment, Probe, Protocol, Record, Tail
-from goinst.engine.plan import ResolvedProbe
-from goinst.engine.source import Part
-from goinst.events.record import lay_out
-from goinst.golang.model import Site
+from goinst.binary.model import Site
+from goinst.plan.plan import ResolvedProbe
+from goinst.plan.source import Part
+from goinst.plugin.layout import lay_out
 
 __all__ = ["GOROUTINE", "part", "probe"]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import gobuild
-from goinst.engine.compiler import Compiler
-from goinst.engine.object import BpfObject
-from goinst.engine.plan import Plan, make_plan
 from goinst.golang.facts import Facts
+from goinst.kernel.compiler import Compiler
+from goinst.kernel.program import BpfObject
+from goinst.plan.plan import Plan, make_plan
 from goinst.plugin.manager import PluginSet
 
 __all__ = ["MODES", "PLUGINS", "Compiled", "compiled", "compiled_for_a_run"]

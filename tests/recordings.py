@@ -12,11 +12,11 @@ import orjson
 from goinst.plugins import nethttp
 
 from goinst import Column, Protocol, Record
-from goinst.events.record import HEAD, OPERATION, lay_out
-from goinst.events.ring import Slab
-from goinst.events.span import Clock, Resource
-from goinst.events.tap import Source
+from goinst.plugin.layout import HEAD, OPERATION, lay_out
 from goinst.recording import Recorder, RotatingFile
+from goinst.records.observer import Source
+from goinst.records.ring import Slab
+from goinst.spans.span import Clock, Resource
 from wire import on_wire
 
 __all__ = ["PROTOCOL", "operation", "resource_of", "slab_of", "write", "write_shop"]

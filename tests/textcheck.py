@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from goinst.engine.plan import make_plan
 from goinst.golang.facts import Facts
+from goinst.plan.plan import make_plan
 from goinst.plugin.manager import PluginSet
 
 __all__ = ["breakpoints", "planned"]

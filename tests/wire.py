@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from goinst import DecodeContext, Protocol, Record, Resource, Span
-from goinst.events.record import lay_out
+from goinst.plugin.layout import lay_out
 
 __all__ = ["context", "decode", "new_span", "on_wire"]
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from goinst.errors import GoinstError, PluginError
-from goinst.events.memory import Memory
-from goinst.events.span import Clock, DecodeContext, Resource, Span
-from goinst.plugin.context import TraceParent, context_words, parse_traceparent
-from goinst.plugin.declare import (
+from goinst.plugin.hookspecs import hookimpl
+from goinst.plugin.protocol import (
     PIPED_STDIN,
     Capture,
     Column,
@@ -23,8 +21,10 @@ from goinst.plugin.declare import (
     Type,
     Unseen,
 )
-from goinst.plugin.secrets import SECRET_HEADERS, redact_header, redact_query, redact_url
-from goinst.plugin.spec import hookimpl
+from goinst.spans.memory import Memory
+from goinst.spans.span import Clock, DecodeContext, Resource, Span
+from goinst.toolkit.context import TraceParent, context_words, parse_traceparent
+from goinst.toolkit.redact import SECRET_HEADERS, redact_header, redact_query, redact_url
 
 __all__ = [
     "PIPED_STDIN",

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from goinst.engine import sys as kernel
-from goinst.engine.attach import attach
+from goinst.kernel import syscalls as kernel
+from goinst.kernel.attach import attach
 
 pytestmark = [
     pytest.mark.bpf,

@@ -17,16 +17,16 @@ import pytest
 
 import gobuild
 from goinst import Column, Fragment, Probe, Protocol, Record, Site, Span, Tail
-from goinst.engine import sys as kernel
-from goinst.engine.build import Built, build
-from goinst.engine.compiler import Compiler
-from goinst.engine.object import BpfObject
-from goinst.engine.plan import Plan
-from goinst.engine.tracer import Tracer
 from goinst.errors import PluginError
-from goinst.events.span import Resource
 from goinst.golang.facts import Facts
+from goinst.kernel import syscalls as kernel
+from goinst.kernel.compiler import Compiler
+from goinst.kernel.program import BpfObject
+from goinst.plan.plan import Plan
 from goinst.plugin.manager import PluginSet
+from goinst.run.build import Built, build
+from goinst.run.tracer import Tracer
+from goinst.spans.span import Resource
 
 pytestmark = [
     pytest.mark.bpf,

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-import goinst.engine
-from goinst.engine import sys as kernel
-from goinst.engine.guard import guarded
-from goinst.engine.loader import load
+import goinst.kernel
+from goinst.kernel import syscalls as kernel
+from goinst.kernel.guard import guarded
+from goinst.kernel.loader import load
 from jit import load_as_it_is, uses_private_stack
 from programs import compiled
 
@@ -76,7 +76,7 @@ def test_no_program_of_any_plugin_has_a_private_stack(private_stacks: None, monk
 def test_there_is_one_way_into_the_kernel_and_the_guard_is_in_it() -> None:
     """BPF_PROG_LOAD is used in one function, which puts the guard in front of whatever it is given."""
     users = []
-    for path in Path(goinst.engine.__file__).parents[1].rglob("*.py"):
+    for path in Path(goinst.kernel.__file__).parents[1].rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
                 users += [(path.name, node.name) for name in ast.walk(node) if getattr(name, "id", "") == "_PROG_LOAD"]

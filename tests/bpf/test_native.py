@@ -13,11 +13,11 @@ import pytest
 
 import nativebuild
 from goinst import Column, Fragment, Probe, Protocol, Record, Site
-from goinst.engine.build import Built, build
-from goinst.engine.compiler import Compiler
-from goinst.engine.tracer import Tracer
-from goinst.events.span import Resource
+from goinst.kernel.compiler import Compiler
 from goinst.native import NativeFacts, open_facts
+from goinst.run.build import Built, build
+from goinst.run.tracer import Tracer
+from goinst.spans.span import Resource
 
 pytestmark = [
     pytest.mark.bpf,

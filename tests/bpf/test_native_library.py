@@ -19,11 +19,11 @@ import nativebuild
 from goinst import Column, Fragment, Probe, Protocol, Record, Site
 from goinst.config import RunConfig
 from goinst.diagnostics import Log
-from goinst.engine.session import Session
 from goinst.errors import TargetError
-from goinst.events.span import Span
 from goinst.export.base import Exporter
 from goinst.plugin.manager import PluginSet
+from goinst.run.session import Session
+from goinst.spans.span import Span
 
 pytestmark = [
     pytest.mark.bpf,

@@ -224,7 +224,7 @@ _COMMAND = """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, 4096))
 from goinst.limits import raise_files
-from goinst.target.command import Command
+from goinst.processes.command import Command
 raise_files()
 print(resource.getrlimit(resource.RLIMIT_NOFILE), flush=True)
 command = Command(["sh", "-c", "ulimit -Sn; ulimit -Hn"])

@@ -18,8 +18,8 @@ import pytest
 from harness import Ended, Server, needs_root, serving, tracing
 
 import gobuild
-from goinst.engine.allowed import why_not
-from goinst.engine.sys import probe_features
+from goinst.kernel.syscalls import probe_features
+from goinst.run.permissions import why_not
 
 pytestmark = needs_root
 

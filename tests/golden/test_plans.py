@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import gobuild
-from goinst.engine.plan import make_plan
 from goinst.golang.facts import Facts
+from goinst.plan.plan import make_plan
 from goinst.plugin.manager import PluginSet
 
 HERE = Path(__file__).parent

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from goinst.engine.allowed import lockdown_mode, why_not
+from goinst.run.permissions import lockdown_mode, why_not
 
 
 @pytest.mark.parametrize(

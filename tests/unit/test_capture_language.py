@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from goinst.capture.expression import (
+from goinst.capture.language.parser import Item, parse_condition, parse_expression, parse_spec
+from goinst.capture.language.syntax import (
     Assert,
     Call,
     Compare,
@@ -21,7 +22,6 @@ from goinst.capture.expression import (
     Slice,
     names_in,
 )
-from goinst.capture.language import Item, parse_condition, parse_expression, parse_spec
 from goinst.capture.trace import short_name, split_target
 from goinst.errors import UsageError
 

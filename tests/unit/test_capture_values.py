@@ -13,10 +13,10 @@ import pytest
 
 from gobuild import PROGRAMS, build
 from goinst.capture.expand import Maker
-from goinst.capture.find import find_functions
-from goinst.capture.nodes import Limits, Nodes, smaller_limits
-from goinst.capture.values import ABSENT, Absent, Scalar, go_duration, go_time, held, show
-from goinst.capture.wire import Raw, Reader
+from goinst.capture.targets import find_functions
+from goinst.capture.wire.build import Limits, Nodes, smaller_limits
+from goinst.capture.wire.nodes import Raw, Reader
+from goinst.capture.wire.values import ABSENT, Absent, Scalar, go_duration, go_time, held, show
 from goinst.errors import BinaryError, UsageError
 from goinst.golang.facts import Facts
 

@@ -274,7 +274,9 @@ def test_the_doctor_knows_an_unprivileged_user() -> None:
     if os.geteuid():
         pytest.skip("needs root, to become somebody else")
     script = "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.argv[1:] = ['doctor', '--json']"
-    script = f"import goinst.cli.main, goinst.cli.doctor, goinst.engine.sys, json\n{script}\ngoinst.cli.main.main()"
+    script = (
+        f"import goinst.cli.main, goinst.cli.doctor, goinst.kernel.syscalls, json\n{script}\ngoinst.cli.main.main()"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env={"XDG_CACHE_HOME": "/proc/none"}
     )

@@ -12,7 +12,7 @@ import yaml
 
 from goinst.cli.checks import CHECKS
 from goinst.config import load_config, merge
-from goinst.engine.privileges import OLDEST_KERNEL, PRIVILEGES
+from goinst.kernel.privileges import OLDEST_KERNEL, PRIVILEGES
 from goinst.plugin.manager import installed
 
 ROOT = Path(__file__).parents[2]

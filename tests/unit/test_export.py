@@ -19,11 +19,11 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TracerProvider
 
 from goinst.errors import GoinstError, UsageError
-from goinst.events.span import Resource, Span
 from goinst.export import OutputClosed, open_exporters
 from goinst.export.console import ConsoleExporter, duration
 from goinst.export.otel import OtelExporter
 from goinst.export.sink import Sink
+from goinst.spans.span import Resource, Span
 from recordings import write_shop
 
 RESOURCE = Resource(

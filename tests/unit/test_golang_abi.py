@@ -9,12 +9,12 @@ from typing import Literal
 import pytest
 
 import gobuild
+from goinst.binary.model import Argument
 from goinst.errors import BinaryError
-from goinst.golang.abi import locate
 from goinst.golang.binary import GoBinary
-from goinst.golang.gotypes import parse_signature, parse_type
-from goinst.golang.model import Argument
-from goinst.golang.typemeta import GoField, GoType
+from goinst.golang.types.abi import locate
+from goinst.golang.types.descriptors import GoField, GoType
+from goinst.golang.types.notation import parse_signature, parse_type
 
 Abi = Literal["register", "stack"]
 

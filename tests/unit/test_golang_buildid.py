@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from goinst.binary.identity import read_build_id, read_identity
 from goinst.errors import BinaryError
-from goinst.golang.buildid import read_build_id, read_identity
 
 
 def note(name: bytes, tag: int, content: bytes) -> bytes:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from goinst.cache import Cache
 from goinst.diagnostics import Log
-from goinst.engine.reporting import usable_cache
-from goinst.golang.cache import Cache
+from goinst.run.reporting import usable_cache
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_the_default_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_writers_at_the_same_time(folder: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from goinst.golang.cache import Cache\n"
+        "import sys; from pathlib import Path; from goinst.cache import Cache\n"
         "cache = Cache(Path(sys.argv[1]))\n"
         "for n in range(100):\n"
         "    cache.put('facts', 'key', [n] * 1000)\n"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import gobuild
+from goinst.binary import queries as module
+from goinst.cache import Cache
 from goinst.errors import BinaryError
-from goinst.golang import answers as module
-from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
 
 SERVE = "net/http.serverHandler.ServeHTTP"
@@ -219,8 +219,8 @@ def test_a_warm_start_is_light(server: Path, cache: Cache) -> None:
     code = (
         "import json, sys\n"
         "from pathlib import Path\n"
-        "import goinst.engine.session\n"
-        "from goinst.golang.cache import Cache\n"
+        "import goinst.run.session\n"
+        "from goinst.cache import Cache\n"
         "from goinst.golang.facts import Facts\n"
         "facts = Facts.open(sys.argv[1], cache=Cache(Path(sys.argv[2])))\n"
         f"facts.info, facts.sites({SERVE!r}, 'entry'), facts.arguments({SIGNATURE!r})\n"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import gobuild
-from goinst.golang.cache import Cache
+from goinst.binary.model import LineSite
+from goinst.cache import Cache
 from goinst.golang.facts import Facts
-from goinst.golang.model import LineSite
 
 VERSIONS = [
     *(pytest.param(go, marks=() if go in ("1.17.13", "1.26.8") else pytest.mark.matrix) for go in gobuild.VERSIONS)

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from gobuild import PROGRAMS, SOME_VERSIONS, VERSIONS, build, derived, stripped, without_sections
+from goinst.binary.model import Parameter
 from goinst.errors import BinaryError, UsageError
 from goinst.golang.binary import GoBinary
-from goinst.golang.model import Parameter
-from goinst.golang.parameters import parameters
-from goinst.golang.typemeta import GoType
+from goinst.golang.debug.parameters import parameters
+from goinst.golang.types.descriptors import GoType
 
 WEB = PROGRAMS / "web"
 SERVE = "net/http.serverHandler.ServeHTTP"

@@ -14,10 +14,10 @@ from typing import Any, Literal
 import pytest
 
 import gobuild
+from goinst.binary.model import Function, Site
+from goinst.binary.sites import find_sites
 from goinst.errors import BinaryError
 from goinst.golang.binary import GoBinary
-from goinst.golang.model import Function, Site
-from goinst.golang.sites import find_sites
 
 BASE = 0x401000
 Arch = Literal["amd64", "arm64"]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import gobuild
-from goinst.golang.cache import Cache
+from goinst.binary.model import Argument, LineSite, Parameter, Piece, Site, Variable
+from goinst.cache import Cache
 from goinst.golang.facts import Facts
-from goinst.golang.model import Argument, LineSite, Parameter, Piece, Site, Variable
 from stops import Stopped, run
 
 VERSIONS = [

@@ -12,9 +12,9 @@ import pytest
 
 from goinst import Resource, Span
 from goinst.diagnostics import Log
-from goinst.engine.delivery import Delivery
-from goinst.engine.summary import Summary
 from goinst.errors import PluginError
+from goinst.export.pipeline import Delivery
+from goinst.export.summary import Summary
 from goinst.plugin.manager import PluginSet
 from installing import install
 from recordings import write_shop

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from goinst.events.span import Resource, Span
 from goinst.live.model import Model, quantile
 from goinst.live.screen import View, draw, sorted_rows
+from goinst.spans.span import Resource, Span
 from recordings import write_shop
 from terminal import Terminal
 

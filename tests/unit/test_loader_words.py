@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import pytest
 
 from goinst import Column, Record
-from goinst.engine.compiler import Compiler, blame
-from goinst.engine.loader import Rejected, _complaint, _summary, load
-from goinst.engine.refusal import is_about_the_machine, refused, shortage
-from goinst.engine.source import Program, write_source
 from goinst.errors import BuildError
+from goinst.kernel.compiler import Compiler, blame
+from goinst.kernel.loader import Rejected, _complaint, _summary, load
+from goinst.kernel.refusal import is_about_the_machine, refused, shortage
+from goinst.plan.source import Program, write_source
 from parts import GOROUTINE, part, probe
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="loads BPF programs: needs root (make test uses sudo)")
@@ -258,7 +258,7 @@ def test_a_compiler_without_memory_says_so(megabytes: int) -> None:
     """Before its libraries are loaded, and while they start; the limit is a child's."""
     script = (
         f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({megabytes << 20},) * 2)\n"
-        "from goinst.engine.compiler import Compiler\n"
+        "from goinst.kernel.compiler import Compiler\n"
         "from goinst.errors import MachineError\n"
         "try:\n    Compiler().compile('int goinst_try(void *ctx) { return 0; }')\n"
         "except MachineError as error:\n    print(error)\n"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from goinst.errors import UsageError
-from goinst.events.span import Resource, Span
-from goinst.events.tap import Telemetry
 from goinst.metrics import Limits, MetricStore, measure
+from goinst.records.observer import Telemetry
+from goinst.spans.span import Resource, Span
 
 pytest.importorskip("prometheus_client", reason="prometheus-client is not installed (goinst[prometheus])")
 

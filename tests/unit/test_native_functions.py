@@ -12,9 +12,9 @@ import pytest
 
 import gobuild
 import nativebuild
+from goinst.binary.model import Location
 from goinst.errors import BinaryError
 from goinst.golang.facts import Facts
-from goinst.golang.model import Location
 from goinst.native import NativeFacts, open_facts
 from goinst.native.demangle import demangle, plain
 

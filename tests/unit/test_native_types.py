@@ -12,9 +12,9 @@ import pytest
 
 import gobuild
 import nativebuild
+from goinst.binary.model import Member, Piece, Shape, Variable
+from goinst.cache import Cache
 from goinst.errors import BinaryError
-from goinst.golang.cache import Cache
-from goinst.golang.model import Member, Piece, Shape, Variable
 from goinst.native import NativeFacts
 
 LEVELS = ("-O0", "-O2")

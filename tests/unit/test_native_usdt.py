@@ -11,8 +11,8 @@ import pytest
 
 import gobuild
 import nativebuild
-from goinst.golang.cache import Cache
-from goinst.golang.model import Piece, Variable
+from goinst.binary.model import Piece, Variable
+from goinst.cache import Cache
 from goinst.native import NativeFacts
 from goinst.native.operand import split_arguments, variable
 

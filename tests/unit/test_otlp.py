@@ -18,10 +18,10 @@ pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="no OTLP ex
 from collector import Collector, grpc_collector, http_collector, values
 from goinst import diagnostics
 from goinst.errors import UsageError
-from goinst.events.span import Resource, Span
-from goinst.events.tap import Telemetry
 from goinst.export.otlp import OtlpExporter
 from goinst.patience import Patience
+from goinst.records.observer import Telemetry
+from goinst.spans.span import Resource, Span
 
 RESOURCE = Resource({"service.name": "shop", "process.pid": 7, "container.id": "c" * 64}, b"{}")
 OTHER = Resource({"service.name": "other", "process.pid": 8}, b"{}")

@@ -27,17 +27,17 @@ import pytest
 
 from goinst import Resource, Span
 from goinst.diagnostics import Log
-from goinst.engine.delivery import Delivery
-from goinst.engine.summary import Summary
-from goinst.events.record import lay_out
-from goinst.events.ring import Ring, Slab
-from goinst.events.span import Clock
-from goinst.events.tap import Observer, Source, Telemetry
 from goinst.export import Exporter, OutputClosed, open_exporters
 from goinst.export.base import OutputEnded, OutputFailed, OutputStalled
+from goinst.export.pipeline import Delivery
+from goinst.export.summary import Summary
 from goinst.patience import Patience
+from goinst.plugin.layout import lay_out
 from goinst.plugin.manager import PluginSet
 from goinst.recording import Replay, open_recordings
+from goinst.records.observer import Observer, Source, Telemetry
+from goinst.records.ring import Ring, Slab
+from goinst.spans.span import Clock
 from goinst.stream import Stream, UnwrittenError
 from recordings import PROTOCOL, operation, resource_of, slab_of, write
 

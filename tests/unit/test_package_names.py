@@ -12,10 +12,10 @@ import pytest
 
 from gobuild import PROGRAMS, VERSIONS, build
 from goinst import Field, Fragment, Package, Probe, Protocol, Site, Type, Unseen
-from goinst.engine.plan import Plan, PluginPlan, make_plan
 from goinst.golang.facts import Facts
-from goinst.golang.funcnames import escaped, unescaped
-from goinst.plugin.packages import views
+from goinst.golang.symbols import escaped, unescaped
+from goinst.plan.packages import views
+from goinst.plan.plan import Plan, PluginPlan, make_plan
 from packaging import toolchain
 
 _LIB = "example.org/lib/shop.v2"

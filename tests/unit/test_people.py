@@ -21,14 +21,14 @@ import pytest
 
 from goinst import Probe, Protocol, Resource, Site, Span
 from goinst.diagnostics import Log
-from goinst.engine.reporting import Comings
-from goinst.engine.silent import Passed, passed, silent_probes
-from goinst.engine.source import Counter as Count
-from goinst.engine.summary import Summary
-from goinst.engine.wording import ready_lines, summary_lines, words_of
 from goinst.export.console import ConsoleExporter
 from goinst.export.sink import Sink
+from goinst.export.summary import Summary
+from goinst.plan.source import Counter as Count
 from goinst.plugin.manager import PluginSet
+from goinst.run.reporting import Comings
+from goinst.run.silent import Passed, passed, silent_probes
+from goinst.run.wording import ready_lines, summary_lines, words_of
 from goinst.text import width_of
 from recordings import write_shop
 

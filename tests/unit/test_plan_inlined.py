@@ -11,9 +11,9 @@ from gobuild import PROGRAMS, build
 from goinst import Fragment, Probe, Protocol, Site
 from goinst.cli.planned import as_text, missing
 from goinst.config import RunConfig
-from goinst.engine.plan import Plan, make_plan
-from goinst.engine.reporting import report_plan
 from goinst.golang.facts import Facts
+from goinst.plan.plan import Plan, make_plan
+from goinst.run.reporting import report_plan
 
 # what is inlined where: main.innermost wherever it is called; main.inner, too, but it is also called by its address
 INNERMOST = Site("main.innermost", callee="main.show", place="call")

@@ -7,8 +7,8 @@ import dataclasses
 from gobuild import PROGRAMS, build
 from goinst import Fragment, Option, Probe, Protocol, Site
 from goinst.cli.planned import missing
-from goinst.engine.plan import make_plan
 from goinst.golang.facts import Facts
+from goinst.plan.plan import make_plan
 
 ALWAYS = Probe("always", (Site("main.main"),))
 ON_REQUEST = Probe("asked", (Site("main.main"),), option="more", optional=True, lost="more of it")

@@ -11,8 +11,8 @@ from gobuild import PROGRAMS, build, cached
 from goinst import Probe, Protocol, Site, Unseen
 from goinst.cli.choice import load_plugins
 from goinst.cli.planned import as_members, as_text
-from goinst.engine.plan import Plan, make_plan
 from goinst.golang.facts import Facts
+from goinst.plan.plan import Plan, make_plan
 from packaging import run_go
 
 

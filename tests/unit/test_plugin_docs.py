@@ -18,10 +18,10 @@ import pytest
 import gobuild
 import goinst
 from goinst import Column, DecodeContext, Record, Resource, Span
-from goinst.engine.source import CORE_LOSSES, write_source
-from goinst.plugin import declare
+from goinst.plan.source import CORE_LOSSES, write_source
+from goinst.plugin import protocol as declare
+from goinst.plugin.hookspecs import HookSpec
 from goinst.plugin.manager import PluginSet, installed
-from goinst.plugin.spec import HookSpec
 from parts import GOROUTINE, part, probe
 
 ROOT = Path(__file__).parents[2]

@@ -14,10 +14,10 @@ import pytest
 from goinst import Option, Protocol, Resource, Span
 from goinst.config import RunConfig
 from goinst.diagnostics import Log
-from goinst.engine.session import Session
 from goinst.errors import UsageError
 from goinst.plugin.manager import InstalledPlugin, PluginSet, installed
 from goinst.plugin.options import check_options
+from goinst.run.session import Session
 
 Make = Callable[..., str]
 _numbers = itertools.count()

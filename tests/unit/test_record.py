@@ -18,11 +18,11 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from goinst import Column, PluginError, Record
-from goinst.engine import still_open
-from goinst.engine import sys as kernel
-from goinst.engine.attach import attach
-from goinst.events.record import HEAD, OPERATION, OPERATION_SIZE, lay_out
-from goinst.events.ring import Ring
+from goinst.kernel import syscalls as kernel
+from goinst.kernel.attach import attach
+from goinst.plugin.layout import HEAD, OPERATION, OPERATION_SIZE, lay_out
+from goinst.records.ring import Ring
+from goinst.run import partial as still_open
 
 BPF = Path(__file__).parents[2] / "bpf"
 SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "i32": 4, "i64": 8}
@@ -172,7 +172,7 @@ def test_operation_head_is_that_of_c(tmp_path: Path) -> None:
         size = {"head.type": 2, "head.flags": 2, "head.tgid": 4}.get(name, 8)
         assert int.from_bytes(wire[offset : offset + size], "little") == value, name
     assert HEAD.unpack_from(wire) == values[:4]
-    # engine/still_open.py looks at the state of operations that are still open at the end
+    # run/partial.py looks at the state of operations that are still open at the end
     assert state == still_open._STATE_AT
 
 

@@ -18,9 +18,9 @@ from click.testing import CliRunner
 from goinst import Column, Protocol, Record, Span
 from goinst.cli.main import cli, execute
 from goinst.errors import GoinstError, PluginError, UsageError
-from goinst.events.tap import Telemetry
 from goinst.export import open_exporters
 from goinst.recording import Replay, open_recordings
+from goinst.records.observer import Telemetry
 from recordings import PROTOCOL, decode_call, note, operation, write
 
 

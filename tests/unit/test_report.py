@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from goinst.cli.main import execute
-from goinst.events.span import Resource, Span
 from goinst.report import Collector, Waterfalls, write_page
+from goinst.spans.span import Resource, Span
 from recordings import write_shop
 
 RESOURCE = Resource({"service.name": "a"}, b"{}")

@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from goinst import Column, Fragment, PluginError, Record
-from goinst.engine.demand import Demand
-from goinst.engine.source import CORE_LOSSES, TAIL_SLOTS, Counter, Part, Program, write_source
+from goinst.plan.source import CORE_LOSSES, TAIL_SLOTS, Counter, Part, Program, write_source
+from goinst.run.demand import Demand
 from parts import GOROUTINE, part, probe
 
 LOSSES = {"gone": "it was gone", "late": "it came late"}

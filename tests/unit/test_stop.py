@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 
-from goinst.engine.stop import Stop
+from goinst.run.stop import Stop
 
 
 def test_a_sleeper_wakes_up_when_it_is_set() -> None:

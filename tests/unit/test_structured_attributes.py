@@ -6,9 +6,9 @@ import io
 
 import pytest
 
-from goinst.events.span import Resource, Span
 from goinst.export.console import ConsoleExporter
 from goinst.export.sink import Sink
+from goinst.spans.span import Resource, Span
 
 ORDER = {"ID": 7, "User": {"Name": "o c", "Age": None}, "Items": [{"SKU": "a"}, {"SKU": "b"}], "Tags": {}}
 

@@ -14,15 +14,15 @@ from goinst.plugins import grpc, nethttp, netrpc
 
 import recordings
 from goinst import Column, PluginError, Protocol, Record, Resource, Series
-from goinst.events.arrays import places
-from goinst.events.correlate import Correlator
-from goinst.events.record import HEAD, OPERATION, lay_out
-from goinst.events.ring import Slab, walk
-from goinst.events.span import Clock
-from goinst.events.tap import Source
 from goinst.metrics import Limits, MetricStore
 from goinst.metrics.tally import Tally
+from goinst.plugin.layout import HEAD, OPERATION, lay_out
 from goinst.recording import Recorder, RotatingFile
+from goinst.records.arrays import places
+from goinst.records.correlate import Correlator
+from goinst.records.observer import Source
+from goinst.records.ring import Slab, walk
+from goinst.spans.span import Clock
 from tallied import compare
 from wire import on_wire
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from goinst.errors import TargetError, UsageError
-from goinst.target.command import Command
-from goinst.target.discover import Selector
-from goinst.target.process import read_process, require_process
+from goinst.processes.command import Command
+from goinst.processes.discover import Selector
+from goinst.processes.process import read_process, require_process
 
 SLEEP = shutil.which("sleep") or "/bin/sleep"
 
@@ -143,13 +143,13 @@ def test_a_process_of_another_user(sleeper: subprocess.Popen[bytes]) -> None:
         pytest.skip("needs root, to become somebody else")
     code = (
         "import os, sys; os.setuid(65534)\n"
-        "from goinst.target.process import require_process\n"
+        "from goinst.processes.process import require_process\n"
         "from goinst.errors import MachineError\n"
         "try: require_process(int(sys.argv[1]))\n"
         "except MachineError as error: print(error)\n"
     )
     said = subprocess.run(
-        [sys.executable, "-c", "import goinst.target.process, goinst.errors\n" + code, str(sleeper.pid)],
+        [sys.executable, "-c", "import goinst.processes.process, goinst.errors\n" + code, str(sleeper.pid)],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert "no permission" in said
@@ -255,7 +255,7 @@ def test_the_process_keeps_its_identity_over_the_release(program: Path) -> None:
 
 def test_its_output_is_kept_apart_and_its_signals_are_ordinary(capfd: pytest.CaptureFixture[str]) -> None:
     launcher = (
-        "import os, sys; from goinst.target.command import Command\n"
+        "import os, sys; from goinst.processes.command import Command\n"
         "command = Command(sys.argv[1:]); command.start_held(); command.release(); os.waitpid(command.pid, 0)"
     )
     # grep shows the mask of ignored signals that the child of a Python process gets
@@ -277,7 +277,7 @@ def test_terminate_before_release_runs_nothing(tmp_path: Path) -> None:
 
 
 def test_a_stubborn_command_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("goinst.target.command._PATIENCE", 0.2)
+    monkeypatch.setattr("goinst.processes.command._PATIENCE", 0.2)
     script = "import signal, sys, time; signal.signal(15, signal.SIG_IGN); sys.stderr.close(); time.sleep(60)"
     command = Command([sys.executable, "-c", script])
     command.start_held()
@@ -295,7 +295,7 @@ def test_a_stubborn_command_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_child_of_a_killed_tracer_never_starts(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     script = (
-        "import os, sys; from goinst.target.command import Command\n"
+        "import os, sys; from goinst.processes.command import Command\n"
         "command = Command(sys.argv[1:]); command.start_held(); print(command.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     tracer = subprocess.run([sys.executable, "-c", script, "touch", str(mark)], stdout=subprocess.PIPE, check=False)

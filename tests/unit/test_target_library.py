@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from goinst.errors import TargetError
-from goinst.target import LibrarySelector, Selector, find_library, mapped_files
-from goinst.target.mapped import named
+from goinst.processes import LibrarySelector, Selector, find_library, mapped_files
+from goinst.processes.mapped import named
 
 SLEEP = shutil.which("sleep") or "/bin/sleep"
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from goinst.errors import UsageError
-from goinst.events.span import Resource, Span
-from goinst.where import compile_where, sampler
+from goinst.export.filters import compile_where, sampler
+from goinst.spans.span import Resource, Span
 
 RESOURCE = Resource({"service.name": "shop", "process.pid": 7}, b"{}")
 

@@ -7,8 +7,8 @@ import sys
 
 import msgpack
 
-from goinst.engine.compiler import Compiler
-from goinst.engine.object import BpfObject
+from goinst.kernel.compiler import Compiler
+from goinst.kernel.program import BpfObject
 
 with open("/programs", "rb") as file:
     KEPT = msgpack.unpackb(file.read())

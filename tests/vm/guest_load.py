@@ -3,7 +3,7 @@
 python3 guest_load.py guarded|bare SECONDS PLUGINS
 
 /chain is four services that call each other by HTTP/1, HTTP/2 and gRPC; /netrpc and /connectrpc are asked from here.
-``bare`` takes the guard away from goinst's programs (engine/guard.py).
+``bare`` takes the guard away from goinst's programs (kernel/guard.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from jit import bpf, kind_and_name, uses_private_stack
 
 ROLES = ("leaf", "rpc", "middle", "edge")
 GOINST = "import sys, compiled_before; from goinst.cli.main import main; sys.exit(main())"
-BARE = "import goinst.engine.sys as kernel; kernel.guarded = lambda code, tails: code; "
+BARE = "import goinst.kernel.syscalls as kernel; kernel.guarded = lambda code, tails: code; "
 EACH = 200  # requests of one run of the driver
 AT_ONCE = 20
 

@@ -20,7 +20,7 @@ from typing import Any
 GOINST = "import sys, compiled_before; from goinst.cli.main import main; sys.exit(main())"
 # as a kernel with the mend of CVE-2025-38466 does it, also where this one is without
 REFUSE = """
-import goinst.engine.sys as kernel
+import goinst.kernel.syscalls as kernel
 def refuse(*_): raise PermissionError(13, "Permission denied")
 kernel.open_perf_uprobe = refuse
 """

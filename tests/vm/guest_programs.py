@@ -16,10 +16,10 @@ from typing import Any
 import msgpack
 from uprobed import hit, on_a_function
 
-from goinst.engine import sys as kernel
-from goinst.engine.loader import load
-from goinst.engine.object import BpfObject
-from goinst.engine.source import Program
+from goinst.kernel import syscalls as kernel
+from goinst.kernel.loader import load
+from goinst.kernel.program import BpfObject
+from goinst.plan.source import Program
 from jit import uses_private_stack
 
 

@@ -3,7 +3,7 @@
 python3 guest_stack.py guarded|bare SECONDS
 
 The program fills its frame with the number of the task that it runs for, takes some milliseconds, and looks all the
-while whether that number is still there. ``bare`` takes the guard away (engine/guard.py).
+while whether that number is still there. ``bare`` takes the guard away (kernel/guard.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 
 from uprobed import hit, on_a_function
 
-from goinst.engine import sys as kernel
+from goinst.kernel import syscalls as kernel
 from jit import uses_private_stack
 
 TASKS, ROUNDS, CALLS = 6, 4000, 4

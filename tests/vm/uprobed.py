@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from elftools.elf.elffile import ELFFile
 
-from goinst.engine.attach import attach
+from goinst.kernel.attach import attach
 
 __all__ = ["hit", "on_a_function"]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from goinst.capture.place import Text, word
 from goinst.capture.resolve import Resolver, Value
-from goinst.capture.values import Scalar, go_duration
+from goinst.capture.wire.values import Scalar, go_duration
 from goinst.errors import BinaryError
 
 if TYPE_CHECKING:
-    from goinst.capture.wanted import Aggregate
+    from goinst.capture.request import Aggregate
 
 __all__ = ["Table", "write_aggregate"]
 

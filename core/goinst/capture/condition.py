@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from goinst.capture.entries import text_is
-from goinst.capture.expression import Call, Compare, Condition, Expression, Literal, Logic, Not
+from goinst.capture.language.syntax import Call, Compare, Condition, Expression, Literal, Logic, Not
 from goinst.capture.place import Memory, Text, number, word
 from goinst.capture.resolve import Resolver, Value
+from goinst.capture.wire.maps import text_is
 from goinst.errors import BinaryError
 
 __all__ = ["write_condition"]

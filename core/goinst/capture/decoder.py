@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from goinst.capture.wire import Raw, Reader
+from goinst.capture.wire.nodes import Raw, Reader
 
 __all__ = ["HEAD", "Decoder", "Slot"]
 

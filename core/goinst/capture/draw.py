@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from goinst.capture.aggregate import Table
-from goinst.capture.values import go_duration, show
+from goinst.capture.wire.values import go_duration, show
 from goinst.text import printable
 
 __all__ = ["draw_tables"]

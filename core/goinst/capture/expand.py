@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from goinst.capture.dynamic import Errors
-from goinst.capture.entries import MapLayout
+from goinst.binary.model import InlinedSite, Shape, Site, Variable
 from goinst.capture.generate import Around, Generated, generate
-from goinst.capture.nodes import Limits, smaller_limits
+from goinst.capture.request import Wanted, from_capture
 from goinst.capture.resolve import Types, align_of
 from goinst.capture.scope import entry_scope, from_variable, raw_arguments, result_scope
-from goinst.capture.trace import short_name
-from goinst.capture.wanted import Wanted, from_capture
+from goinst.capture.wire.build import Limits, smaller_limits
+from goinst.capture.wire.interfaces import Errors
+from goinst.capture.wire.maps import MapLayout
 from goinst.errors import BinaryError
-from goinst.golang.model import InlinedSite, Shape, Site, Variable
-from goinst.plugin.declare import Capture, Fragment, Probe, Protocol, Record
+from goinst.golang.symbols import short_name
+from goinst.plugin.protocol import Capture, Fragment, Probe, Protocol, Record
 
 __all__ = ["Expanded", "Maker", "expand", "smaller", "with_captures"]
 

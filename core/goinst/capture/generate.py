@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from goinst.binary.model import Shape, Site
 from goinst.capture.aggregate import Table, write_aggregate
 from goinst.capture.condition import write_condition
 from goinst.capture.decoder import HEAD, Decoder, Slot
-from goinst.capture.dynamic import Errors
-from goinst.capture.expression import Condition, Logic, Name, names_in
-from goinst.capture.language import Item
-from goinst.capture.nodes import Limits, Nodes
+from goinst.capture.language.parser import Item
+from goinst.capture.language.syntax import Condition, Logic, Name, names_in
 from goinst.capture.place import Text, Words
+from goinst.capture.request import Wanted
 from goinst.capture.resolve import Resolver, Types, Value
 from goinst.capture.stack import STACK_FRAMES, write_stack
-from goinst.capture.wanted import Wanted
-from goinst.capture.wire import Raw
+from goinst.capture.wire.build import Limits, Nodes
+from goinst.capture.wire.interfaces import Errors
+from goinst.capture.wire.nodes import Raw
 from goinst.errors import BinaryError
-from goinst.golang.model import Shape, Site
-from goinst.plugin import declare
+from goinst.plugin import protocol as declare
 
 __all__ = ["Around", "Generated", "generate"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from goinst.binary.model import Location, Piece
 from goinst.errors import BinaryError
-from goinst.golang.model import Location, Piece
 
 __all__ = [
     "Memory",

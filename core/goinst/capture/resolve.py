@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-from goinst.capture.entries import MapLayout, find_entry
-from goinst.capture.expression import Assert, Call, Deref, Expression, Index, Literal, Name, Select, Slice
+from goinst.binary.model import Member, Shape
+from goinst.capture.language.syntax import Assert, Call, Deref, Expression, Index, Literal, Name, Select, Slice
 from goinst.capture.place import Memory, Place, Text, Words, moved, number, word
+from goinst.capture.wire.maps import MapLayout, find_entry
 from goinst.errors import BinaryError
-from goinst.golang.model import Member, Shape
 
 __all__ = ["CHAR", "Resolver", "Types", "Value", "align_of"]
 

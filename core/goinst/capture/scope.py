@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from goinst.binary.model import Argument, BinaryInfo, Function, Parameter, Shape, Site, Variable
 from goinst.capture.place import Memory, Place, Words, at_locations, at_pieces
 from goinst.capture.resolve import Types, Value
-from goinst.golang.model import Argument, BinaryInfo, Function, Parameter, Shape, Site, Variable
 
 __all__ = ["Binary", "entry_scope", "from_variable", "raw_arguments", "result_scope", "signature_of"]
 

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from goinst.capture.find import find_functions
+from goinst.binary.model import InlinedSite, LineSite
 from goinst.capture.generate import Around, Generated, generate
-from goinst.capture.language import LINE, Spec
-from goinst.capture.wanted import Wanted
+from goinst.capture.language.parser import LINE, Spec
+from goinst.capture.request import Wanted
+from goinst.capture.targets import find_functions
 from goinst.errors import BinaryError
-from goinst.golang.model import InlinedSite, LineSite
+from goinst.golang.symbols import short_name
 
 if TYPE_CHECKING:
     from goinst.capture.expand import Maker
 
-__all__ = ["SpecCapture", "short_name", "split_target"]
+__all__ = ["SpecCapture", "split_target"]
 
 _USDT = "usdt:"
 
@@ -110,9 +111,3 @@ def split_target(spec: Spec) -> tuple[str, str]:
     if colon and library and function and not function.startswith(":"):
         return library, function
     return "", target
-
-
-def short_name(symbol: str) -> str:
-    """A function as Go code calls it: ``http.(*conn).serve`` for ``net/http.(*conn).serve``."""
-    head, bracket, rest = symbol.partition("[")
-    return head.rpartition("/")[2] + bracket + rest

@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from goinst.engine.features import ATTACHING, try_attaching
-from goinst.engine.privileges import OLDEST_KERNEL, held, in_user_namespace, kernel_version, lacking
 from goinst.errors import GoinstError
+from goinst.kernel.features import ATTACHING, try_attaching
+from goinst.kernel.privileges import OLDEST_KERNEL, held, in_user_namespace, kernel_version, lacking
 
 __all__ = ["CHECKS", "Check", "run_checks"]
 
@@ -103,7 +103,7 @@ def _namespace() -> _Finding:
 
 @cache
 def _features() -> dict[str, bool | str]:
-    from goinst.engine.sys import probe_features
+    from goinst.kernel.syscalls import probe_features
 
     return probe_features()
 
@@ -164,7 +164,7 @@ def _bcc() -> _Finding:
 
 
 def _compiler() -> _Finding:
-    from goinst.engine.compiler import Compiler
+    from goinst.kernel.compiler import Compiler
 
     compiler = Compiler()
     try:
@@ -177,7 +177,7 @@ def _compiler() -> _Finding:
 
 
 def _propagation() -> _Finding:
-    from goinst.engine.allowed import why_not
+    from goinst.run.permissions import why_not
 
     reason = why_not(_features().get("write_user", "not tried"))
     if not reason:
@@ -226,7 +226,7 @@ def _files() -> _Finding:
 
 
 def _cache() -> _Finding:
-    from goinst.golang.cache import Cache
+    from goinst.cache import Cache
 
     cache = Cache.default()
     if cache.problem:

@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from typing import Any
 
-from goinst.events.tap import Telemetry
 from goinst.export.base import Listener
+from goinst.records.observer import Telemetry
 
 __all__ = ["HotProbes"]
 

@@ -46,13 +46,13 @@ def inspect_command(
     for failure in chosen.failures:
         log.error("plugin switched off", plugin=failure.plugin, reason=str(failure))
 
+    from goinst.cache import Cache
     from goinst.cli.planned import as_members, as_text
-    from goinst.engine.allowed import why_not
-    from goinst.engine.plan import make_plan
-    from goinst.engine.sys import probe_features
-    from goinst.golang.cache import Cache
     from goinst.golang.facts import Facts
-    from goinst.target.process import require_process
+    from goinst.kernel.syscalls import probe_features
+    from goinst.plan.plan import make_plan
+    from goinst.processes.process import require_process
+    from goinst.run.permissions import why_not
 
     path = require_process(pid).binary if pid is not None else str(binary)
     facts = Facts.open(path, cache=Cache.default() if cache else None)

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import click
 
-from goinst.capture.find import find_functions
-from goinst.capture.language import Spec, parse_spec
+from goinst.cache import Cache
+from goinst.capture.language.parser import Spec, parse_spec
+from goinst.capture.targets import find_functions
 from goinst.capture.trace import split_target
 from goinst.config import RunConfig
-from goinst.engine.targets import analyse, scanner
 from goinst.errors import BinaryError, TargetError, UsageError
-from goinst.golang.cache import Cache
 from goinst.golang.facts import Facts
-from goinst.target.library import find_library
-from goinst.target.process import Process
+from goinst.processes.library import find_library
+from goinst.processes.process import Process
+from goinst.run.targets import analyse, scanner
 from goinst.text import printable
 
 __all__ = ["list_functions"]

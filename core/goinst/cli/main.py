@@ -106,7 +106,7 @@ def execute(arguments: Sequence[str]) -> int:
 
 def _machine_or_fault(error: Exception, *, verbose: bool) -> int:
     """Where neither descriptors nor memory nor threads can be had, anything may fail."""
-    from goinst.engine.refusal import shortage
+    from goinst.kernel.refusal import shortage
 
     short = shortage(error)
     if short is None:

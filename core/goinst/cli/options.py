@@ -13,8 +13,8 @@ from goinst.config import RunConfig, load_config, merge, parse_setting
 from goinst.diagnostics import Log, configure
 from goinst.errors import UsageError
 from goinst.export import FORMATS
+from goinst.export.filters import filters
 from goinst.sampling import parse_sampling
-from goinst.where import filters
 
 if TYPE_CHECKING:
     from goinst.plugin.manager import PluginSet

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from goinst.text import printable
 
 if TYPE_CHECKING:
-    from goinst.engine.plan import Plan, PluginPlan, ResolvedProbe
-    from goinst.golang.model import Argument, BinaryInfo, Site
+    from goinst.binary.model import Argument, BinaryInfo, Site
+    from goinst.plan.plan import Plan, PluginPlan, ResolvedProbe
 
 __all__ = ["as_members", "as_text", "missing"]
 

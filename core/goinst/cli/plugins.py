@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from goinst.plugin.declare import Option
     from goinst.plugin.manager import InstalledPlugin
+    from goinst.plugin.protocol import Option
 
 __all__ = ["plugins_command"]
 

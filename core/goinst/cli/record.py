@@ -56,8 +56,8 @@ def record_command(
         raise UsageError(f"{given['command'][0]}: options go in front of FILE, and a command to trace behind `--`")
     options, chosen, log = understand(plugins, settings, config, given)
 
-    from goinst.engine.session import Session
     from goinst.recording import Recorder, RotatingFile
+    from goinst.run.session import Session
 
     if sys.stdout is None and options.outputs:
         raise UsageError("standard output is closed, and spans go there; > /dev/null if you do not want them")

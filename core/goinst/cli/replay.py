@@ -14,7 +14,7 @@ from goinst.cli.options import settings_of
 from goinst.diagnostics import Log, configure
 from goinst.errors import PluginError, UsageError
 from goinst.export import close_exporters, open_exporters
-from goinst.where import filters
+from goinst.export.filters import filters
 
 if TYPE_CHECKING:
     from goinst.plugin.manager import PluginSet
@@ -108,9 +108,9 @@ def replay_into(
     log = configure(verbose=verbose)
     keep = filters(where, sample)
 
-    from goinst.engine.delivery import Delivery
-    from goinst.engine.summary import Summary
-    from goinst.engine.wording import summary_lines, words_of
+    from goinst.export.pipeline import Delivery
+    from goinst.export.summary import Summary
+    from goinst.run.wording import summary_lines, words_of
 
     replay, chosen = open_replay(files, plugins, settings, log, redact=redact)
     if sys.stdout is None:

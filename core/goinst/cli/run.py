@@ -53,7 +53,7 @@ def run_command(plugins: tuple[str, ...], settings: tuple[str, ...], config: str
             if getattr(exporter, "sdk", True) is False:
                 log.warning("no OpenTelemetry SDK", reason=_NO_SDK)
 
-        from goinst.engine.session import Session
+        from goinst.run.session import Session
 
         session = Session(options, chosen, exporters, log, reload=reader(config, given), patience=patience)
         return session.run().exit_code

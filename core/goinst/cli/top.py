@@ -65,7 +65,7 @@ def top_command(
     else:
         options, chosen, _ = understand(plugins, settings, config, given)
 
-        from goinst.engine.session import Session
+        from goinst.run.session import Session
 
         # all that is open is asked for each time, for the number in flight of each route
         session = Session(replace(options, partial_after=0.0), chosen, [LiveExporter(model)], configure(stream=said))

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from goinst.capture.language import Item, parse_expression, parse_spec
-from goinst.capture.nodes import Limits
+from goinst.capture.language.parser import Item, parse_expression, parse_spec
+from goinst.capture.request import Aggregate, from_spec
 from goinst.capture.trace import SpecCapture, split_target
-from goinst.capture.wanted import Aggregate, from_spec
+from goinst.capture.wire.build import Limits
 from goinst.cli.hot import HotProbes
 from goinst.config import RunConfig, merge
 from goinst.diagnostics import configure
@@ -155,8 +155,8 @@ def trace_command(ctx: click.Context, /, specs: tuple[str, ...], **given: Any) -
     exporters = _exporters(config, patience, counting=bool(given["hists"] or given["counts"]))
     exporters.append(HotProbes(log))
     try:
-        from goinst.engine.session import Session
         from goinst.plugin.manager import PluginSet
+        from goinst.run.session import Session
 
         summary = Session(config, PluginSet.of(protocol), exporters, log, patience=patience).run()
     finally:
@@ -170,7 +170,7 @@ def trace_command(ctx: click.Context, /, specs: tuple[str, ...], **given: Any) -
 
 def _protocol(specs: tuple[str, ...], given: dict[str, Any]) -> tuple[str, Any]:
     """The library that all SPECs are in ("" for the executable), and what they ask for."""
-    from goinst.plugin.declare import Protocol
+    from goinst.plugin.protocol import Protocol
 
     aggregates = tuple(
         Aggregate(kind, Item(text, parse_expression(text)))

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from goinst.export.base import Exporter, OutputClosed
-from goinst.export.destination import FORMATS, close_exporters, open_exporters
+from goinst.export.registry import FORMATS, close_exporters, open_exporters
 
 __all__ = ["FORMATS", "Exporter", "OutputClosed", "close_exporters", "open_exporters"]

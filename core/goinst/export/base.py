@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from goinst.errors import GoinstError
-from goinst.events.span import Span
-from goinst.events.tap import Telemetry
+from goinst.records.observer import Telemetry
+from goinst.spans.span import Span
 
 if TYPE_CHECKING:
     from goinst.metrics import MetricStore

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from goinst.events.span import Span
-from goinst.export.members import careful
+from goinst.export.encoding import careful
 from goinst.export.sink import Sink, SinkExporter, whole_pieces
+from goinst.spans.span import Span
 
 __all__ = ["ChromeExporter"]
 

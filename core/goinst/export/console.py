@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from goinst.capture.values import show
-from goinst.events.span import Span
-from goinst.export.moment import local_clock
+from goinst.capture.wire.values import show
 from goinst.export.sink import Sink, SinkExporter, whole_lines
+from goinst.export.timestamps import local_clock
+from goinst.spans.span import Span
 from goinst.text import printable, shortened, width_of
 
 __all__ = ["ConsoleExporter", "duration", "wants_colour"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from goinst.capture.values import show
-from goinst.events.span import Span
+from goinst.capture.wire.values import show
 from goinst.export.console import duration, wants_colour
-from goinst.export.moment import local_clock
 from goinst.export.sink import Sink, SinkExporter, whole_pieces
+from goinst.export.timestamps import local_clock
+from goinst.spans.span import Span
 from goinst.text import printable
 
 __all__ = ["LinesExporter"]

@@ -19,9 +19,9 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from goinst.capture.values import show
-from goinst.events.span import Span
+from goinst.capture.wire.values import show
 from goinst.export.base import Exporter
+from goinst.spans.span import Span
 
 __all__ = ["OtelExporter"]
 

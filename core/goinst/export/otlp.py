@@ -12,13 +12,13 @@ from typing import Any
 
 from goinst.diagnostics import get_logger
 from goinst.errors import MachineError, UsageError
-from goinst.events.span import Span
-from goinst.events.tap import Telemetry
 from goinst.export.base import Listener, Meter
 from goinst.export.sender import Sender, metric_exporter, open_sender
 from goinst.extras import need
 from goinst.metrics import MetricStore
 from goinst.patience import Patience
+from goinst.records.observer import Telemetry
+from goinst.spans.span import Span
 
 __all__ = ["OtlpExporter"]
 

@@ -10,10 +10,10 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from goinst.errors import MachineError, UsageError
-from goinst.events.tap import Telemetry
 from goinst.export.base import Listener, Meter
 from goinst.extras import need
 from goinst.metrics import MetricStore, Point
+from goinst.records.observer import Telemetry
 from goinst.text import escaped
 
 __all__ = ["PrometheusExporter", "parse_address"]

@@ -15,7 +15,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMes
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from goinst.events.span import Resource, Span
+from goinst.spans.span import Resource, Span
 
 __all__ = ["SpanEncoder"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from goinst.events.span import Span
-from goinst.export.members import careful
+from goinst.export.encoding import careful
+from goinst.spans.span import Span
 
 __all__ = ["ATTRIBUTES", "COLUMNS", "row"]
 

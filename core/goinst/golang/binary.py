@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Literal
 
+from goinst.binary.elf import Image
+from goinst.binary.model import BinaryInfo, Function
 from goinst.golang.buildinfo import BuildInfo, read_build_info, release
 from goinst.golang.convention import convention
-from goinst.golang.dwarf import DebugInfo
-from goinst.golang.elf import Image
-from goinst.golang.inlinetrees import InlineTrees
-from goinst.golang.lines import Lines
-from goinst.golang.model import BinaryInfo, Function
-from goinst.golang.moduledata import Module, find_module
-from goinst.golang.pclntab import FunctionTable
-from goinst.golang.sourcefiles import SourceFiles
-from goinst.golang.typemeta import GoType, TypeTable
+from goinst.golang.debug.information import DebugInfo
+from goinst.golang.tables.files import SourceFiles
+from goinst.golang.tables.functions import FunctionTable
+from goinst.golang.tables.inlining import InlineTrees
+from goinst.golang.tables.lines import Lines
+from goinst.golang.tables.moduledata import Module, find_module
+from goinst.golang.types.descriptors import GoType, TypeTable
 from goinst.golang.vintage import dated
 
 __all__ = ["GoBinary"]

@@ -7,8 +7,8 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from goinst.binary.elf import Image
 from goinst.errors import BinaryError
-from goinst.golang.elf import Image
 
 __all__ = ["BuildInfo", "read_build_info", "release"]
 

@@ -8,9 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from goinst.golang.elf import Image
-from goinst.golang.pclntab import FunctionTable, Integers
-from goinst.golang.steps import turns_back
+from goinst.binary.arrays import Integers
+from goinst.binary.elf import Image
+from goinst.binary.machine.steps import turns_back
+from goinst.golang.tables.functions import FunctionTable
 
 __all__ = ["Calls"]
 

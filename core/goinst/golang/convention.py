@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from goinst.golang.abi import Abi
-    from goinst.golang.elf import Image
-    from goinst.golang.pclntab import FunctionTable
+    from goinst.binary.elf import Image
+    from goinst.golang.tables.functions import FunctionTable
+    from goinst.golang.types.abi import Abi
 
 __all__ = ["convention"]
 

@@ -10,10 +10,9 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goinst.golang.buildid import Identity
-from goinst.golang.cache import Cache
-from goinst.golang.kept import argument_from, names_from, shape_from, variable_from
-from goinst.golang.model import (
+from goinst.binary.codec import argument_from, names_from, shape_from, variable_from
+from goinst.binary.identity import Identity
+from goinst.binary.model import (
     Argument,
     BinaryInfo,
     Fact,
@@ -26,7 +25,8 @@ from goinst.golang.model import (
     Site,
     Variable,
 )
-from goinst.golang.packageanswers import PackageAnswers
+from goinst.cache import Cache
+from goinst.golang.package_queries import PackageAnswers
 
 if TYPE_CHECKING:
     from goinst.golang.binary import GoBinary
@@ -83,7 +83,7 @@ class Facts(PackageAnswers):
         """
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.relatives import bodies
+            from goinst.golang.suggestions import bodies
 
             return list(bodies(binary, symbol))
 
@@ -96,7 +96,7 @@ class Facts(PackageAnswers):
         """
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.relatives import wrapped
+            from goinst.golang.suggestions import wrapped
 
             return wrapped(binary, symbol)
 
@@ -106,7 +106,7 @@ class Facts(PackageAnswers):
         """Say what there is instead of a function that is not in the binary: generic, promoted, of an interface."""
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.relatives import hint
+            from goinst.golang.suggestions import hint
 
             return hint(binary, symbol)
 
@@ -132,7 +132,7 @@ class Facts(PackageAnswers):
         """
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.fields import find_field
+            from goinst.golang.types.fields import find_field
 
             return find_field(binary, type_name, path)
 
@@ -143,7 +143,7 @@ class Facts(PackageAnswers):
         it."""
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.fields import source_of
+            from goinst.golang.types.fields import source_of
 
             kind = binary.type(type_name)
             return [kind.hash, source_of(kind), 4] if kind is not None and kind.address else None
@@ -155,7 +155,7 @@ class Facts(PackageAnswers):
         there."""
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.abi import locate
+            from goinst.golang.types.abi import locate
 
             info = binary.info
             sides = locate(signature, arch=info.arch, abi=info.abi, types=binary)
@@ -175,7 +175,7 @@ class Facts(PackageAnswers):
         """
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.parameters import parameters
+            from goinst.golang.debug.parameters import parameters
 
             found = parameters(binary, symbol)
             return None if found is None else [asdict(each) for each in found]
@@ -190,7 +190,7 @@ class Facts(PackageAnswers):
         """Say whether nothing speaks against a function's having these parameters and results, or those and more."""
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.parameters import takes
+            from goinst.golang.debug.parameters import takes
 
             return takes(binary, symbol, signature)
 
@@ -205,7 +205,7 @@ class Facts(PackageAnswers):
         """
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.variables import variables
+            from goinst.golang.debug.variables import variables
 
             return [asdict(each) for each in variables(binary, symbol, address)]
 
@@ -218,8 +218,8 @@ class Facts(PackageAnswers):
         for ``call``, also where the function is inlined; none when there is no such function."""
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.callsites import find_calls
-            from goinst.golang.sites import find_sites
+            from goinst.binary.sites import find_sites
+            from goinst.golang.call_sites import find_calls
 
             if place == "call" and binary.info.abi != "c":
                 found = find_calls(binary, symbol, callee)
@@ -245,7 +245,7 @@ class Facts(PackageAnswers):
         """
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.linesites import find_line_sites
+            from goinst.golang.line_sites import find_line_sites
 
             found = find_line_sites(binary, file, line)
             return {"codes": self._codes(binary, found), "lines": [asdict(each) for each in found]}
@@ -260,7 +260,7 @@ class Facts(PackageAnswers):
         """Return the lines with code that are nearest to one that has none: up to three before it, three behind it."""
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.linesites import lines_near
+            from goinst.golang.line_sites import lines_near
 
             return list(lines_near(binary, file, line))
 
@@ -310,7 +310,7 @@ class Facts(PackageAnswers):
         """Return one level of a type: by full name, or by what another shape says its parts are."""
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.shapes import shape_of
+            from goinst.golang.types.shapes import shape_of
 
             found = shape_of(binary, reference)
             return asdict(found) if found is not None else None
@@ -322,7 +322,7 @@ class Facts(PackageAnswers):
         binary has none of that name, or several."""
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.shapes import full_name
+            from goinst.golang.types.shapes import full_name
 
             return full_name(binary, written)
 
@@ -336,7 +336,7 @@ class Facts(PackageAnswers):
         """Return where each inlined body of ``symbol`` starts: what a probe on the function itself does not see."""
 
         def find(binary: GoBinary) -> Any:
-            from goinst.golang.linesites import find_inlined_sites
+            from goinst.golang.line_sites import find_inlined_sites
 
             found = find_inlined_sites(binary, symbol)
             return {"codes": self._codes(binary, found), "bodies": [asdict(each) for each in found]}

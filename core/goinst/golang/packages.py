@@ -7,16 +7,16 @@ A linker's name has the path that the compiler was told (``-p``): with GOPATH an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from goinst.golang.fields import find_field_type
-from goinst.golang.funcnames import escaped, package_of, unescaped
+from goinst.golang.symbols import escaped, package_of, paths_in, renamed, unescaped
+from goinst.golang.types.fields import find_field_type
 
 if TYPE_CHECKING:
     from goinst.golang.binary import GoBinary
 
-__all__ = ["Fork", "TypedField", "copies", "forks", "has_package", "moved", "paths_in", "renamed"]
+__all__ = ["Fork", "TypedField", "copies", "forks", "has_package", "moved"]
 
 TypedField = tuple[str, str, str]
 """A type's full name, the path of a field in it, and the full name of that field's type."""
@@ -25,7 +25,6 @@ Fork = tuple[str, dict[str, str]]
 
 _STANDARD = "vendor/"  # what the standard library has vendored for itself: no program can use it
 _IS_PATH = re.compile(r"[\w~%][\w.~%+\-/]*")  # what the compiler makes, of type:.eq, is none
-_PATH = re.compile(r"[\w~%][\w.~%+\-/]*(?=\.\w)")  # up to the last dot: a type's name has none
 
 
 def has_package(binary: GoBinary, path: str) -> bool:
@@ -105,7 +104,7 @@ def _bindings(binary: GoBinary, path: str, other: str, fields: Sequence[TypedFie
 def _unify(declared: str, actual: str, path: str, other: str, found: dict[str, str]) -> bool:
     """Say whether two types are the same but for the packages in their names, and keep what stands for what."""
     wanted, there = paths_in(declared), paths_in(actual)
-    if _PATH.sub("", declared) != _PATH.sub("", actual):
+    if renamed(declared, _nothing) != renamed(actual, _nothing):
         return False
     for name, real in zip(wanted, there, strict=True):
         inside = name == path or name.startswith(f"{path}/")
@@ -114,11 +113,6 @@ def _unify(declared: str, actual: str, path: str, other: str, found: dict[str, s
     return True
 
 
-def paths_in(text: str) -> list[str]:
-    """Return the package paths in the text of a type, or of a signature; DWARF has them as names of functions have."""
-    return [unescaped(path) for path in _PATH.findall(text)]
-
-
-def renamed(text: str, real: Callable[[str], str]) -> str:
-    """Return the text of a type, or of a signature, with each package path in it replaced by what ``real`` says."""
-    return _PATH.sub(lambda match: real(unescaped(match[0])), text)
+def _nothing(path: str) -> str:
+    del path
+    return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goinst.golang.elf import Image
+from goinst.binary.elf import Image
 
 __all__ = ["why_no_table"]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from goinst.golang.facts import Facts
-from goinst.golang.funcnames import escaped, package_of, unescaped
-from goinst.golang.model import (
+from goinst.binary.model import (
     Argument,
     Fact,
     Function,
@@ -18,7 +16,9 @@ from goinst.golang.model import (
     Site,
     Variable,
 )
-from goinst.golang.packages import moved, renamed
+from goinst.golang.facts import Facts
+from goinst.golang.packages import moved
+from goinst.golang.symbols import escaped, package_of, renamed, unescaped
 
 __all__ = ["Renamed"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from goinst.golang.elf import Image
-from goinst.golang.moduledata import Module
-from goinst.golang.typemeta import TypeTable
+from goinst.binary.elf import Image
+from goinst.golang.tables.moduledata import Module
+from goinst.golang.types.descriptors import TypeTable
 
 __all__ = ["dated"]
 

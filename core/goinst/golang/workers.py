@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from goinst.binary.machine.flow import Call, Flow
+from goinst.binary.machine.steps import Slot
 from goinst.errors import BinaryError
 from goinst.golang.calls import Calls
-from goinst.golang.flow import Call, Flow
-from goinst.golang.funcnames import package_of
-from goinst.golang.steps import Slot
+from goinst.golang.symbols import package_of
 
 if TYPE_CHECKING:
     from goinst.golang.binary import GoBinary

@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from goinst.events.span import Span
-from goinst.events.tap import Telemetry
 from goinst.export.base import Listener
 from goinst.live.model import Model
+from goinst.records.observer import Telemetry
+from goinst.spans.span import Span
 
 __all__ = ["LiveExporter", "pace"]
 

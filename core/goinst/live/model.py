@@ -8,8 +8,8 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from goinst.events.span import Span
-from goinst.events.tap import Telemetry
+from goinst.records.observer import Telemetry
+from goinst.spans.span import Span
 
 __all__ = ["WINDOW", "Key", "Model", "Row", "quantile"]
 

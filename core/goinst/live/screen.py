@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goinst.events.span import Span
 from goinst.export.console import duration
-from goinst.export.moment import local_clock
+from goinst.export.timestamps import local_clock
 from goinst.live.model import Key, Model, Row
+from goinst.spans.span import Span
 from goinst.text import printable
 
 __all__ = ["SORTS", "View", "draw", "sorted_rows"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from goinst.events.span import Span
+from goinst.spans.span import Span
 
 __all__ = ["BYTES", "BY_NAME", "SECONDS", "Instrument", "Measurement", "measure"]
 

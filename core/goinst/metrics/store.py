@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from goinst.events.span import Span
-from goinst.events.tap import Telemetry
 from goinst.metrics.conventions import Instrument, measure
+from goinst.records.observer import Telemetry
+from goinst.spans.span import Span
 
 __all__ = ["OTHER", "Addition", "Exemplar", "Limits", "MetricStore", "Point"]
 

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from goinst.events.arrays import Table, places
-from goinst.events.correlate import BEGAN, Correlator, Fact
-from goinst.events.record import HEAD, OPERATION_SIZE, Layout
-from goinst.events.ring import Ring, Slab
-from goinst.events.span import Span
 from goinst.metrics.conventions import BYTES, SECONDS
-from goinst.metrics.deciding import Decides, keys_of
+from goinst.metrics.series_keys import Decides, keys_of
 from goinst.metrics.store import Addition, MetricStore, Point
+from goinst.plugin.layout import HEAD, OPERATION_SIZE, Layout
+from goinst.records.arrays import Table, places
+from goinst.records.correlate import BEGAN, Correlator, Fact
+from goinst.records.ring import Ring, Slab
+from goinst.spans.span import Span
 
 __all__ = ["Tally"]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from goinst.binary.model import Argument, Location, Piece
 from goinst.errors import BinaryError
-from goinst.golang.model import Argument, Location, Piece
 
 __all__ = ["INTEGERS", "RESULT", "Places", "Value", "locate", "raw"]
 

@@ -7,18 +7,18 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from goinst.binary.elf import Image
+from goinst.binary.model import BinaryInfo, Function
+from goinst.binary.sites import jumps_out
 from goinst.errors import BinaryError
-from goinst.golang.elf import Image
-from goinst.golang.model import BinaryInfo, Function
-from goinst.golang.sites import jumps_out
 from goinst.native.debugfile import DebugFile, find_debug_file
 from goinst.native.demangle import available, plain
 from goinst.native.symbols import INDIRECT, Symbol, Symbols
 from goinst.native.usdt import PREFIX, UsdtProbe, find_probes
 
 if TYPE_CHECKING:
+    from goinst.binary.dwarf.entries import Dwarf
     from goinst.native.abi import Value
-    from goinst.native.dwarf import Dwarf
     from goinst.native.shapes import Shapes
 
 __all__ = ["NativeBinary"]
@@ -73,7 +73,7 @@ class NativeBinary:
     @cached_property
     def dwarf(self) -> Dwarf | None:
         """The debugging information, where there is any."""
-        from goinst.native.dwarf import Dwarf
+        from goinst.binary.dwarf.entries import Dwarf
 
         if self.image.has_dwarf:
             return Dwarf(self.image.map, self.image.sections, os.path.realpath(self.image.path))
@@ -112,7 +112,7 @@ class NativeBinary:
     @cached_property
     def usdt(self) -> tuple[UsdtProbe, ...]:
         """The USDT probes."""
-        return find_probes(self)
+        return find_probes(self.image, self.data_address)
 
     def probe(self, symbol: str) -> UsdtProbe | None:
         """Return the USDT probe that ``symbol`` (``usdt:provider:name``) stands for."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from elftools.dwarf.die import DIE
 
+from goinst.binary.dwarf.attributes import Unusable
+from goinst.binary.dwarf.entries import children, flag, name_of, number, referred, unqualified
 from goinst.native.abi import Arch, Value
-from goinst.native.dwarf import Unusable, children, flag, name_of, number, referred, unqualified
 
 __all__ = ["classify", "scalars"]
 

@@ -10,9 +10,9 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from goinst.binary.elf import Image, Section, read_sections
+from goinst.binary.identity import read_identity
 from goinst.errors import BinaryError
-from goinst.golang.buildid import read_identity
-from goinst.golang.elf import Image, Section, read_sections
 
 __all__ = ["DebugFile", "find_debug_file"]
 

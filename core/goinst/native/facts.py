@@ -8,12 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from goinst.errors import BinaryError
-from goinst.golang.buildid import Identity
-from goinst.golang.cache import Cache
-from goinst.golang.facts import Facts
-from goinst.golang.kept import argument_from, shape_from, variable_from
-from goinst.golang.model import (
+from goinst.binary.codec import argument_from, shape_from, variable_from
+from goinst.binary.identity import Identity
+from goinst.binary.model import (
     Argument,
     Fact,
     InlinedSite,
@@ -24,6 +21,9 @@ from goinst.golang.model import (
     Site,
     Variable,
 )
+from goinst.cache import Cache
+from goinst.errors import BinaryError
+from goinst.golang.facts import Facts
 from goinst.native.usdt import PREFIX, UsdtProbe
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class NativeFacts(Facts):
 
         def find(binary: NativeBinary) -> Any:
             from goinst.golang.buildinfo import read_build_info
-            from goinst.golang.moduledata import find_module
+            from goinst.golang.tables.moduledata import find_module
 
             if read_build_info(binary.image) is not None:
                 return True

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
-from goinst.golang.model import Piece, Variable
+from goinst.binary.model import Piece, Variable
 
 __all__ = ["split_arguments", "variable"]
 

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from elftools.dwarf.die import DIE
 
-from goinst.golang.model import Member, Shape
-from goinst.native.dwarf import Dwarf, Unusable, children, flag, name_of, number, referred, unqualified
+from goinst.binary.dwarf.attributes import Unusable
+from goinst.binary.dwarf.entries import Dwarf, children, flag, name_of, number, referred, unqualified
+from goinst.binary.model import Member, Shape
 
 __all__ = ["BUILTIN", "Shapes"]
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from goinst.golang.elf import Image, Section
+from goinst.binary.elf import Image, Section
 from goinst.native.demangle import demangle, plain, tokens
 
 __all__ = ["INDIRECT", "Symbol", "Symbols"]

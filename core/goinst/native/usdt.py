@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from goinst.golang.model import Site, Variable
+from goinst.binary.model import Site, Variable
 from goinst.native.operand import split_arguments, variable
 
 if TYPE_CHECKING:
-    from goinst.native.binary import NativeBinary
+    from goinst.binary.elf import Image
 
 __all__ = ["PREFIX", "UsdtProbe", "find_probes"]
 
@@ -50,16 +50,16 @@ class UsdtProbe:
         return any(site.semaphore for site in self.sites)
 
 
-def find_probes(binary: NativeBinary) -> tuple[UsdtProbe, ...]:
+def find_probes(image: Image, data_address: Callable[[str], int | None]) -> tuple[UsdtProbe, ...]:
     """Every probe of the file whose note makes sense, in order of provider and name. What is no nop is left out: a
-    probe in the middle of an instruction would crash the program."""
+    probe in the middle of an instruction would crash the program. ``data_address``: where a variable is, as linked."""
     groups: dict[tuple[str, str], dict[tuple[Variable, ...], list[Site]]] = {}
-    for provider, name, address, semaphore, text in _notes(binary):
-        site = _site(binary, f"{PREFIX}{provider}:{name}", address, semaphore)
+    for provider, name, address, semaphore, text in _notes(image):
+        site = _site(image, f"{PREFIX}{provider}:{name}", address, semaphore)
         if site is None:
             continue
         arguments = tuple(
-            variable(number, each, arch=binary.image.arch, site=address, address=binary.data_address)
+            variable(number, each, arch=image.arch, site=address, address=data_address)
             for number, each in enumerate(split_arguments(text), 1)
         )
         groups.setdefault((provider, name), {}).setdefault(arguments, []).append(site)
@@ -72,14 +72,14 @@ def find_probes(binary: NativeBinary) -> tuple[UsdtProbe, ...]:
     )
 
 
-def _notes(binary: NativeBinary) -> Iterator[tuple[str, str, int, int, str]]:
+def _notes(image: Image) -> Iterator[tuple[str, str, int, int, str]]:
     """(provider, name, address, address of the semaphore, arguments), adjusted for what was moved after linking."""
-    sections = binary.image.sections
+    sections = image.sections
     section = sections.get(".note.stapsdt")
     if section is None or section.size > _LARGEST:
         return
     base = sections.get(".stapsdt.base")
-    data = binary.image.map[section.offset : section.offset + section.size]
+    data = image.map[section.offset : section.offset + section.size]
     at = 0
     for _ in range(_MOST):
         if at + _HEADER.size > len(data):
@@ -99,12 +99,11 @@ def _notes(binary: NativeBinary) -> Iterator[tuple[str, str, int, int, str]]:
         at = start + (size + 3 & ~3)
 
 
-def _site(binary: NativeBinary, symbol: str, address: int, semaphore: int) -> Site | None:
-    image = binary.image
+def _site(image: Image, symbol: str, address: int, semaphore: int) -> Site | None:
     segment = image.segment(address)
     if segment is None or not segment.executable:
         return None
-    from goinst.golang.sites import decode_one  # with it comes the disassembler
+    from goinst.binary.sites import decode_one  # with it comes the disassembler
 
     instruction, emulated = decode_one(
         image.arch, image.read(address, min(16, segment.va + segment.size - address)), address

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from elftools.dwarf.die import DIE
 from elftools.dwarf.dwarf_expr import DWARFExprParser
 
-from goinst.golang.model import Parameter, Piece, Variable
+from goinst.binary.dwarf.attributes import Unusable
+from goinst.binary.dwarf.entries import Dwarf, children, name_of, referred
+from goinst.binary.model import Parameter, Piece, Variable
 from goinst.native.abi import RESULT, Places
 from goinst.native.classes import classify, scalars
-from goinst.native.dwarf import Dwarf, Unusable, children, name_of, referred
 
 if TYPE_CHECKING:
     from goinst.native.binary import NativeBinary

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from goinst.errors import PluginError
-from goinst.plugin.spec import GROUP, HookSpec
+from goinst.plugin.hookspecs import GROUP, HookSpec
 
 if TYPE_CHECKING:
-    from goinst.events.span import Span
+    from goinst.spans.span import Span
 
 __all__ = ["Hooks"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, distributions
 
 from goinst.errors import PluginError, UsageError
-from goinst.plugin.declare import Option, Protocol
 from goinst.plugin.hooks import Hooks
-from goinst.plugin.spec import GROUP
+from goinst.plugin.hookspecs import GROUP
+from goinst.plugin.protocol import Option, Protocol
 
 __all__ = ["InstalledPlugin", "PluginSet", "installed"]
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from goinst.errors import UsageError
-from goinst.plugin.declare import Option, Protocol
+from goinst.plugin.protocol import Option, Protocol
 
 __all__ = ["check_options"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from goinst.cache import Cache
 from goinst.capture.expand import expand, smaller
 from goinst.errors import BinaryError, PluginError
-from goinst.golang.cache import Cache
 from goinst.native.facts import open_facts
-from goinst.plugin.declare import Protocol, Record
-from goinst.plugin.packages import views
+from goinst.plan.packages import views
+from goinst.plugin.protocol import Protocol, Record
 from goinst.recording.frame import columns_of
 
 __all__ = ["captured_records"]

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from goinst.errors import GoinstError
-from goinst.events.record import HEAD, OPERATION, Layout
-from goinst.plugin.declare import Column
+from goinst.plugin.layout import HEAD, OPERATION, Layout
+from goinst.plugin.protocol import Column
 
 __all__ = ["EXTENSIONS", "VERSION", "ZSTD_MAGIC", "RecordingError", "columns_of", "layout_members", "wire_format"]
 

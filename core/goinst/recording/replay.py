@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from goinst.errors import PluginError
-from goinst.events.correlate import Correlator
-from goinst.events.record import Layout, lay_out
-from goinst.events.ring import Slab
-from goinst.events.span import Resource, Span
-from goinst.plugin.declare import Protocol, Record
+from goinst.plugin.layout import Layout, lay_out
+from goinst.plugin.protocol import Protocol, Record
 from goinst.recording.frame import columns_of
 from goinst.recording.reader import Recording
+from goinst.records.correlate import Correlator
+from goinst.records.ring import Slab
+from goinst.spans.span import Resource, Span
 
 if TYPE_CHECKING:
     from goinst.metrics import MetricStore

@@ -11,11 +11,11 @@ from typing import Any
 import ormsgpack
 
 from goinst.errors import GoinstError, MachineError
-from goinst.events.record import HEAD
-from goinst.events.span import Clock, Resource
-from goinst.events.tap import Source, Telemetry
+from goinst.plugin.layout import HEAD
 from goinst.recording.file import RotatingFile
 from goinst.recording.frame import VERSION, layout_members, wire_format
+from goinst.records.observer import Source, Telemetry
+from goinst.spans.span import Clock, Resource
 
 __all__ = ["Recorder"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from goinst.events.span import Span
+from goinst.spans.span import Span
 
 __all__ = ["Collector", "Waterfalls"]
 

@@ -1,0 +1,1 @@
+"""DWARF, as far as goinst reads it."""

@@ -1,0 +1,1 @@
+"""The text of a SPEC: tokens, syntax, parser."""

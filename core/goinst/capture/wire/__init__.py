@@ -1,0 +1,1 @@
+"""What captured values are on the wire: the C that writes them, and what reads them back."""

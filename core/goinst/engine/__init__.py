@@ -1,1 +1,0 @@
-"""From a plan to programs that run in the kernel."""

@@ -1,1 +1,0 @@
-"""From ring buffer bytes to spans."""

@@ -1,0 +1,1 @@
+"""The tables that Go's runtime has of its own code: functions, lines, what is inlined where."""

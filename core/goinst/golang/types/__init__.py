@@ -1,0 +1,1 @@
+"""Go types: descriptors in the program, their text, layouts, and where the ABI puts their values."""

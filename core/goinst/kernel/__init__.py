@@ -1,0 +1,1 @@
+"""BPF maps, programs and links: what talks to the kernel. Nothing in here knows a plugin."""

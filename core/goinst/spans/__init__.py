@@ -1,0 +1,1 @@
+"""Spans: what decoders fill in and exporters write out."""

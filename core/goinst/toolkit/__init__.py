@@ -1,0 +1,1 @@
+"""What plugins share: trace contexts, secrets, addresses, header blocks."""
