@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import gobuild
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 from goinst.kernel.compiler import Compiler
 from goinst.kernel.program import BpfObject
 from goinst.plan.plan import Plan, make_plan
@@ -47,7 +47,7 @@ def compiled(modes: tuple[str, ...] = tuple(MODES), go: str | None = None) -> It
     """AssertionError when a plugin that comes with goinst has nothing to do in any of them."""
     seen: set[str] = set()
     for program, plugins in _GO_PROGRAMS.items():
-        facts = Facts.open(str(gobuild.build(gobuild.PROGRAMS / program, go=go)))
+        facts = GoFacts.open(str(gobuild.build(gobuild.PROGRAMS / program, go=go)))
         protocols = PluginSet.load(list(plugins)).protocols
         for mode in modes:
             plan = make_plan(facts, protocols, {}, lineage=True, **MODES[mode])
@@ -70,7 +70,7 @@ def compiled_for_a_run(
     guests, where the compiler takes minutes."""
     protocols, found = PluginSet.load(plugins).protocols, {}
     for executable in executables:
-        plan = make_plan(Facts.open(str(executable)), protocols, {}, **settings)
+        plan = make_plan(GoFacts.open(str(executable)), protocols, {}, **settings)
         compiler = Compiler()
         try:
             found[hashlib.sha256(plan.source.encode()).hexdigest()] = compiler.compile(plan.source).pack()

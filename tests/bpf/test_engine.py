@@ -18,7 +18,7 @@ import pytest
 import gobuild
 from goinst import Column, Fragment, Probe, Protocol, Record, Site, Span, Tail
 from goinst.errors import PluginError
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 from goinst.kernel import syscalls as kernel
 from goinst.kernel.compiler import Compiler
 from goinst.kernel.program import BpfObject
@@ -70,7 +70,7 @@ def built_with(
     compiler = Compiler()
     try:
         return build(
-            Facts.open(str(binary)),
+            GoFacts.open(str(binary)),
             protocols,
             {},
             compiler,

@@ -10,7 +10,7 @@ from harness import goinst, needs_root
 from traffic import server
 
 from gobuild import PROGRAMS, VERSIONS, build, stripped
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 
 _EACH = [
     pytest.param(go, marks=[] if go in ("1.17.13", "1.27.3") else pytest.mark.matrix)
@@ -24,7 +24,7 @@ _EACH = [
 @pytest.mark.parametrize("go", _EACH)
 def test_requests_of_a_program_without_a_server(go: str, tmp_path: Path) -> None:
     fetch = stripped(build(PROGRAMS / "fetch", go=go))
-    assert Facts.open(str(fetch)).function("net/http.serverHandler.ServeHTTP") is None
+    assert GoFacts.open(str(fetch)).function("net/http.serverHandler.ServeHTTP") is None
     spans_to = tmp_path / "spans.jsonl"
     with server("-quiet") as other:
         url = f"http://127.0.0.1:{other.port}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import gobuild
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 from goinst.plan.plan import make_plan
 from goinst.plugin.manager import PluginSet
 
@@ -27,7 +27,7 @@ PLANS = {
 
 def plan_of(program: str, go: str, arch: str, plugins: tuple[str, ...]):
     binary = gobuild.build(GO / program, go=go, goarch="" if arch == "amd64" else arch)
-    return make_plan(Facts.open(str(binary)), PluginSet.load(plugins).protocols)
+    return make_plan(GoFacts.open(str(binary)), PluginSet.load(plugins).protocols)
 
 
 @pytest.mark.parametrize("name", PLANS)

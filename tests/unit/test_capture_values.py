@@ -18,7 +18,7 @@ from goinst.capture.wire.build import Limits, Nodes, smaller_limits
 from goinst.capture.wire.nodes import Raw, Reader
 from goinst.capture.wire.values import ABSENT, Absent, Scalar, go_duration, go_time, held, show
 from goinst.errors import BinaryError, UsageError
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 
 GO_PROGRAM = """package main
 
@@ -119,7 +119,7 @@ def test_errors_by_what_their_types_hold() -> None:
 
 @cache
 def _maker() -> Maker:
-    return Maker(Facts.open(str(build(PROGRAMS / "torture"))))
+    return Maker(GoFacts.open(str(build(PROGRAMS / "torture"))))
 
 
 _TYPES = (
@@ -208,7 +208,7 @@ def test_limits_become_less_until_there_is_no_less() -> None:
 
 
 def test_functions_by_full_symbol_by_its_end_and_by_pattern() -> None:
-    facts = Facts.open(str(build(PROGRAMS / "torture")))
+    facts = GoFacts.open(str(build(PROGRAMS / "torture")))
     assert find_functions(facts, "main.takeAny") == ("main.takeAny",)
     assert find_functions(facts, "takeAny") == ("main.takeAny",)
     assert find_functions(facts, "json.(*Encoder).Encode") == ("encoding/json.(*Encoder).Encode",)
@@ -229,7 +229,7 @@ def test_functions_by_full_symbol_by_its_end_and_by_pattern() -> None:
     ],
 )
 def test_functions_that_are_not_there(target: str, regex: bool, words: str) -> None:
-    facts = Facts.open(str(build(PROGRAMS / "torture")))
+    facts = GoFacts.open(str(build(PROGRAMS / "torture")))
     with pytest.raises((BinaryError, UsageError), match=r".*") as caught:
         find_functions(facts, target, regex=regex)
     assert words in str(caught.value)

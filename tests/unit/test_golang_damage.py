@@ -13,7 +13,7 @@ import pytest
 import gobuild
 from goinst.errors import BinaryError
 from goinst.golang.binary import GoBinary
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 
 SECTIONS = (
     ".debug_info", ".debug_abbrev", ".debug_loc", ".debug_loclists", ".debug_line", ".debug_addr", ".debug_ranges",
@@ -22,7 +22,7 @@ SECTIONS = (
 ROUNDS = int(os.environ.get("GOINST_DAMAGE_ROUNDS", "6"))
 
 
-def questions(facts: Facts) -> list[Callable[[], object]]:
+def questions(facts: GoFacts) -> list[Callable[[], object]]:
     def at_each_site(symbol: str) -> object:
         sites = [*facts.sites(symbol, "entry"), *facts.sites(symbol, "return")]
         return [facts.variables(symbol, site.address) for site in sites]
@@ -56,7 +56,7 @@ def test_damaged_debugging_sections(go: str, tmp_path: Path) -> None:
         path = tmp_path / str(number)
         path.write_bytes(data)
         started = time.process_time()
-        facts = Facts.open(str(path))
+        facts = GoFacts.open(str(path))
         for ask in questions(facts):
             try:
                 answered += bool(ask())

@@ -11,7 +11,7 @@ import pytest
 import gobuild
 from goinst.binary.model import LineSite
 from goinst.cache import Cache
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 
 VERSIONS = [
     *(pytest.param(go, marks=() if go in ("1.17.13", "1.26.8") else pytest.mark.matrix) for go in gobuild.VERSIONS)
@@ -19,8 +19,8 @@ VERSIONS = [
 SOURCE = gobuild.PROGRAMS / "variables" / "main.go"
 
 
-def facts_of(go: str, *, goarch: str = "amd64", ldflags: str = "") -> Facts:
-    return Facts.open(str(gobuild.build(gobuild.PROGRAMS / "variables", go=go, goarch=goarch, ldflags=ldflags)))
+def facts_of(go: str, *, goarch: str = "amd64", ldflags: str = "") -> GoFacts:
+    return GoFacts.open(str(gobuild.build(gobuild.PROGRAMS / "variables", go=go, goarch=goarch, ldflags=ldflags)))
 
 
 def line_of(text: str) -> int:
@@ -39,7 +39,7 @@ def only(sites: tuple[LineSite, ...]) -> LineSite:
 def test_frames_are_what_the_runtime_says(go: str, ldflags: str) -> None:
     path = gobuild.build(gobuild.PROGRAMS / "frames", go=go, ldflags=ldflags)
     shown = subprocess.run([str(path)], capture_output=True, text=True, check=True).stdout
-    facts = Facts.open(str(path))
+    facts = GoFacts.open(str(path))
     inlined = 0
     for stack in shown.strip().split("\n\n"):
         frames = [line.split("\t") for line in stack.splitlines()]
@@ -116,7 +116,7 @@ def test_the_stack_is_as_deep_as_the_code_says(go: str, goarch: str) -> None:
 
 def test_no_body_with_the_line_is_missed() -> None:
     """The search looks only into functions that can have it; here it is compared with all code there is."""
-    facts = Facts.open(str(gobuild.build(gobuild.PROGRAMS / "ping", go="1.26.8")))
+    facts = GoFacts.open(str(gobuild.build(gobuild.PROGRAMS / "ping", go="1.26.8")))
     binary = facts._binary()
     ((place, name),) = binary.lines._files.ending("fmt/print.go")
     indexes, numbers = binary.lines._files.users(place)
@@ -146,7 +146,7 @@ def test_lines_nearby() -> None:
 
 
 def test_two_files_of_one_name_are_both_meant() -> None:
-    facts = Facts.open(str(gobuild.build(gobuild.PROGRAMS / "frames", go="1.26.8")))
+    facts = GoFacts.open(str(gobuild.build(gobuild.PROGRAMS / "frames", go="1.26.8")))
     folder = gobuild.PROGRAMS / "frames"
     assert sorted(facts.source_files("main.go")) == [str(folder / "main.go"), str(folder / "other" / "main.go")]
     assert facts.source_files("other/main.go") == (str(folder / "other" / "main.go"),)
@@ -160,17 +160,17 @@ def test_answers_are_kept(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     path = str(gobuild.build(gobuild.PROGRAMS / "variables", go="1.26.8"))
 
-    def answers(facts: Facts) -> list[object]:
+    def answers(facts: GoFacts) -> list[object]:
         line = line_of("return 1, nil")
         return [
             facts.lines("main.go", line), facts.lines_near("main.go", 1), facts.source_files("main.go"),
             facts.inlined_sites("main.inlined"),
         ]  # fmt: skip
 
-    cold = Facts.open(path, cache=cache)
+    cold = GoFacts.open(path, cache=cache)
     expected = answers(cold)
     cold.save()
-    warm = Facts.open(path, cache=cache)
+    warm = GoFacts.open(path, cache=cache)
     assert answers(warm) == expected
     assert warm.known
 
@@ -179,8 +179,8 @@ def test_many_addresses_are_named_quickly() -> None:
     path = str(gobuild.build(gobuild.PROGRAMS / "ping", go="1.26.8"))
     code = (
         "import random, sys, time\n"
-        "from goinst.golang.facts import Facts\n"
-        "facts = Facts.open(sys.argv[1])\n"
+        "from goinst.golang.facts import GoFacts\n"
+        "facts = GoFacts.open(sys.argv[1])\n"
         "functions = facts.matching(r'^net/http\\.')\n"
         "addresses = [random.Random(1).randrange(each.entry, each.end) for each in functions[:500]]\n"
         "facts.symbolise(addresses[0])\n"
@@ -196,7 +196,7 @@ def test_many_addresses_are_named_quickly() -> None:
 @pytest.mark.parametrize("ldflags", ["", "-s -w"])
 @pytest.mark.parametrize("go", VERSIONS)
 def test_each_inlined_body_is_found_where_it_starts(go: str, ldflags: str) -> None:
-    facts = Facts.open(str(gobuild.build(gobuild.PROGRAMS / "ping", go=go, ldflags=ldflags)))
+    facts = GoFacts.open(str(gobuild.build(gobuild.PROGRAMS / "ping", go=go, ldflags=ldflags)))
     readable = 0
     for symbol in ("net/http.Header.Get", "net/url.(*URL).Hostname"):
         found = facts.inlined_sites(symbol)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import gobuild
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 
 VERSIONS = [
     *(pytest.param(go, marks=() if go == "1.26.8" else pytest.mark.matrix) for go in gobuild.VERSIONS)
@@ -13,8 +13,8 @@ VERSIONS = [
 GENERIC = [each for each in VERSIONS if each.values[0] not in ("1.16.15", "1.17.13")]
 
 
-def facts_of(program: str, go: str, ldflags: str = "") -> Facts:
-    return Facts.open(str(gobuild.build(gobuild.PROGRAMS / program, go=go, ldflags=ldflags)))
+def facts_of(program: str, go: str, ldflags: str = "") -> GoFacts:
+    return GoFacts.open(str(gobuild.build(gobuild.PROGRAMS / program, go=go, ldflags=ldflags)))
 
 
 @pytest.mark.parametrize("go", GENERIC)

@@ -12,7 +12,7 @@ import pytest
 import gobuild
 from goinst.binary.model import Argument, LineSite, Parameter, Piece, Site, Variable
 from goinst.cache import Cache
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 from stops import Stopped, run
 
 VERSIONS = [
@@ -28,8 +28,8 @@ GENERIC = [
 ]
 
 
-def facts_of(program: str, go: str, *, goarch: str = "amd64", ldflags: str = "") -> Facts:
-    return Facts.open(str(gobuild.build(gobuild.PROGRAMS / program, go=go, goarch=goarch, ldflags=ldflags)))
+def facts_of(program: str, go: str, *, goarch: str = "amd64", ldflags: str = "") -> GoFacts:
+    return GoFacts.open(str(gobuild.build(gobuild.PROGRAMS / program, go=go, goarch=goarch, ldflags=ldflags)))
 
 
 def only(sites: tuple[LineSite, ...]) -> LineSite:
@@ -228,7 +228,7 @@ def test_a_call_has_the_arguments_of_what_is_called() -> None:
 def test_a_variable_has_no_value_before_it_is_declared() -> None:
     """Without optimisation it has its place all the time, and whatever was there before."""
     path = gobuild.build(gobuild.PROGRAMS / "variables", go="1.26.8", extra_env={"GOFLAGS": "-gcflags=-N"})
-    facts = Facts.open(str(path))
+    facts = GoFacts.open(str(path))
     source = (gobuild.PROGRAMS / "variables" / "main.go").read_text().splitlines()
     first = source.index('\tw := inlined(v+1, "first")') + 1
     here, behind = (
@@ -245,14 +245,14 @@ def test_answers_are_kept(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     path = str(gobuild.build(gobuild.PROGRAMS / "variables", go="1.26.8"))
 
-    def answers(facts: Facts) -> list[object]:
+    def answers(facts: GoFacts) -> list[object]:
         (entry,) = facts.sites("main.counter.func1", "entry")
         return [facts.parameters("main.many"), facts.variables("main.counter.func1", entry.address)]
 
-    cold = Facts.open(path, cache=cache)
+    cold = GoFacts.open(path, cache=cache)
     expected = answers(cold)
     cold.save()
-    warm = Facts.open(path, cache=cache)
+    warm = GoFacts.open(path, cache=cache)
     assert answers(warm) == expected
     assert warm.known
 
@@ -318,7 +318,7 @@ def test_a_stopped_program_has_the_values_there(go: str, flags: str) -> None:
     go, _, experiment = go.partition(" ")
     settings = {"GOFLAGS": flags} | ({"GOEXPERIMENT": experiment} if experiment else {})
     path = gobuild.build(gobuild.PROGRAMS / "variables", go=go, extra_env=settings)
-    facts = Facts.open(str(path))
+    facts = GoFacts.open(str(path))
     source = (gobuild.PROGRAMS / "variables" / "main.go").read_text().splitlines()
     hits: dict[tuple[str, str], list[dict[str, str]]] = {}
     at: dict[int, Callable[[Stopped], None]] = {}

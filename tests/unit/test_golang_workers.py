@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gobuild import PROGRAMS, VERSIONS, build
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 
 _BUILDS = [
     pytest.param(go, arch, mode, marks=[] if (go, mode) in (("1.17.13", ""), ("1.27.3", "pie")) else pytest.mark.matrix)
@@ -23,7 +23,7 @@ _METHODS = {
 
 def marked(binary: Path) -> tuple[dict[str, int], dict[str, str]]:
     """(marks by function, its file by function)."""
-    facts = Facts.open(str(binary))
+    facts = GoFacts.open(str(binary))
     names: dict[str, int] = {}
     files: dict[str, str] = {}
     for entry, mark in facts.workers().items():

@@ -14,7 +14,7 @@ import gobuild
 import nativebuild
 from goinst.binary.model import Location
 from goinst.errors import BinaryError
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 from goinst.native import NativeFacts, open_facts
 from goinst.native.demangle import demangle, plain
 
@@ -186,7 +186,7 @@ def test_a_native_program_can_be_asked_whatever_a_go_program_can(order: NativeFa
         "tail": "lace", "functions": ("place",), "fields": (),
     }  # fmt: skip
     asked = []
-    for name, method in inspect.getmembers(Facts, inspect.isfunction):
+    for name, method in inspect.getmembers(GoFacts, inspect.isfunction):
         if name.startswith("_") or name == "save":
             continue
         required = list(inspect.signature(method).parameters)[1:]
@@ -197,8 +197,8 @@ def test_a_native_program_can_be_asked_whatever_a_go_program_can(order: NativeFa
 
 def test_a_go_program_is_told_from_a_native_one(order: NativeFacts) -> None:
     go = gobuild.build(gobuild.PROGRAMS / "ping")
-    assert type(open_facts(str(go))) is Facts
-    assert type(open_facts(str(gobuild.stripped(go)))) is Facts
+    assert type(open_facts(str(go))) is GoFacts
+    assert type(open_facts(str(gobuild.stripped(go)))) is GoFacts
     native = open_facts(str(go), native=True)
     assert isinstance(native, NativeFacts)
     assert native.function("main.main") is not None

@@ -12,7 +12,7 @@ import pytest
 
 from gobuild import PROGRAMS, VERSIONS, build
 from goinst import Field, Fragment, Package, Probe, Protocol, Site, Type, Unseen
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 from goinst.golang.symbols import escaped, unescaped
 from goinst.plan.packages import views
 from goinst.plan.plan import Plan, PluginPlan, make_plan
@@ -86,7 +86,7 @@ _SHOPPING = Protocol(
 )
 
 
-def gopath(folder: Path, files: Mapping[str, str], go: str = "") -> Facts:
+def gopath(folder: Path, files: Mapping[str, str], go: str = "") -> GoFacts:
     """A program of ``example.org/app`` in a GOPATH of these files."""
     for name, text in files.items():
         path = folder / "src" / "example.org" / name
@@ -97,7 +97,7 @@ def gopath(folder: Path, files: Mapping[str, str], go: str = "") -> Facts:
     binary = folder / "binary"
     command = [toolchain(go), "build", "-o", str(binary), "."]
     subprocess.run(command, cwd=app, env={**os.environ, **settings}, check=True, timeout=300)
-    return Facts.open(str(binary))
+    return GoFacts.open(str(binary))
 
 
 def shop(package: str = "shop", padding: str = "", arguments: str = "item string") -> str:
@@ -108,18 +108,18 @@ def main(*imports: str, then: str = "") -> str:
     return _MAIN % ("\n\t".join(imports), then)
 
 
-def planned(facts: Facts, protocol: Protocol = _SHOPPING) -> tuple[Plan, PluginPlan]:
+def planned(facts: GoFacts, protocol: Protocol = _SHOPPING) -> tuple[Plan, PluginPlan]:
     plan = make_plan(facts, (protocol,))
     return plan, plan.plugins[0]
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Facts:
+def plain(tmp_path_factory: pytest.TempPathFactory) -> GoFacts:
     files = {"lib/shop.v2/shop.go": shop(), "lib/price/price.go": _PRICE}
     return gopath(tmp_path_factory.mktemp("plain"), {**files, "app/main.go": main(f'shop "{_LIB}"')})
 
 
-def test_a_package_by_its_own_path_is_looked_for_once(plain: Facts) -> None:
+def test_a_package_by_its_own_path_is_looked_for_once(plain: GoFacts) -> None:
     assert [view.plain for view in views(plain, (_SHOPPING,))] == [True]
     plan, plugin = planned(plain)
     assert (plugin.enabled, plugin.packages, plugin.unseen) == (True, (), ())
@@ -127,7 +127,7 @@ def test_a_package_by_its_own_path_is_looked_for_once(plain: Facts) -> None:
 
 
 @pytest.mark.parametrize("go", ["", *(pytest.param(each, marks=pytest.mark.matrix) for each in VERSIONS)])
-def test_a_vendored_package_is_found_with_those_that_it_uses(tmp_path: Path, plain: Facts, go: str) -> None:
+def test_a_vendored_package_is_found_with_those_that_it_uses(tmp_path: Path, plain: GoFacts, go: str) -> None:
     """Functions, fields by metadata, types by hash and arguments: as with the package by its own path."""
     files = {
         "app/vendor/example.org/lib/shop.v2/shop.go": shop(padding="pad [24]byte"),
@@ -233,7 +233,7 @@ def test_a_fork_is_not_written_into(tmp_path: Path) -> None:
 
 def test_what_the_standard_library_has_vendored_is_its_own() -> None:
     """Go's own net/http has golang.org/x/net's hpack below ``vendor/``: no program's copy of it."""
-    facts = Facts.open(str(build(PROGRAMS / "ping")))
+    facts = GoFacts.open(str(build(PROGRAMS / "ping")))
     hpack = "golang.org/x/net/http2/hpack"
     assert facts.has_package(f"vendor/{hpack}")
     assert facts.copies(hpack) == ()

@@ -11,7 +11,7 @@ from gobuild import PROGRAMS, build
 from goinst import Fragment, Probe, Protocol, Site
 from goinst.cli.planned import as_text, missing
 from goinst.config import RunConfig
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 from goinst.plan.plan import Plan, make_plan
 from goinst.run.reporting import report_plan
 
@@ -22,11 +22,11 @@ C = "".join(f"PROBE({name})\n{{\n    return 0;\n}}\n" for name in ("first", "sec
 
 
 @pytest.fixture(scope="module")
-def facts() -> Facts:
-    return Facts.open(str(build(PROGRAMS / "frames")))
+def facts() -> GoFacts:
+    return GoFacts.open(str(build(PROGRAMS / "frames")))
 
 
-def plan(facts: Facts, *probes: Probe) -> Plan:
+def plan(facts: GoFacts, *probes: Probe) -> Plan:
     return make_plan(facts, [Protocol("inlined", "", (Fragment("i.bpf.c", text=C),), probes)])
 
 
@@ -44,7 +44,7 @@ def told(made: Plan) -> list[tuple[str, str]]:
     return said
 
 
-def test_calls_are_found_wherever_their_caller_is_inlined(facts: Facts) -> None:
+def test_calls_are_found_wherever_their_caller_is_inlined(facts: GoFacts) -> None:
     sites = facts.sites("main.innermost", "call", "main.show")
     assert {site.symbol for site in sites} == {*facts.inlined("main.innermost")}
     assert len(sites) > 2
@@ -52,7 +52,7 @@ def test_calls_are_found_wherever_their_caller_is_inlined(facts: Facts) -> None:
         assert facts.symbolise(site.address)[0][0] == "main.innermost"
 
 
-def test_calls_that_another_function_makes_do_not_count(facts: Facts) -> None:
+def test_calls_that_another_function_makes_do_not_count(facts: GoFacts) -> None:
     """The closure in method defers show; inner, which is inlined into it, calls show, too."""
     sites = facts.sites("main.(*thing).method.func1", "call", "main.show")
     assert sites
@@ -60,13 +60,13 @@ def test_calls_that_another_function_makes_do_not_count(facts: Facts) -> None:
         assert [name for name, _, _ in facts.symbolise(site.address)] == ["main.(*thing).method.func1"]
 
 
-def test_a_function_that_is_inlined_nowhere_is_preferred(facts: Facts) -> None:
+def test_a_function_that_is_inlined_nowhere_is_preferred(facts: GoFacts) -> None:
     (found,) = plan(facts, Probe("first", (INNER, SHOW))).plugins[0].probes
     assert found.symbol == "main.show"
     assert found.inlined_in == ()
 
 
-def test_what_is_inlined_in_part_is_taken_and_said(facts: Facts) -> None:
+def test_what_is_inlined_in_part_is_taken_and_said(facts: GoFacts) -> None:
     made = plan(facts, Probe("first", (INNER,)))
     (found,) = made.plugins[0].probes
     assert found.symbol == "main.inner"
@@ -77,7 +77,7 @@ def test_what_is_inlined_in_part_is_taken_and_said(facts: Facts) -> None:
     assert told(plan(facts, Probe("first", (INNER,), optional=True))) == [("warning", said)]
 
 
-def test_another_probe_stands_in(facts: Facts) -> None:
+def test_another_probe_stands_in(facts: GoFacts) -> None:
     made = plan(facts, Probe("first", (INNER,)), Probe("second", (INNERMOST,), instead_of="first", optional=True))
     first, second = made.plugins[0].probes
     assert first.covered
@@ -87,7 +87,7 @@ def test_another_probe_stands_in(facts: Facts) -> None:
     assert {program.function.rpartition("_")[2] for program in made.programs} == {"first", "second"}
 
 
-def test_what_stands_in_is_enough(facts: Facts) -> None:
+def test_what_stands_in_is_enough(facts: GoFacts) -> None:
     """The function has no body of its own, and the probe is required."""
     assert facts.function("main.innermost") is None
     required = Probe("first", (Site("main.innermost"),))
@@ -99,7 +99,7 @@ def test_what_stands_in_is_enough(facts: Facts) -> None:
     assert missing(both) == []
 
 
-def test_one_of_two_that_stand_in_is_not_enough(facts: Facts) -> None:
+def test_one_of_two_that_stand_in_is_not_enough(facts: GoFacts) -> None:
     made = plan(
         facts,
         Probe("first", (INNER,)),
@@ -109,7 +109,7 @@ def test_one_of_two_that_stand_in_is_not_enough(facts: Facts) -> None:
     assert not made.plugins[0].probes[0].covered
 
 
-def test_nothing_stands_in_where_nothing_is_inlined(facts: Facts) -> None:
+def test_nothing_stands_in_where_nothing_is_inlined(facts: GoFacts) -> None:
     made = plan(facts, Probe("first", (SHOW,)), Probe("second", (INNERMOST,), instead_of="first", optional=True))
     _, second = made.plugins[0].probes
     assert second.sites == ()

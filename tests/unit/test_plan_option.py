@@ -7,7 +7,7 @@ import dataclasses
 from gobuild import PROGRAMS, build
 from goinst import Fragment, Option, Probe, Protocol, Site
 from goinst.cli.planned import missing
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 from goinst.plan.plan import make_plan
 
 ALWAYS = Probe("always", (Site("main.main"),))
@@ -23,7 +23,7 @@ PROTOCOL = Protocol(
 
 
 def test_a_probe_waits_for_its_option() -> None:
-    facts = Facts.open(str(build(PROGRAMS / "ping")))
+    facts = GoFacts.open(str(build(PROGRAMS / "ping")))
     (off,) = make_plan(facts, [PROTOCOL]).plugins
     assert [bool(probe.sites) for probe in off.probes] == [True, False]
     assert missing(off) == ["more of it: option more is off"]
@@ -35,5 +35,5 @@ def test_a_probe_waits_for_its_option() -> None:
 
 def test_it_does_not_switch_the_plugin_off() -> None:
     required = dataclasses.replace(PROTOCOL, probes=(ALWAYS, dataclasses.replace(ON_REQUEST, optional=False)))
-    (plan,) = make_plan(Facts.open(str(build(PROGRAMS / "ping"))), [required]).plugins
+    (plan,) = make_plan(GoFacts.open(str(build(PROGRAMS / "ping"))), [required]).plugins
     assert plan.enabled

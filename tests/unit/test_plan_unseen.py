@@ -11,7 +11,7 @@ from gobuild import PROGRAMS, build, cached
 from goinst import Probe, Protocol, Site, Unseen
 from goinst.cli.choice import load_plugins
 from goinst.cli.planned import as_members, as_text
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 from goinst.plan.plan import Plan, make_plan
 from packaging import run_go
 
@@ -29,7 +29,7 @@ def test_functions_that_nobody_probes_are_named() -> None:
             Unseen(".main", "{package} is not seen by the other", ("blind_main",)),
         ),
     )
-    plan = make_plan(Facts.open(str(build(PROGRAMS / "idle"))), (blind,))
+    plan = make_plan(GoFacts.open(str(build(PROGRAMS / "idle"))), (blind,))
     (planned,) = (plugin for plugin in plan.plugins if plugin.name == "blind")
     assert planned.unseen == (
         "what main does is not seen",
@@ -126,7 +126,7 @@ def _program(text: str, requirement: str) -> Path:
 
 
 def _planned(path: Path) -> Plan:
-    return make_plan(Facts.open(str(path)), load_plugins(()).protocols)
+    return make_plan(GoFacts.open(str(path)), load_plugins(()).protocols)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ __all__ = [
     "Place",
     "Shape",
     "Site",
+    "UsdtProbe",
     "Variable",
 ]
 
@@ -244,6 +245,32 @@ class BinaryInfo:
     library: Literal["", "c-shared", "plugin", "shared"] = ""
 
     @property
+    def native(self) -> bool:
+        """Whether it is looked at as a native program or library: by C's calls and no runtime of Go's."""
+        return self.abi == "c"
+
+    @property
     def behaves_as(self) -> tuple[int, int]:
         """The version to go by where it is about what code can rely on: of Go 1.17 without its registers, 1.16."""
-        return self.version if self.goroutine or self.abi == "c" else min(self.version, (1, 16))
+        return self.version if self.goroutine or self.native else min(self.version, (1, 16))
+
+
+@dataclass(frozen=True, slots=True)
+class UsdtProbe:
+    """A probe at those of its places that have their arguments alike; each place is a Site with the semaphore's file
+    offset. Arguments are called ``arg1``, ``arg2``...; their types ``int32``, ``uint64``... are what ``shape`` takes.
+
+    ``symbol`` is what ``function``, ``sites`` and ``variables`` take: ``usdt:hotspot:class__loaded``, with ``#2`` for
+    the second group of places.
+    """
+
+    provider: str
+    name: str
+    symbol: str
+    sites: tuple[Site, ...]
+    arguments: tuple[Variable, ...]
+
+    @property
+    def semaphore(self) -> bool:
+        """Whether the program asks if somebody looks."""
+        return any(site.semaphore for site in self.sites)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import os
-from abc import ABC, abstractmethod
+import re
+from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cache as remembered
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
+from goinst.binary.codec import names_from
+from goinst.binary.facts import Facts
 from goinst.binary.identity import Identity, read_identity
+from goinst.binary.model import BinaryInfo, Function, Place, Site
 from goinst.cache import Cache
 from goinst.errors import BinaryError
-
-if TYPE_CHECKING:
-    from goinst.binary.model import Function
 
 __all__ = ["Answers"]
 
 _T = TypeVar("_T")
 
 
-class Answers(ABC):
+class Answers(Facts):
     """Questions about one binary. Every answer is remembered: also that there is none, and that it is an error.
 
     ``kind`` keeps the answers of one way to look at a file apart from those of another.
@@ -46,17 +49,65 @@ class Answers(ABC):
 
     @property
     def known(self) -> bool:
-        """Whether answers were in the cache: then most likely all are that a plan needs."""
         return bool(self._answers) and not self._new
 
     def save(self) -> None:
-        """Keep new answers, beside those that others have kept meanwhile; let go of the binary and its
-        memory."""
         self._opened = None
         if self._new and self._cache is not None:
             kept = {**_kept(self._cache, self.kind, self._identity), **self._new}
             self._cache.put(self.kind, _key(self._identity), {"code": _fingerprint(), "answers": kept})
         self._new = {}
+
+    @property
+    def info(self) -> BinaryInfo:
+        def make(answer: Any) -> BinaryInfo:
+            return BinaryInfo(**{**answer, "version": tuple(answer["version"]), "path": self._path})
+
+        return self._ask("info", lambda binary: asdict(binary.info), make)
+
+    def function(self, symbol: str) -> Function | None:
+        def find(binary: Any) -> Any:
+            found = binary.function(symbol)
+            return [found.name, found.entry, found.end] if found else None
+
+        return self._ask(f"function {symbol}", find, lambda answer: Function(*answer) if answer else None)
+
+    def matching(self, pattern: str) -> tuple[Function, ...]:
+        def find(binary: Any) -> Any:
+            return [[found.name, found.entry, found.end] for found in binary.matching(pattern)]
+
+        return self._ask(f"matching {pattern}", find, lambda answer: tuple(Function(*each) for each in answer))
+
+    def mentions(self, pattern: str) -> bool:
+        def find(_: Any) -> Any:
+            with Path(self._path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+                return re.search(pattern.encode(), data) is not None
+
+        return self._ask(f"mentions {pattern}", find, bool)
+
+    def inlined(self, symbol: str) -> tuple[str, ...]:
+        return self._ask(f"inlined {symbol}", lambda binary: list(binary.inlined_callers(symbol)), names_from)
+
+    def sites(self, symbol: str, place: Place, callee: str = "") -> tuple[Site, ...]:
+        def find(binary: Any) -> Any:
+            found = self._find_sites(binary, symbol, place, callee)
+            holders = dict.fromkeys((symbol, *(site.symbol for site in found)))
+            functions = [function for holder in holders if (function := binary.function(holder)) is not None]
+            codes = [code for function in functions if (code := self._code_of(binary, function)) is not None]
+            return {"codes": codes, "sites": [asdict(site) for site in found]}
+
+        def make(answer: Any) -> tuple[Site, ...]:
+            # A probe in the middle of an instruction would crash the target. The build id is what a file says
+            # of itself, so kept sites are only for the very same code.
+            self._same_code(answer["codes"])
+            return tuple(Site(**site) for site in answer["sites"])
+
+        return self._ask(f"sites {place} {symbol} {callee}", find, make)
+
+    def _find_sites(self, binary: Any, symbol: str, place: Place, callee: str) -> tuple[Site, ...]:
+        from goinst.binary.sites import find_sites  # with it comes the disassembler
+
+        return find_sites(binary, symbol, place, callee)
 
     def _ask(self, question: str, find: Callable[[Any], Any], make: Callable[[Any], _T]) -> _T:
         """Make the remembered answer into a value, or a new one; ``find`` answers in plain data."""

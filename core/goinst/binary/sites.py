@@ -145,7 +145,7 @@ class _Search:
     def __init__(self, binary: Code, function: Function, code: bytes) -> None:
         self._image = binary.image
         self._machine = _machine(binary.info.arch)
-        self._abi = binary.info.abi
+        self._abi, self._native = binary.info.abi, binary.info.native
         self._goroutine = binary.info.goroutine
         self._function = function
         self._code = code
@@ -172,7 +172,7 @@ class _Search:
         head = self._decode(self._function.entry, _CHECK)
         if not head:
             raise self._error("its first bytes are no instruction", self._function.entry)
-        checked = self._behind_check(head, scan) if self._abi != "c" else None
+        checked = self._behind_check(head, scan) if not self._native else None
         choice = checked or self._straight(scan) or self._first(head[0], scan)
         if self._machine.refused(choice.instruction):
             raise self._error(f"the kernel takes no probe on {choice.instruction.text!r}", choice.instruction.address)
@@ -241,7 +241,7 @@ class _Search:
         for instruction in head:
             certain = known or instruction is head[0]
             # no C compiler jumps back to where a register is saved: each time, the stack would be deeper
-            certain = certain or (self._abi == "c" and instruction.mnemonic == self._machine.save)
+            certain = certain or (self._native and instruction.mnemonic == self._machine.save)
             again = instruction.address in scan.targets or not certain
             if adjust is None or again or self._machine.refused(instruction):
                 return None

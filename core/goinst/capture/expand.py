@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from goinst.binary.facts import Facts
 from goinst.binary.model import InlinedSite, Shape, Site, Variable
 from goinst.capture.generate import Around, Generated, generate
 from goinst.capture.request import Wanted, from_capture
@@ -66,9 +67,9 @@ class Expanded:
 class Maker:
     """Makes captures of one binary."""
 
-    def __init__(self, facts: Any) -> None:
+    def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self._native = native = facts.info.abi == "c"
+        self._native = native = facts.info.native
         maps = None
         if not native:
             maps = MapLayout(facts.field(*_SWISS) is not None, align_of(facts.shape))
@@ -158,7 +159,7 @@ class _Names:
         return self._maker.names().get(number, default)
 
 
-def expand(protocol: Protocol, facts: Any) -> Expanded:
+def expand(protocol: Protocol, facts: Facts) -> Expanded:
     """Replace a protocol's captures by what they come to in a binary; those that it cannot have are problems."""
     if not protocol.captures:
         return Expanded(protocol)
@@ -231,7 +232,7 @@ class _Declared:
     plugin: str
     capture: Capture
 
-    def make(self, facts: Any, maker: Maker, number: int) -> Iterator[Generated | str]:
+    def make(self, facts: Facts, maker: Maker, number: int) -> Iterator[Generated | str]:
         """As SpecCapture's."""
         capture = self.capture
         functions = (capture.function,) if isinstance(capture.function, str) else capture.function

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
 
-from goinst.binary.model import Argument, BinaryInfo, Function, Parameter, Shape, Site, Variable
+from goinst.binary.facts import Facts
+from goinst.binary.model import Argument, Parameter, Shape, Site, Variable
 from goinst.capture.place import Memory, Place, Words, at_locations, at_pieces
 from goinst.capture.resolve import Types, Value
 
-__all__ = ["Binary", "entry_scope", "from_variable", "raw_arguments", "result_scope", "signature_of"]
+__all__ = ["entry_scope", "from_variable", "raw_arguments", "result_scope", "signature_of"]
 
 _WORD = Shape("uint64", "uint", 8)
 _REGISTERS = {
@@ -21,32 +21,6 @@ _REGISTERS = {
 _ON_STACK = 8  # where the first argument is from SP, on the stack ABI
 _STACK_WORDS = 10
 _AT_ENTRY = ("parameter", "captured")
-
-
-class Binary(Protocol):
-    """What captures ask of a binary: golang.facts.Facts, or its like for other programs."""
-
-    @property
-    def info(self) -> BinaryInfo:
-        """What it says of itself."""
-
-    def function(self, symbol: str) -> Function | None:
-        """A function by its full name."""
-
-    def sites(self, symbol: str, place: Any, callee: str = "") -> tuple[Site, ...]:
-        """Instructions to probe."""
-
-    def parameters(self, symbol: str) -> tuple[Parameter, ...] | None:
-        """Parameters and results by name, where the binary says."""
-
-    def arguments(self, signature: str) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
-        """Where parameters and results are."""
-
-    def variables(self, symbol: str, address: int) -> tuple[Variable, ...]:
-        """What can be read at an instruction."""
-
-    def shape(self, reference: str) -> Shape | None:
-        """A type."""
 
 
 def signature_of(parameters: tuple[Parameter, ...]) -> str:
@@ -71,7 +45,7 @@ def _value(argument: Argument, types: Types, name: str) -> Value:
 
 
 def entry_scope(
-    binary: Binary, symbol: str, site: Site, declared: tuple[tuple[str, str], ...], types: Types
+    binary: Facts, symbol: str, site: Site, declared: tuple[tuple[str, str], ...], types: Types
 ) -> dict[str, Value]:
     """Parameters by name where the function is entered. BinaryError when what was declared does not fit the binary."""
     if declared:
@@ -86,7 +60,7 @@ def entry_scope(
 
 
 def result_scope(
-    binary: Binary,
+    binary: Facts,
     symbol: str,
     site: Site,
     declared: tuple[tuple[str, str], ...],
@@ -104,7 +78,7 @@ def result_scope(
         outputs = named[inputs:]
         return {each.name: _value(place, types, each.type_name) for each, place in zip(outputs, places, strict=True)}
     results = [each for each in binary.variables(symbol, site.address) if each.role == "result"]
-    if not results and binary.info.abi == "c" and binary.parameters(symbol) is None:
+    if not results and binary.info.native and binary.parameters(symbol) is None:
         return {each.name: _value(each, types, each.type) for each in binary.arguments("")[1]}
     found = {each.name: from_variable(each, types) for each in results}
     found.update({f"ret{number}": value for number, value in enumerate(list(found.values()))})

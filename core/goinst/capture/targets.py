@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Any
 
+from goinst.binary.facts import Facts
 from goinst.errors import BinaryError, UsageError
 
 __all__ = ["MOST", "find_functions"]
@@ -15,7 +15,7 @@ MOST = 100
 _NEAR = 3
 
 
-def find_functions(facts: Any, target: str, *, regex: bool = False, most: int = MOST) -> tuple[str, ...]:
+def find_functions(facts: Facts, target: str, *, regex: bool = False, most: int = MOST) -> tuple[str, ...]:
     """The functions that ``target`` names, by symbol.
 
     A full symbol (``net/http.(*conn).serve``); the end of one behind a slash (``http.(*conn).serve``) or, of package
@@ -54,7 +54,7 @@ def _few(target: str, found: tuple[str, ...], most: int) -> tuple[str, ...]:
     return found
 
 
-def _marks(facts: Any, target: str, most: int) -> tuple[str, ...]:
+def _marks(facts: Facts, target: str, most: int) -> tuple[str, ...]:
     """USDT probes; one whose places have their arguments in different ways has several symbols."""
     probes = facts.usdt()
     pattern = re.compile(_pattern(target) if _wild(target) else rf"{re.escape(target)}$")
@@ -77,7 +77,7 @@ def _pattern(target: str) -> str:
     return f"(?:{text})$"
 
 
-def _why_not(facts: Any, target: str) -> str:
+def _why_not(facts: Facts, target: str) -> str:
     if reason := facts.why_not(target):
         near = difflib.get_close_matches(target, [each.name for each in facts.matching(".")], _NEAR, 0.6)
         return f"{reason}; did you mean {' or '.join(near)}?" if near and reason.startswith("no function") else reason

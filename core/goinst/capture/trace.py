@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from goinst.binary.facts import Facts
 from goinst.binary.model import InlinedSite, LineSite
 from goinst.capture.generate import Around, Generated, generate
 from goinst.capture.language.parser import LINE, Spec
@@ -32,7 +33,7 @@ class SpecCapture:
     regex: bool = False
     inlined: bool = False
 
-    def make(self, facts: Any, maker: Maker, number: int) -> Iterator[Generated | str]:
+    def make(self, facts: Facts, maker: Maker, number: int) -> Iterator[Generated | str]:
         """The captures of the functions that it means in a binary, or in words why one cannot be had."""
         try:
             places = list(self._places(facts, maker))
@@ -46,7 +47,7 @@ class SpecCapture:
             except BinaryError as error:
                 yield f"{place.span}: {error}"
 
-    def _places(self, facts: Any, maker: Maker) -> Iterator[_Place]:
+    def _places(self, facts: Facts, maker: Maker) -> Iterator[_Place]:
         target = self.wanted.target
         if LINE.fullmatch(target) and not self.regex:
             for line in _line_sites(facts, target):
@@ -74,7 +75,7 @@ class _Place:
     around: Callable[[], Around]
 
 
-def _line_sites(facts: Any, target: str) -> tuple[LineSite, ...]:
+def _line_sites(facts: Facts, target: str) -> tuple[LineSite, ...]:
     file, _, number = target.rpartition(":")
     files = facts.source_files(file)
     if not files:
@@ -88,7 +89,7 @@ def _line_sites(facts: Any, target: str) -> tuple[LineSite, ...]:
     return found
 
 
-def _inlined_sites(facts: Any, target: str) -> tuple[InlinedSite, ...]:
+def _inlined_sites(facts: Facts, target: str) -> tuple[InlinedSite, ...]:
     for name in (target, f"main.{target}"):
         found: tuple[InlinedSite, ...] = facts.inlined_sites(name)
         if found:

@@ -48,14 +48,14 @@ def inspect_command(
 
     from goinst.cache import Cache
     from goinst.cli.planned import as_members, as_text
-    from goinst.golang.facts import Facts
+    from goinst.golang.facts import GoFacts
     from goinst.kernel.syscalls import probe_features
     from goinst.plan.plan import make_plan
     from goinst.processes.process import require_process
     from goinst.run.permissions import why_not
 
     path = require_process(pid).binary if pid is not None else str(binary)
-    facts = Facts.open(path, cache=Cache.default() if cache else None)
+    facts = GoFacts.open(path, cache=Cache.default() if cache else None)
     plan = make_plan(facts, chosen.protocols, propagate="dry-run" if propagate else "")
     facts.save()
     refused = why_not(probe_features()["write_user"]) if propagate else ""

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
+from goinst.binary.facts import Facts
 from goinst.cache import Cache
 from goinst.capture.language.parser import Spec, parse_spec
 from goinst.capture.targets import find_functions
 from goinst.capture.trace import split_target
 from goinst.config import RunConfig
 from goinst.errors import BinaryError, TargetError, UsageError
-from goinst.golang.facts import Facts
 from goinst.processes.library import find_library
 from goinst.processes.process import Process
 from goinst.run.targets import analyse, scanner

@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from goinst.binary.elf import Image
-from goinst.binary.model import BinaryInfo, Function
+from goinst.binary.model import BinaryInfo, Function, UsdtProbe
 from goinst.binary.sites import jumps_out
 from goinst.errors import BinaryError
 from goinst.native.debugfile import DebugFile, find_debug_file
 from goinst.native.demangle import available, plain
 from goinst.native.symbols import INDIRECT, Symbol, Symbols
-from goinst.native.usdt import PREFIX, UsdtProbe, find_probes
+from goinst.native.usdt import PREFIX, find_probes
 
 if TYPE_CHECKING:
     from goinst.binary.dwarf.entries import Dwarf

@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goinst.binary.codec import argument_from, shape_from, variable_from
+from goinst.binary.facts import Facts
 from goinst.binary.identity import Identity
 from goinst.binary.model import (
     Argument,
-    Fact,
-    InlinedSite,
-    LineSite,
     Parameter,
     Place,
     Shape,
     Site,
+    UsdtProbe,
     Variable,
 )
+from goinst.binary.queries import Answers
 from goinst.cache import Cache
 from goinst.errors import BinaryError
-from goinst.golang.facts import Facts
-from goinst.native.usdt import PREFIX, UsdtProbe
+from goinst.golang.facts import GoFacts
+from goinst.native.usdt import PREFIX
 
 if TYPE_CHECKING:
     from goinst.native.binary import NativeBinary
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["NativeFacts", "open_facts"]
 
 
-class NativeFacts(Facts):
+class NativeFacts(Answers):
     """Questions about an ELF file that is looked at as a native one; ``info.abi`` is ``c``.
 
     Functions are found by what native.binary.NativeBinary.function takes. There are no runtime types: ``field`` and
@@ -46,11 +46,9 @@ class NativeFacts(Facts):
         self._probes: tuple[UsdtProbe, ...] | None = None
 
     def why_not(self, symbol: str) -> str:
-        """Say why ``function`` does not find one, in one line; nothing when it does."""
         return self._ask(f"why not {symbol}", lambda binary: binary.why_not(symbol), str)
 
     def jumps_out(self, symbol: str) -> tuple[str, ...]:
-        """Return the functions that ``symbol`` jumps to at its end: those calls pass none of its RETs."""
         return self._ask(f"jumps out {symbol}", lambda binary: list(binary.jumps_out(symbol)), tuple)
 
     def is_go(self) -> bool:
@@ -70,82 +68,6 @@ class NativeFacts(Facts):
 
         return self._ask("is go", find, bool)
 
-    def field(self, type_name: str, path: str) -> Fact | None:
-        """Return None: nothing in a native program describes types to itself."""
-        del type_name, path
-        return None
-
-    def type_hash(self, type_name: str) -> Fact | None:
-        """Return None, as ``field``."""
-        del type_name
-        return None
-
-    def ending(self, tail: str) -> tuple[str, ...]:
-        """Return none, as ``copies``."""
-        del tail
-        return ()
-
-    def has_package(self, path: str) -> bool:
-        """Return False, as ``copies``."""
-        del path
-        return False
-
-    def copies(self, path: str) -> tuple[str, ...]:
-        """Return none: packages are Go's."""
-        del path
-        return ()
-
-    def forks(
-        self, path: str, functions: tuple[str, ...], fields: tuple[tuple[str, str, str], ...]
-    ) -> tuple[tuple[str, dict[str, str]], ...]:
-        """Return none, as ``copies``."""
-        del path, functions, fields
-        return ()
-
-    def takes(self, symbol: str, signature: str) -> bool:
-        """Return True: nothing is known that would speak against it."""
-        del symbol, signature
-        return True
-
-    def workers(self) -> dict[int, int]:
-        """Return none: those are of goroutines."""
-        return {}
-
-    def bodies(self, symbol: str) -> tuple[str, ...]:
-        """Return none: Go's generic functions have them."""
-        del symbol
-        return ()
-
-    def wrapped(self, symbol: str) -> str:
-        """Return nothing: Go's compiler makes them."""
-        del symbol
-        return ""
-
-    def hint(self, symbol: str) -> str:
-        """Return nothing: what is known is in ``why_not``."""
-        del symbol
-        return ""
-
-    def inlined_sites(self, symbol: str) -> tuple[InlinedSite, ...]:
-        """Return none, as ``lines``."""
-        del symbol
-        return ()
-
-    def lines(self, file: str, line: int) -> tuple[LineSite, ...]:
-        """Return none: lines are looked up in Go's own tables."""
-        del file, line
-        return ()
-
-    def lines_near(self, file: str, line: int) -> tuple[int, ...]:
-        """Return none, as ``lines``."""
-        del file, line
-        return ()
-
-    def source_files(self, file: str) -> tuple[str, ...]:
-        """Return none, as ``lines``."""
-        del file
-        return ()
-
     def symbolise(self, address: int) -> tuple[tuple[str, str, int], ...]:
         """Return the function that the address is in, without file and line; none when no symbol tells."""
 
@@ -157,8 +79,6 @@ class NativeFacts(Facts):
         return ((name, "", 0),) if name else ()
 
     def usdt(self) -> tuple[UsdtProbe, ...]:
-        """Return the USDT probes of the file, by provider and name."""
-
         def find(binary: NativeBinary) -> Any:
             probes = binary.usdt
             return {"code": self._instructions(probes), "probes": [asdict(probe) for probe in probes]}
@@ -186,14 +106,12 @@ class NativeFacts(Facts):
         return digest.hexdigest()
 
     def sites(self, symbol: str, place: Place, callee: str = "") -> tuple[Site, ...]:
-        """Return instructions to probe; a USDT probe (``usdt:provider:name``) has them for place ``entry``."""
         if not symbol.startswith(PREFIX):
             return super().sites(symbol, place, callee)
         found = next((probe for probe in self.usdt() if probe.symbol == symbol), None)
         return found.sites if found is not None and place == "entry" else ()
 
     def marked(self, symbol: str) -> tuple[Variable, ...] | None:
-        """Return the arguments of a USDT probe; None when ``symbol`` is a function."""
         if not symbol.startswith(PREFIX):
             return None
         found = next((probe for probe in self.usdt() if probe.symbol == symbol), None)
@@ -253,10 +171,6 @@ class NativeFacts(Facts):
         self._ask(f"full name {written}", lambda binary: binary.value(written) is not None, bool)
         return written
 
-    def type_names(self) -> dict[int, str]:
-        """Return nothing: no value of a native program says what it is."""
-        return {}
-
     def arguments(self, signature: str) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
         """Return where parameters (at entry) and result (at RET) are by the C ABI; see native.abi.locate.
 
@@ -290,7 +204,7 @@ def open_facts(path: str, *, cache: Cache | None = None, native: bool = False) -
     found = NativeFacts.open(path, cache=cache)
     if native:
         return found
-    facts = Facts.open(path, cache=cache)
+    facts = GoFacts.open(path, cache=cache)
     return facts if facts.known or found.is_go() else found
 
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from goinst.binary.model import Site, Variable
+from goinst.binary.model import Site, UsdtProbe, Variable
 from goinst.native.operand import split_arguments, variable
 
 if TYPE_CHECKING:
     from goinst.binary.elf import Image
 
-__all__ = ["PREFIX", "UsdtProbe", "find_probes"]
+__all__ = ["PREFIX", "find_probes"]
 
 PREFIX = "usdt:"
 _HEADER = struct.Struct("<III")
@@ -27,27 +26,6 @@ _VERSION = 3
 _LARGEST = 64 << 20
 _MOST = 1 << 17
 _WORD = re.compile(r"[\w.$-]{1,256}")
-
-
-@dataclass(frozen=True, slots=True)
-class UsdtProbe:
-    """A probe at those of its places that have their arguments alike; each place is a Site with the semaphore's file
-    offset. Arguments are called ``arg1``, ``arg2``...; their types ``int32``, ``uint64``... are what ``shape`` takes.
-
-    ``symbol`` is what ``function``, ``sites`` and ``variables`` take: ``usdt:hotspot:class__loaded``, with ``#2`` for
-    the second group of places.
-    """
-
-    provider: str
-    name: str
-    symbol: str
-    sites: tuple[Site, ...]
-    arguments: tuple[Variable, ...]
-
-    @property
-    def semaphore(self) -> bool:
-        """Whether the program asks if somebody looks."""
-        return any(site.semaphore for site in self.sites)
 
 
 def find_probes(image: Image, data_address: Callable[[str], int | None]) -> tuple[UsdtProbe, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from goinst.golang.facts import Facts
+from goinst.binary.facts import Facts
 from goinst.plugin.protocol import Field, Fragment, Probe, Protocol, Site
 
 __all__ = ["CONTEXT", "LINEAGE", "WORKERS", "worker_rows"]

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from goinst.golang.facts import Facts
+from goinst.binary.facts import Facts
+from goinst.golang.facts import GoFacts
 from goinst.golang.renamed import Renamed
 from goinst.golang.symbols import package_of, paths_in, unescaped
 from goinst.plugin.protocol import Capture, Package, Protocol, Site
@@ -35,7 +36,9 @@ class View:
     @cached_property
     def renamed(self) -> Facts:
         """The facts by declared names."""
-        return self.facts if self.plain else Renamed(self.facts, self.real)
+        if self.plain or not isinstance(self.facts, GoFacts):
+            return self.facts
+        return Renamed(self.facts, self.real)
 
     @property
     def plain(self) -> bool:
@@ -74,7 +77,7 @@ class View:
 
 def views(facts: Facts, protocols: Sequence[Protocol]) -> tuple[View, ...]:
     """Return the views that a binary gives of the packages which plugins declare, the plain one first."""
-    if facts.info.abi == "c":
+    if facts.info.native:
         return (View(facts),)
     packages = sorted({path for protocol in protocols for path in declared_packages(protocol)})
     before = {copy[: -len(path)] for path in packages if _outside(path) for copy in facts.copies(path)}

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from goinst.binary.facts import Facts
 from goinst.binary.model import BinaryInfo, Fact
 from goinst.capture.aggregate import Table
 from goinst.capture.expand import expand
 from goinst.errors import BinaryError, PluginError
-from goinst.golang.facts import Facts
 from goinst.golang.symbols import package_of, unescaped
 from goinst.plan.arguments import bias, marked_words, word
 from goinst.plan.began import BEGAN
@@ -148,7 +148,7 @@ def make_plan(
     ``ways``: the kernel has attach cookies (Linux 5.15), so that probes can move to another mount of the same file.
     BinaryError when even the goroutine cannot be found.
     """
-    native = facts.info.abi == "c"
+    native = facts.info.native
     macros = {"GOINST_NATIVE": 1} if native else runtime_macros(facts)
     macros.update(sample.macros)
     if propagate:
@@ -237,7 +237,7 @@ def _best(drafts: Sequence[_Draft]) -> _Draft:
 
 
 def _unseen(facts: Facts, draft: _Draft) -> tuple[str, ...]:
-    if facts.info.abi == "c":
+    if facts.info.native:
         return ()
     seen = {program: real for program, (_, real) in draft.used.items() if not draft.reason}
     for probe in draft.protocol.probes:
@@ -351,7 +351,7 @@ def _stand_in(facts: Facts, draft: _Draft, probes: Sequence[declare.Probe], foun
 def _placed(facts: Facts, draft: _Draft, probe: declare.Probe) -> ResolvedProbe:
     """Where a probe goes; in a fork not where it would write, and only where arguments are as declared."""
     view, resolved = draft.view, resolve_probe(facts, probe)
-    if not resolved.sites or resolved.symbol is None or facts.info.abi == "c":
+    if not resolved.sites or resolved.symbol is None or facts.info.native:
         return resolved
     path = unescaped(package_of(resolved.symbol))
     symbol = facts.called(resolved.symbol)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from goinst.binary.facts import Facts
 from goinst.binary.model import Argument, Fact, Place, Site, Variable
 from goinst.errors import BinaryError
-from goinst.golang.facts import Facts
 from goinst.plugin import protocol as declare
 
 _NO_LIMIT = 99  # as plugins write that a site is for all later versions

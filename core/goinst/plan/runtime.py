@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from goinst.binary.facts import Facts
 from goinst.errors import BinaryError
-from goinst.golang.facts import Facts
 
 __all__ = ["runtime_macros"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from goinst.golang.facts import Facts
+from goinst.binary.facts import Facts
 from goinst.golang.symbols import package_of, unescaped
 from goinst.plugin.protocol import Protocol
 
@@ -32,7 +32,7 @@ def unseen(facts: Facts, protocol: Protocol, seen: Mapping[str, str], left_out: 
 def of_binary(facts: Facts) -> tuple[str, ...]:
     """What of a binary is not seen whatever plugins there are."""
     info = facts.info
-    if info.abi == "c":
+    if info.native:
         return ()
     said = []
     if info.library:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from goinst.binary.facts import Facts
 from goinst.capture.expand import smaller
 from goinst.errors import BinaryError, BuildError, PluginError
-from goinst.golang.facts import Facts
 from goinst.kernel.compiler import Compiler, blame
 from goinst.kernel.loader import Loaded, Rejected, load
 from goinst.plan.plan import Plan, Propagate, make_plan

@@ -8,10 +8,11 @@ from dataclasses import replace
 from fnmatch import translate
 from typing import Any, Protocol
 
+from goinst.binary.facts import Facts
 from goinst.cache import Cache
 from goinst.config import RunConfig
 from goinst.errors import BinaryError, GoinstError, TargetError
-from goinst.golang.facts import Facts
+from goinst.golang.facts import GoFacts
 from goinst.native.facts import NativeFacts, open_facts
 from goinst.native.usdt import PREFIX
 from goinst.processes.discover import Selector, files_of
@@ -62,7 +63,7 @@ def analyse(path: str, name: str, config: RunConfig, cache: Cache | None) -> Fac
     run is for."""
     try:
         if config.native == "no":
-            facts = Facts.open(path, cache=cache)
+            facts: Facts = GoFacts.open(path, cache=cache)
         else:
             native = config.native == "always" or config.library.startswith(PREFIX)
             facts = open_facts(path, cache=cache, native=native)
