@@ -14,6 +14,7 @@ from goinst.golang.facts import GoFacts
 from goinst.kernel.compiler import Compiler
 from goinst.kernel.program import BpfObject
 from goinst.plan.plan import Plan, make_plan
+from goinst.plan.settings import PlanSettings
 from goinst.plugin.manager import PluginSet
 
 __all__ = ["MODES", "PLUGINS", "Compiled", "compiled", "compiled_for_a_run"]
@@ -50,7 +51,7 @@ def compiled(modes: tuple[str, ...] = tuple(MODES), go: str | None = None) -> It
         facts = GoFacts.open(str(gobuild.build(gobuild.PROGRAMS / program, go=go)))
         protocols = PluginSet.load(list(plugins)).protocols
         for mode in modes:
-            plan = make_plan(facts, protocols, {}, lineage=True, **MODES[mode])
+            plan = make_plan(facts, protocols, {}, PlanSettings(**MODES[mode]))
             seen.update(plan.enabled)
             compiler = Compiler()
             try:
@@ -66,11 +67,11 @@ def compiled(modes: tuple[str, ...] = tuple(MODES), go: str | None = None) -> It
 def compiled_for_a_run(
     executables: Sequence[Path], plugins: Sequence[str] = PLUGINS, **settings: Any
 ) -> dict[str, dict[str, Any]]:
-    """What a run compiles for these: packed objects by the digest of their source. ``settings`` are make_plan's. For
+    """What a run compiles for these: packed objects by the digest of their source. ``settings`` are PlanSettings'. For
     guests, where the compiler takes minutes."""
     protocols, found = PluginSet.load(plugins).protocols, {}
     for executable in executables:
-        plan = make_plan(GoFacts.open(str(executable)), protocols, {}, **settings)
+        plan = make_plan(GoFacts.open(str(executable)), protocols, {}, PlanSettings(**settings))
         compiler = Compiler()
         try:
             found[hashlib.sha256(plan.source.encode()).hexdigest()] = compiler.compile(plan.source).pack()

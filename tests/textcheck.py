@@ -8,6 +8,7 @@ from pathlib import Path
 
 from goinst.golang.facts import GoFacts
 from goinst.plan.plan import make_plan
+from goinst.plan.settings import PlanSettings
 from goinst.plugin.manager import PluginSet
 
 __all__ = ["breakpoints", "planned"]
@@ -37,5 +38,7 @@ def breakpoints(pid: int, binary: Path) -> set[int]:
 
 def planned(binary: Path, *plugins: str) -> set[int]:
     """File offsets at which these plugins may have a probe in a binary."""
-    plan = make_plan(GoFacts.open(str(binary)), PluginSet.load(plugins).protocols, filter_pids=False)
+    plan = make_plan(
+        GoFacts.open(str(binary)), PluginSet.load(plugins).protocols, settings=PlanSettings(filter_pids=False)
+    )
     return {offset for program in plan.programs for offset in program.offsets}

@@ -16,6 +16,7 @@ from goinst.golang.facts import GoFacts
 from goinst.golang.symbols import escaped, unescaped
 from goinst.plan.packages import views
 from goinst.plan.plan import Plan, PluginPlan, make_plan
+from goinst.plan.settings import PlanSettings
 from packaging import toolchain
 
 _LIB = "example.org/lib/shop.v2"
@@ -224,7 +225,7 @@ def test_a_fork_is_not_written_into(tmp_path: Path) -> None:
     files = _fork() | {"app/main.go": main('shop "example.org/market"')}
     write = Probe("shop_write", (_ORDER,), propagates=True, optional=True)
     writing = replace(_SHOPPING, probes=(*_SHOPPING.probes, write))
-    plan = make_plan(gopath(tmp_path, files), (writing,), propagate="write")
+    plan = make_plan(gopath(tmp_path, files), (writing,), settings=PlanSettings(propagate="write"))
     seen, written = plan.plugins[0].probes
     assert seen.sites
     assert not written.sites

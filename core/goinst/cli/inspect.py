@@ -51,12 +51,13 @@ def inspect_command(
     from goinst.golang.facts import GoFacts
     from goinst.kernel.syscalls import probe_features
     from goinst.plan.plan import make_plan
+    from goinst.plan.settings import PlanSettings
     from goinst.processes.process import require_process
     from goinst.run.permissions import why_not
 
     path = require_process(pid).binary if pid is not None else str(binary)
     facts = GoFacts.open(path, cache=Cache.default() if cache else None)
-    plan = make_plan(facts, chosen.protocols, propagate="dry-run" if propagate else "")
+    plan = make_plan(facts, chosen.protocols, settings=PlanSettings(propagate="dry-run" if propagate else ""))
     facts.save()
     refused = why_not(probe_features()["write_user"]) if propagate else ""
     if as_json:

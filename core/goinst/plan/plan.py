@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from goinst.binary.facts import Facts
 from goinst.binary.model import BinaryInfo, Fact
@@ -18,16 +18,15 @@ from goinst.plan.lineage import CONTEXT, LINEAGE, WORKERS, worker_rows
 from goinst.plan.packages import View, declared_packages, views
 from goinst.plan.resolve import ResolvedField, ResolvedProbe, not_asked_for, not_needed, resolve_probe
 from goinst.plan.runtime import runtime_macros
+from goinst.plan.settings import PlanSettings
 from goinst.plan.source import Counter, Part, Program, write_source
 from goinst.plan.unseen import left_out, of_binary, unseen
 from goinst.plugin import protocol as declare
 from goinst.plugin.layout import Layout, lay_out
-from goinst.sampling import EVERYTHING, Sampling
 
-__all__ = ["Plan", "PluginPlan", "Propagate", "ResolvedField", "ResolvedProbe", "make_plan"]
+__all__ = ["Plan", "PluginPlan", "ResolvedField", "ResolvedProbe", "make_plan"]
 
 Rows = tuple[tuple[bytes, bytes], ...]
-Propagate = Literal["", "write", "dry-run"]
 _FEW_RETURNS = 8  # of so many it can be told which one was hit
 _OWN = (LINEAGE.name, BEGAN.name)  # the core's own probes
 
@@ -129,30 +128,20 @@ def make_plan(
     facts: Facts,
     protocols: Sequence[declare.Protocol],
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    settings: PlanSettings = PlanSettings(),  # noqa: B008 - it is frozen
     *,
     disabled: Mapping[str, str] | None = None,
-    filter_pids: bool = True,
-    lineage: bool = True,
-    count_only: bool = False,
-    propagate: Propagate = "",
-    sample: Sampling = EVERYTHING,
-    ways: bool = False,
 ) -> Plan:
     """Plan the tracing of one binary by these plugins, base plugins first (PluginSet's order).
 
     ``disabled`` maps plugins that failed to compile or verify to the reason. A plugin that lacks what it requires in
-    this binary is in the plan, switched off. ``lineage``: follow goroutines that are started inside an operation.
-    ``count_only``: nobody wants more of spans than their number, so they are counted in the kernel.
-    ``propagate``: write trace contexts into outgoing requests, or only say where. ``sample``: which traces are kept.
-    ``filter_pids``: only processes that the programs are told of; else also those that nobody has looked at yet.
-    ``ways``: the kernel has attach cookies (Linux 5.15), so that probes can move to another mount of the same file.
-    BinaryError when even the goroutine cannot be found.
+    this binary is in the plan, switched off. BinaryError when even the goroutine cannot be found.
     """
-    native = facts.info.native
+    native, propagate = facts.info.native, bool(settings.propagate)
     macros = {"GOINST_NATIVE": 1} if native else runtime_macros(facts)
-    macros.update(sample.macros)
-    if propagate:
-        macros["GOINST_PROPAGATE"] = 1 if propagate == "write" else 2
+    macros.update(settings.sample.macros)
+    if settings.propagate:
+        macros["GOINST_PROPAGATE"] = 1 if settings.propagate == "write" else 2
     drafts: list[_Draft] = []
     rows: dict[str, Rows] = {}
     off: dict[str, str] = dict(disabled or {})
@@ -163,20 +152,20 @@ def make_plan(
         # programs of plugins that build on each other see the same packages
         bases = [base for base in protocols if base.name in protocol.builds_on and base.name in chosen]
         possible = [view for view in seen if all(view.agrees(chosen[base.name], base) for base in bases)]
-        draft = _best([_draft(v, protocol, options or {}, off, number, propagate=bool(propagate)) for v in possible])
+        draft = _best([_draft(view, protocol, options or {}, off, number, propagate=propagate) for view in possible])
         chosen[protocol.name] = draft.view
         drafts.append(draft)
         number += len(draft.protocol.records)
         if draft.reason:
             off[protocol.name] = draft.reason
     clients = any(_has_clients(draft) for draft in drafts)
-    if clients or sample.macros:
+    if clients or settings.sample.macros:
         macros["GOINST_CONTEXT"] = 1  # somebody asks for a server's trace before user space knows it
-    if count_only:
+    if settings.count_only:
         for draft in drafts:
             if all(record.role == "fact" for record in draft.protocol.records):
                 draft.off("it only adds to spans, and they are only counted")
-    elif clients and (lineage or propagate) and not native:
+    elif clients and (settings.lineage or settings.propagate) and not native:
         drafts.append(_draft(View(facts), LINEAGE, {}, off, number, propagate=False))
         if not drafts[-1].reason:
             try:
@@ -185,13 +174,13 @@ def make_plan(
                 drafts[-1].off(str(error))
         if not drafts[-1].reason and (context := facts.type_hash(CONTEXT)) is not None:
             macros["GOINST_T_CONTEXT"] = context.value
-    if not (filter_pids or count_only or native):
+    if not (settings.filter_pids or settings.count_only or native):
         drafts.append(_draft(View(facts), BEGAN, {}, off, number, propagate=False))
-    if ways:
+    if settings.ways:
         macros["GOINST_WAYS"] = 1
     parts = [_part(draft, pie=facts.info.pie) for draft in drafts if not draft.reason]
     source, programs, counters = write_source(
-        facts.info.arch, macros, parts, filter_pids=filter_pids, count_only=count_only
+        facts.info.arch, macros, parts, filter_pids=settings.filter_pids, count_only=settings.count_only
     )
     return Plan(
         info=facts.info,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from goinst.binary.facts import Facts
@@ -11,9 +12,9 @@ from goinst.capture.expand import smaller
 from goinst.errors import BinaryError, BuildError, PluginError
 from goinst.kernel.compiler import Compiler, blame
 from goinst.kernel.loader import Loaded, Rejected, load
-from goinst.plan.plan import Plan, Propagate, make_plan
+from goinst.plan.plan import Plan, make_plan
+from goinst.plan.settings import PlanSettings
 from goinst.plugin.protocol import Protocol
-from goinst.sampling import EVERYTHING, Sampling
 
 __all__ = ["Built", "build"]
 
@@ -36,18 +37,13 @@ def build(
     facts: Facts,
     protocols: Sequence[Protocol],
     options: Mapping[str, Mapping[str, Any]],
+    settings: PlanSettings,
     compiler: Compiler,
     failed: Callable[[PluginError], None],
     *,
-    filter_pids: bool,
-    lineage: bool,
-    count_only: bool,
     multi: bool,
     ring_bytes: int,
     operations: int,
-    propagate: Propagate = "",
-    sample: Sampling = EVERYTHING,
-    ways: bool = False,
 ) -> Built | Plan:
     """Plan, compile and load; again without the plugin that is to blame when one of the last two fails.
 
@@ -56,18 +52,7 @@ def build(
     disabled: dict[str, str] = {}
     while True:
         try:
-            plan = make_plan(
-                facts,
-                protocols,
-                options,
-                disabled=disabled,
-                filter_pids=filter_pids,
-                lineage=lineage,
-                count_only=count_only,
-                propagate=propagate,
-                sample=sample,
-                ways=ways,
-            )
+            plan = make_plan(facts, protocols, options, settings, disabled=disabled)
         except PluginError as error:
             if error.plugin == "core" or error.plugin in disabled:
                 raise
@@ -80,7 +65,7 @@ def build(
             built = compiler.compile(plan.source)
         except BuildError as error:
             culprit = blame(error.detail, plan.enabled) or _find_culprit(
-                facts, protocols, options, compiler, plan, disabled, filter_pids=filter_pids
+                plan, partial(make_plan, facts, protocols, options, settings), compiler, disabled
             )
             if culprit is None:
                 raise
@@ -124,21 +109,14 @@ def _with_less(protocols: Sequence[Protocol], plugin: str) -> list[Protocol] | N
 
 
 def _find_culprit(
-    facts: Facts,
-    protocols: Sequence[Protocol],
-    options: Mapping[str, Mapping[str, Any]],
-    compiler: Compiler,
-    plan: Plan,
-    disabled: Mapping[str, str],
-    *,
-    filter_pids: bool,
+    plan: Plan, planned: Callable[..., Plan], compiler: Compiler, disabled: Mapping[str, str]
 ) -> str | None:
-    """When the compiler's words name no plugin (LLVM ended the process): the one without which it compiles."""
+    """When the compiler's words name no plugin (LLVM ended the process): the one without which it compiles.
+
+    ``planned`` makes the plan that failed, without the plugins that are ``disabled``.
+    """
     for name in reversed(plan.enabled):
-        trial = make_plan(
-            facts, protocols, options, disabled={**disabled, name: "left out to find the culprit"},
-            filter_pids=filter_pids,
-        )  # fmt: skip
+        trial = planned(disabled={**disabled, name: "left out to find the culprit"})
         if not trial.enabled:
             return name
         try:

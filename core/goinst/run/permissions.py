@@ -12,7 +12,7 @@ from typing import Any
 from goinst.kernel.features import attached_by, try_features
 from goinst.kernel.privileges import held, lacking
 from goinst.kernel.refusal import refused
-from goinst.plan.plan import Propagate
+from goinst.plan.settings import Propagate
 
 __all__ = ["LOCKDOWN", "allowed_propagation", "lockdown_mode", "usable_features", "why_not"]
 

@@ -19,7 +19,8 @@ from goinst.export.summary import Summary
 from goinst.kernel.compiler import Compiler
 from goinst.limits import raise_files
 from goinst.patience import Patience
-from goinst.plan.plan import Plan, Propagate
+from goinst.plan.plan import Plan
+from goinst.plan.settings import PlanSettings, Propagate
 from goinst.plugin.manager import PluginSet
 from goinst.plugin.options import check_options
 from goinst.processes.command import Command
@@ -178,17 +179,19 @@ class Session:
                 facts,
                 self._plugins.protocols,
                 self._options,
+                PlanSettings(
+                    filter_pids=not executable.every,
+                    lineage=self._config.lineage,
+                    count_only=self._count_only,
+                    propagate=self._propagate,
+                    sample=self._sample,
+                    ways=self._ways,
+                ),
                 compiler,
                 self._plugin_failed if len(self._plugins.protocols) > 1 else self._only_failed,
-                filter_pids=not executable.every,
-                lineage=self._config.lineage,
-                count_only=self._count_only,
-                propagate=self._propagate,
-                sample=self._sample,
                 multi=self._attach_by == "uprobe_multi",
                 ring_bytes=ring_bytes,
                 operations=operations,
-                ways=self._ways,
             )
             facts.save()
         finally:
