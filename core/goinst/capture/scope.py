@@ -6,18 +6,13 @@ from collections.abc import Mapping
 
 from goinst.binary.facts import Facts
 from goinst.binary.model import Argument, Parameter, Shape, Site, Variable
+from goinst.binary.registers import ARGUMENTS
 from goinst.capture.place import Memory, Place, Words, at_locations, at_pieces
 from goinst.capture.resolve import Types, Value
 
 __all__ = ["entry_scope", "from_variable", "raw_arguments", "result_scope", "signature_of"]
 
 _WORD = Shape("uint64", "uint", 8)
-_REGISTERS = {
-    "c amd64": ("di", "si", "dx", "cx", "r8", "r9"),
-    "c arm64": tuple(f"regs[{number}]" for number in range(8)),
-    "amd64": ("ax", "bx", "cx", "di", "si", "r8", "r9", "r10", "r11"),
-    "arm64": tuple(f"regs[{number}]" for number in range(16)),
-}
 _ON_STACK = 8  # where the first argument is from SP, on the stack ABI
 _STACK_WORDS = 10
 _AT_ENTRY = ("parameter", "captured")
@@ -111,5 +106,5 @@ def raw_arguments(arch: str, abi: str) -> Mapping[str, Value]:
     if abi == "stack":
         words = [f"goinst_stack_word(hit, {_ON_STACK + 8 * number})" for number in range(_STACK_WORDS)]
     else:
-        words = [f"((u64)ctx->{register})" for register in _REGISTERS[f"c {arch}" if abi == "c" else arch]]
+        words = [f"((u64)ctx->{register})" for register in ARGUMENTS[abi][arch]]
     return {f"arg{number}": Value(Words(((0, 8, text),)), _WORD) for number, text in enumerate(words, 1)}

@@ -11,20 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from goinst.binary.model import Argument, Location, Piece
+from goinst.binary.registers import ARGUMENTS, FLOATS
 from goinst.errors import BinaryError
 
-__all__ = ["INTEGERS", "RESULT", "Places", "Value", "locate", "raw"]
+__all__ = ["RESULT", "Places", "Value", "locate", "raw"]
 
 Arch = Literal["amd64", "arm64"]
 
-INTEGERS = {
-    "amd64": ("di", "si", "dx", "cx", "r8", "r9"),
-    "arm64": tuple(f"regs[{number}]" for number in range(8)),
-}
-_FLOATS = {
-    "amd64": tuple(f"xmm{number}" for number in range(8)),
-    "arm64": tuple(f"f{number}" for number in range(8)),
-}
+_INTEGERS, _FLOATS = ARGUMENTS["c"], FLOATS["c"]
 _RESULTS = {"amd64": ("ax", "dx"), "arm64": ("regs[0]", "regs[1]")}
 _FLOAT_RESULTS = {"amd64": ("xmm0", "xmm1"), "arm64": ("f0", "f1", "f2", "f3")}
 # amd64: SP+0 holds the return address at the first instruction
@@ -50,7 +44,7 @@ class Places:
 
     def __init__(self, arch: Arch, *, results: bool = False) -> None:
         self._arch: Arch = arch
-        self._integers = list((_RESULTS if results else INTEGERS)[arch])
+        self._integers = list((_RESULTS if results else _INTEGERS)[arch])
         self._floats = list((_FLOAT_RESULTS if results else _FLOATS)[arch])
         self._stack = _FIRST_ON_STACK[arch]
 
@@ -89,7 +83,7 @@ class Places:
 def raw(arch: Arch) -> tuple[tuple[Argument, ...], tuple[Argument, ...]]:
     """Arguments of a function of which nothing is known: ``arg1`` to ``arg6``, whole words, and ``result``."""
     why = f"C ABI, {arch}: the word, whatever it means"
-    words = INTEGERS[arch][:_RAW]
+    words = _INTEGERS[arch][:_RAW]
     parameters = (
         Argument(f"arg{number}", "uint64", {"": Location(register, None)}, why)
         for number, register in enumerate(words, 1)

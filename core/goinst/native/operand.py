@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from goinst.binary.model import Piece, Variable
+from goinst.binary.registers import AMD64_PARTS
 
 __all__ = ["split_arguments", "variable"]
 
@@ -28,21 +29,6 @@ _ARM64_MEMORY = re.compile(
 _CONSTANT = re.compile(rf"[$#]?({_NUMBER})")
 _ARM64_REGISTER = re.compile(r"[xw](\d+)")
 _FLOATING = re.compile(r"%?[xyz]mm\d+|[vqdsh]\d+")
-
-
-def _registers() -> dict[str, str]:
-    """amd64's registers and their low parts, as pt_regs calls the whole."""
-    names: dict[str, str] = {}
-    for letter in "abcd":
-        names |= dict.fromkeys((f"r{letter}x", f"e{letter}x", f"{letter}x", f"{letter}l"), f"{letter}x")
-    for name in ("si", "di", "bp", "sp"):
-        names |= dict.fromkeys((f"r{name}", f"e{name}", name, f"{name}l"), name)
-    for number in range(8, 16):
-        names |= dict.fromkeys((f"r{number}", f"r{number}d", f"r{number}w", f"r{number}b"), f"r{number}")
-    return names
-
-
-_AMD64 = _registers()
 
 
 def split_arguments(text: str) -> list[str]:
@@ -77,8 +63,8 @@ def variable(
 
 
 def _amd64(text: str, size: int, site: int, address: Callable[[str], int | None]) -> Piece | str:
-    if text.startswith("%") and text[1:] in _AMD64:
-        return Piece(0, size, register=_AMD64[text[1:]])
+    if text.startswith("%") and text[1:] in AMD64_PARTS:
+        return Piece(0, size, register=AMD64_PARTS[text[1:]])
     if found := _CONSTANT.fullmatch(text):
         if text.startswith("$"):
             return Piece(0, size, constant=int(found[1], 0))
@@ -95,12 +81,12 @@ def _amd64(text: str, size: int, site: int, address: Callable[[str], int | None]
         if where is None:
             return f"it is at {symbol or text}, which is not among the symbols that were left"
         return Piece(0, size, based=("ip", where + offset - site))
-    if symbol or memory["base"] not in _AMD64:
+    if symbol or memory["base"] not in AMD64_PARTS:
         return f"its place {text[:80]!r} cannot be read"
-    index = (_AMD64[memory["index"]], int(memory["scale"] or 1)) if memory["index"] in _AMD64 else None
+    index = (AMD64_PARTS[memory["index"]], int(memory["scale"] or 1)) if memory["index"] in AMD64_PARTS else None
     if memory["index"] and index is None:
         return f"its place {text[:80]!r} cannot be read"
-    return Piece(0, size, based=(_AMD64[memory["base"]], offset), index=index)
+    return Piece(0, size, based=(AMD64_PARTS[memory["base"]], offset), index=index)
 
 
 def _arm64(text: str, size: int, site: int, address: Callable[[str], int | None]) -> Piece | str:

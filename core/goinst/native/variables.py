@@ -7,13 +7,14 @@ the ABI says for the types; where it returns, the ABI.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from elftools.dwarf.die import DIE
 from elftools.dwarf.dwarf_expr import DWARFExprParser
 
 from goinst.binary.dwarf.attributes import Unusable
 from goinst.binary.dwarf.entries import Dwarf, children, name_of, referred
+from goinst.binary.dwarf.expressions import evaluated
 from goinst.binary.model import Parameter, Piece, Variable
 from goinst.native.abi import RESULT, Places
 from goinst.native.classes import classify, scalars
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["parameters_of", "variables_of"]
 
-_REGISTERS = {
-    "amd64": ("ax", "dx", "cx", "bx", "si", "di", "bp", "sp", *(f"r{n}" for n in range(8, 16)),
-              "ip", *(f"xmm{n}" for n in range(16))),
-    "arm64": (*(f"regs[{n}]" for n in range(31)), "sp", *([""] * 32), *(f"f{n}" for n in range(32))),
-}  # fmt: skip
-# what the CFA is above SP as it was at the first instruction
-_CFA = {"amd64": 8, "arm64": 0}
 _TWO = 16
 _CLONED = (".isra", ".constprop", ".part")
 
@@ -183,52 +177,8 @@ def _listed(dwarf: Dwarf, entry: DIE, address: int, arch: str, size: int) -> tup
             return ()  # code that is not optimised: it counts behind the prologue
         for low, high, expression in rows:
             if low <= address < high:
-                return _pieces(DWARFExprParser(entry.cu.structs).parse_expr(list(expression)), arch, size)
+                parsed = DWARFExprParser(entry.cu.structs).parse_expr(list(expression))
+                return evaluated(parsed, entry, size, arch, unchanged=True).pieces
     except Exception:  # pyelftools raises what it likes on broken expressions
         return ()
     return ()
-
-
-def _pieces(operations: Any, arch: str, size: int) -> tuple[Piece, ...]:
-    """The pieces of a location; nothing for what is computed."""
-    found: list[Piece] = []
-    place: dict[str, Any] | None = None
-    at = 0
-    for operation in operations:
-        name, arguments = operation.op_name, operation.args
-        if name == "DW_OP_piece":
-            if place is None:
-                return ()
-            found.append(Piece(at, int(arguments[0]), **place))
-            at += int(arguments[0])
-            place = None
-            continue
-        if place is not None:
-            if name == "DW_OP_stack_value" and "constant" in place:
-                continue
-            return ()
-        place = _place(name, arguments, arch)
-        if place is None:
-            return ()
-    return tuple(found) if found else (Piece(0, size, **place),) if place else ()
-
-
-def _place(name: str, arguments: Any, arch: str) -> dict[str, Any] | None:
-    registers = _REGISTERS[arch]
-    if name in ("DW_OP_entry_value", "DW_OP_GNU_entry_value") and len(arguments[0]) == 1:
-        name, arguments = arguments[0][0].op_name, arguments[0][0].args
-        if not name.startswith("DW_OP_reg"):
-            return None
-    if name.startswith("DW_OP_reg"):
-        number = int(arguments[0]) if name == "DW_OP_regx" else int(name.removeprefix("DW_OP_reg"))
-        return {"register": registers[number]} if number < len(registers) and registers[number] else None
-    if name == "DW_OP_fbreg":
-        return {"stack": int(arguments[0]) + _CFA[arch]}
-    if name.startswith("DW_OP_breg"):
-        number = int(name.removeprefix("DW_OP_breg"))
-        return {"based": (registers[number], int(arguments[0]))} if number < len(registers) else None
-    if name.startswith("DW_OP_lit"):
-        return {"constant": int(name.removeprefix("DW_OP_lit"))}
-    if name.startswith("DW_OP_const") and len(arguments) == 1:
-        return {"constant": int(arguments[0])}
-    return None

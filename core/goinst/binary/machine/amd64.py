@@ -8,6 +8,7 @@ from functools import cached_property
 import capstone
 
 from goinst.binary.machine.instruction import Instruction, Scan
+from goinst.binary.registers import AMD64_PARTS
 
 __all__ = ["AMD64"]
 
@@ -36,21 +37,8 @@ _BAD_PREFIXES = frozenset(b"\x26\x2e\x36\x3e\xf0")
 _REFUSED = re.compile(r"int\d?|hlt|iretq?|cli|sti|in|out|(?:rep )?(?:ins|outs)[bwd]|lgdt|sysretq?|sysexit")
 
 
-def _families() -> dict[str, str]:
-    """Map every name of a part of a general register to the name of the whole."""
-    names: dict[str, str] = {}
-    for letter in "abcd":
-        whole = f"r{letter}x"
-        names |= dict.fromkeys((whole, f"e{letter}x", f"{letter}x", f"{letter}l", f"{letter}h"), whole)
-    for name in ("si", "di", "bp", "sp"):
-        names |= dict.fromkeys((f"r{name}", f"e{name}", name, f"{name}l"), f"r{name}")
-    for number in range(8, 16):
-        whole = f"r{number}"
-        names |= dict.fromkeys((whole, f"{whole}d", f"{whole}w", f"{whole}b"), whole)
-    return names
-
-
-_WHOLE = _families()
+# as Intel writes them: with an r
+_WHOLE = {part: whole if whole[0] == "r" else f"r{whole}" for part, whole in AMD64_PARTS.items()}
 
 
 class AMD64:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from goinst.binary.dwarf.locations import Place, place_at
+from goinst.binary.dwarf.expressions import Place
+from goinst.binary.dwarf.locations import place_at
 from goinst.binary.model import Function, Piece, Variable
 from goinst.binary.sites import find_sites, start_of
 from goinst.errors import BinaryError

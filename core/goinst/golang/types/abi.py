@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from goinst.binary.model import Argument, Location, Piece
+from goinst.binary.registers import ARGUMENTS, FLOATS
 from goinst.errors import BinaryError
 from goinst.golang.types.notation import BUILTIN, Expression, Parameter, parse_signature, parse_type
 
@@ -22,14 +23,7 @@ __all__ = ["Abi", "Arch", "Layout", "Places", "Types", "Word", "argument_size", 
 Arch = Literal["amd64", "arm64"]
 Abi = Literal["register", "stack", "c"]
 
-_INTEGERS = {
-    "amd64": ("ax", "bx", "cx", "di", "si", "r8", "r9", "r10", "r11"),
-    "arm64": tuple(f"regs[{number}]" for number in range(16)),
-}
-_FLOATS = {
-    "amd64": tuple(f"xmm{number}" for number in range(15)),
-    "arm64": tuple(f"f{number}" for number in range(16)),
-}
+_INTEGERS, _FLOATS = ARGUMENTS["register"], FLOATS["register"]
 # At the first instruction SP+0 holds the return address on amd64, and is the callee's slot for the link
 # register on arm64.
 _FIRST_ON_STACK = 8
