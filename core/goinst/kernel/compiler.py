@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,7 +20,7 @@ from goinst.cache import Cache
 from goinst.errors import BuildError, MachineError
 from goinst.kernel.program import BpfObject
 
-__all__ = ["Compiler", "blame"]
+__all__ = ["Compiler", "blame", "stamp"]
 
 _FLAGS = [
     "-Wno-everything",
@@ -74,31 +75,34 @@ class Compiler:
 
     def compile(self, source: str) -> BpfObject:
         """Compile, or take from the cache. BuildError with clang's words as ``detail`` when it does not compile."""
-        key = self._key(source)
-        if self._cache is not None:
-            kept = self._cache.get("bpf", key)
-            if kept is not None:
-                try:
-                    return BpfObject.unpack(kept)
-                except ValueError:
-                    pass  # written by another version: compiled again and replaced
-        built = self._compile(source)
-        if self._cache is not None:
-            self._cache.put("bpf", key, built.pack())
+        built = self._kept(source)
+        if built is None:
+            built, library = self._compile(source)
+            if self._cache is not None:
+                self._cache.put("bpf", self._key(source), {**built.pack(), "library": library})
         return built
 
     def cached(self, source: str) -> bool:
         """Whether compile() will need no child."""
-        return self._cache is not None and self._cache.get("bpf", self._key(source)) is not None
+        return self._kept(source) is not None
+
+    def _kept(self, source: str) -> BpfObject | None:
+        kept = self._cache.get("bpf", self._key(source)) if self._cache is not None else None
+        try:
+            if kept is None or stamp(kept["library"][0]) != kept["library"]:
+                return None  # clang is part of the library: another one may compile otherwise
+            return BpfObject.unpack(kept)
+        except (ValueError, KeyError, IndexError, TypeError):
+            return None  # written by another version: compiled again and replaced
 
     def _key(self, source: str) -> str:
-        # BCC rewrites by what the kernel has, and clang is part of it
-        library = Path("/usr/lib") / f"{os.uname().machine}-linux-gnu" / "libbcc.so.0"
-        version = str(library.stat().st_mtime_ns) if library.exists() else ""
-        text = "\0".join([source, os.uname().release, version, *_FLAGS])
+        # BCC rewrites by what the kernel has
+        module = find_spec("bcc")
+        text = "\0".join([source, os.uname().release, str(module and module.origin), *_FLAGS])
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _compile(self, source: str) -> BpfObject:
+    def _compile(self, source: str) -> tuple[BpfObject, list[str | int]]:
+        """The object, and the stamp of the library that made it."""
         self.warm_up()
         child, words, result = self._child, self._words, self._answer
         assert child is not None
@@ -126,7 +130,7 @@ class Compiler:
         status = child.returncode
         self._finish()
         if "maps" in answer:
-            return BpfObject.unpack(answer)
+            return BpfObject.unpack(answer), answer["library"]
         if "No module named 'bcc'" in said:
             raise MachineError(
                 "this Python cannot import bcc; install Debian's python3-bpfcc and make the virtual environment with"
@@ -177,3 +181,12 @@ def blame(detail: str, names: tuple[str, ...]) -> str | None:
         if re.search(rf"(?<![a-z0-9]){re.escape(name)}_", detail):
             return name
     return None
+
+
+def stamp(path: str) -> list[str | int]:
+    """A file's path, time and size; zeros where there is none."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return [path, 0, 0]
+    return [path, status.st_mtime_ns, status.st_size]

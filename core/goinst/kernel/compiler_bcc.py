@@ -1,9 +1,8 @@
 """The compile child: `python -m goinst.kernel.compiler_bcc`. The only module that imports bcc.
 
 It reads one msgpack map ``{"source", "flags", "include"}`` from standard input and writes one to the descriptor
-that its argument names:
-``{"maps", "programs"}``, or ``{"error"}``. What clang and LLVM say goes to standard error, which the parent keeps; if
-LLVM aborts or exits, that is all there is.
+that its argument names: ``{"maps", "programs", "library"}``, or ``{"error"}``. What clang and LLVM say goes to standard
+error, which the parent keeps; if LLVM aborts or exits, that is all there is.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ def main() -> None:
     from bcc import BPF
     from bcc.libbcc import lib
 
+    from goinst.kernel.compiler import stamp
     from goinst.kernel.program import relocate
 
     request = msgpack.unpackb(sys.stdin.buffer.read())
@@ -45,11 +45,17 @@ def main() -> None:
         for number in range(lib.bpf_num_functions(module)):
             name = lib.bpf_function_name(module, number)
             programs[name.decode()] = relocate(compiled.dump_func(name), index)
-        answer = {"maps": maps, "programs": programs}
+        answer = {"maps": maps, "programs": programs, "library": stamp(_library())}
     with os.fdopen(int(sys.argv[1]), "wb") as out:
         out.write(msgpack.packb(answer))
     # Skip the interpreter's and BCC's clean-up (it wants tracefs): the kernel closes what is open.
     os._exit(0)
+
+
+def _library() -> str:
+    """The file that BCC, with clang and LLVM in it, was loaded from."""
+    with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+        return next((line.split(maxsplit=5)[5].rstrip("\n") for line in file if "/libbcc.so" in line), "")
 
 
 if __name__ == "__main__":

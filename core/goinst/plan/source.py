@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from goinst.errors import PluginError
 from goinst.plan.counters import CORE_LOSSES, CORE_NOTES
 from goinst.plan.records_c import operation_text, record_text
-from goinst.plugin.layout import OPERATION_SIZE, Layout
+from goinst.plugin.layout import OPERATION_AT, OPERATION_SIZE, Layout
 from goinst.plugin.protocol import PIPED_STDIN, Fragment, Protocol
 
 if TYPE_CHECKING:
@@ -160,6 +160,9 @@ def write_source(
     for header in _HEADERS:
         text = resources.files("goinst.bpf").joinpath(header).read_text()
         out.fragment("core", f"goinst/bpf/{header}", text, CORE_LOSSES, CORE_NOTES)
+    for name, at in {**OPERATION_AT, "payload": OPERATION_SIZE}.items():
+        where = f"__builtin_offsetof(struct goinst_operation, {name})"
+        out.line(f'_Static_assert({where} == {at}, "plugin/layout.py has another {name}");')
     out.line('#line 1 "goinst/generated.h"')
     out.line(f"BPF_PROG_ARRAY(goinst_tails, {TAIL_SLOTS});")
     for part in parts:
@@ -312,6 +315,3 @@ def _wrapper(
     if then is not None:
         out.line(f"    goinst_tails.call(ctx, {then});")
     out.line("    return 0;\n}")
-
-
-assert OPERATION_SIZE == 80, "struct goinst_operation in bpf/operation.h has another head"

@@ -11,14 +11,26 @@ from typing import Any
 from goinst.errors import PluginError
 from goinst.plugin.protocol import Column, Record, Series
 
-__all__ = ["HEAD", "OPERATION", "OPERATION_SIZE", "Layout", "lay_out"]
+__all__ = ["HEAD", "OPERATION", "OPERATION_AT", "OPERATION_SIZE", "Layout", "lay_out"]
 
 # struct goinst_record in bpf/event.h: type, flags, tgid, span_id
 HEAD = struct.Struct("<HHIQ")
-# struct goinst_operation in bpf/operation.h without its payload: type, flags, tgid, span_id, trace_high, trace_low,
-# parent_id, start, end, goid, then depth, state, level, nested, reused and facts, which nobody reads here
-OPERATION = struct.Struct("<HHIQQQQQQQ16x")
-OPERATION_SIZE = OPERATION.size
+# struct goinst_operation in bpf/operation.h, up to its payload; plan.source has the compiler compare them
+_OPERATION = (
+    ("head.type", "H"), ("head.flags", "H"), ("head.tgid", "I"), ("head.span_id", "Q"), ("trace_high", "Q"),
+    ("trace_low", "Q"), ("parent_id", "Q"), ("start", "Q"), ("end", "Q"), ("goid", "Q"), ("depth", "I"), ("state", "B"),
+    ("level", "B"), ("nested", "B"), ("reused", "B"), ("facts", "Q"),
+)  # fmt: skip
+_WHOLE = struct.Struct("<" + "".join(code for _, code in _OPERATION))
+OPERATION_SIZE = _WHOLE.size
+"""Bytes in front of an operation's payload."""
+OPERATION_AT = {
+    name: struct.calcsize("<" + "".join(code for _, code in _OPERATION[:number]))
+    for number, (name, _) in enumerate(_OPERATION)
+}
+"""Where each member of struct goinst_operation begins, in bytes."""
+OPERATION = struct.Struct(f"<{''.join(code for _, code in _OPERATION[:9])}{OPERATION_SIZE - OPERATION_AT['goid']}x")
+"""What is read of each operation: type, flags, tgid, span_id, trace_high, trace_low, parent_id, start, end."""
 
 _C = {"u8": ("u8", "B", 1), "u16": ("u16", "H", 2), "u32": ("u32", "I", 4), "u64": ("u64", "Q", 8)}
 _C |= {"i32": ("s32", "i", 4), "i64": ("s64", "q", 8)}

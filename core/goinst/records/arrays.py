@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from goinst.plugin.layout import Layout
+from goinst.plugin.layout import OPERATION_AT, Layout
 from goinst.plugin.protocol import Column
 from goinst.records.ring import BUSY, DISCARD, LENGTH
 
@@ -80,10 +80,9 @@ class Table(Mapping[str, NDArray[Any]]):
         self._last = layout.last
         self._data = np.frombuffer(data, np.uint8)
         self._at = starts[self.rows] >> 3
-        # bpf/event.h, bpf/operation.h
-        self._heads = {".tgid": (4, "<u4"), ".span_id": (8, "<u8")}
+        self._heads = {".tgid": (OPERATION_AT["head.tgid"], "<u4"), ".span_id": (OPERATION_AT["head.span_id"], "<u8")}
         if layout.record.role == "operation":
-            self._heads |= {".began": (40, "<u8"), ".ended": (48, "<u8")}
+            self._heads |= {".began": (OPERATION_AT["start"], "<u8"), ".ended": (OPERATION_AT["end"], "<u8")}
         self._heads |= {
             name: (at, _DTYPES[column.type]) for name, (at, column) in self._kinds.items() if column.type != "bytes"
         }

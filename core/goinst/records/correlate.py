@@ -187,7 +187,7 @@ class Correlator:
         return spans
 
     def _operation(self, layout: Layout, data: Any, start: int, end: int, wall: int, *, still_open: int = 0) -> Span:
-        _, _, tgid, span_id, high, low, parent, began, ended, _ = OPERATION.unpack_from(data, start)
+        _, _, tgid, span_id, high, low, parent, began, ended = OPERATION.unpack_from(data, start)
         if still_open:
             ended = still_open
         values = layout.read(data, start + OPERATION_SIZE, end)

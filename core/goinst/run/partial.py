@@ -6,15 +6,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from goinst.kernel import syscalls as kernel
-from goinst.plugin.layout import HEAD, OPERATION
+from goinst.plugin.layout import HEAD, OPERATION, OPERATION_AT
 from goinst.records.correlate import Correlator
 from goinst.spans.span import Span
 
 __all__ = ["OpenOperations", "StillOpen"]
 
 _OPEN = 1
-# struct goinst_operation: state comes behind the 64 bytes of head, trace, parent, times and goid, and depth
-_STATE_AT = 68
+_STATE_AT = OPERATION_AT["state"]
 _LEFT_OUT = 4  # head.flags: --sample keeps nothing of it
 _SECOND = 1_000_000_000
 
