@@ -66,6 +66,7 @@ class Correlator:
         self.losses: Counter[tuple[str, str]] = Counter()
         self._raised: Counter[str] = Counter()
         self._off: set[str] = set()
+        self._complained: set[str] = set()
         self._contexts = {
             layout.plugin: DecodeContext(
                 redact,
@@ -244,9 +245,13 @@ class Correlator:
             self._raised[plugin] += 1
             if self._raised[plugin] >= _ERRORS:
                 self._off.add(plugin)
-            if self._raised[plugin] in (1, _ERRORS):
+            if plugin not in self._complained or plugin in self._off:
+                self._complained.add(plugin)
                 words = f"{layout.record.decode.__name__}: {type(error).__name__}: {error}"
                 self._failed(plugin, words + ("; switched off" if plugin in self._off else ""))
+        else:
+            if self._raised:
+                self._raised.pop(plugin, None)
 
     @property
     def pending(self) -> int:
