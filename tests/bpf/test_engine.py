@@ -23,6 +23,7 @@ from goinst.kernel import syscalls as kernel
 from goinst.kernel.compiler import Compiler
 from goinst.kernel.program import BpfObject
 from goinst.plan.plan import Plan
+from goinst.plan.settings import PlanSettings
 from goinst.plugin.manager import PluginSet
 from goinst.run.build import Built, build
 from goinst.run.tracer import Tracer
@@ -73,11 +74,9 @@ def built_with(
             GoFacts.open(str(binary)),
             protocols,
             {},
+            PlanSettings(count_only=count_only),
             compiler,
             failures.append,
-            filter_pids=True,
-            lineage=True,
-            count_only=count_only,
             multi=multi,
             ring_bytes=ring,
             operations=operations,

@@ -80,7 +80,7 @@ def test_there_is_one_way_into_the_kernel_and_the_guard_is_in_it() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
                 users += [(path.name, node.name) for name in ast.walk(node) if getattr(name, "id", "") == "_PROG_LOAD"]
-    assert users == [("sys.py", "load_program")]
+    assert users == [("syscalls.py", "load_program")]
     assert inspect.signature(kernel.load_program).parameters["guard"].default is inspect.Parameter.empty
     assert guarded(FRAME, 5).endswith(FRAME)
     with pytest.raises(OSError, match=r"Bad file descriptor|Invalid argument"):

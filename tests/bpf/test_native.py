@@ -15,6 +15,7 @@ import nativebuild
 from goinst import Column, Fragment, Probe, Protocol, Record, Site
 from goinst.kernel.compiler import Compiler
 from goinst.native import NativeFacts, open_facts
+from goinst.plan.settings import PlanSettings
 from goinst.run.build import Built, build
 from goinst.run.tracer import Tracer
 from goinst.spans.span import Resource
@@ -43,8 +44,9 @@ def traced(binary: Path, *protocols: Protocol, multi: bool = True) -> Iterator[t
     compiler = Compiler()
     try:
         built = build(
-            open_facts(str(binary)), protocols, {}, compiler, lambda error: pytest.fail(f"{error}\n{error.detail}"),
-            filter_pids=True, lineage=True, count_only=False, multi=multi, ring_bytes=1 << 20, operations=1024,
+            open_facts(str(binary)), protocols, {}, PlanSettings(), compiler,
+            lambda error: pytest.fail(f"{error}\n{error.detail}"),
+            multi=multi, ring_bytes=1 << 20, operations=1024,
         )  # fmt: skip
     finally:
         compiler.close()

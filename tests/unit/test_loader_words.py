@@ -236,7 +236,7 @@ def test_what_does_not_verify(compiler: Compiler, body: str, says: list[str]) ->
     assert any(words in message for words in says), message
     assert "\n" not in message
     assert len(message) < 300
-    assert caught.value.program.plugin == "bad"
+    assert caught.value.function == "goinst_0_1_bad_work"
     assert "processed" in caught.value.detail
 
 
