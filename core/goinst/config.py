@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import difflib
-import shlex
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from goinst.errors import UsageError
+from goinst.settings import (
+    ARGUMENTS,
+    FLAG,
+    NAMES,
+    NUMBER,
+    NUMBERS,
+    OPTIONAL_TEXT,
+    PLUGIN_OPTIONS,
+    PROPAGATION,
+    SECONDS,
+    SWITCH,
+    TEXT,
+    TEXTS,
+    Setting,
+    setting,
+)
 
-__all__ = ["RunConfig", "load_config", "merge", "nearest", "parse_setting"]
+__all__ = ["SETTINGS", "RunConfig", "load_config", "merge", "nearest", "reloaded"]
 
 _TARGETS = ("pids", "exes", "ports", "command")
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything ``goinst run`` needs to know.
+    """Everything ``goinst run`` needs to know, and all its settings: the keys of its file, its options and variables.
 
     ``plugins`` empty means the defaults; ``outputs`` empty means console on a terminal and json otherwise,
     unless there is another place to go (``prometheus``: an address; ``otlp``: an
@@ -27,33 +42,122 @@ class RunConfig:
     ``library``: what is traced in the processes, instead of the executables: a shared library by name, or, as
     ``usdt:PROVIDER:NAME`` (several, with blanks between), whatever has such a probe. ``native``: whether what is no Go
     program is traced, too, or everything looked at as if it were none. ``named`` are plugins that somebody asked for.
+    In a help text ``{formats}`` stands for the formats that there are.
     """
 
-    plugins: tuple[str, ...] = ()
+    ports: tuple[int, ...] = setting(
+        (), NUMBERS, "port", metavar="N", help="Who listens on this TCP port.", bounds=(1, 65535), reloadable=True
+    )
+    pids: tuple[int, ...] = setting(
+        (), NUMBERS, "pid", metavar="N", help="This process.", bounds=(1, 2**22), reloadable=True
+    )
+    exes: tuple[str, ...] = setting(
+        (),
+        TEXTS,
+        "exe",
+        metavar="GLOB",
+        help="Every process whose executable's path or name matches; new ones are picked up.",
+        reloadable=True,
+    )
+    command: tuple[str, ...] = setting((), ARGUMENTS, "command")
+    plugins: tuple[str, ...] = setting(
+        (), NAMES, "plugins", metavar="A,B", help="What to look for.  [default: all that come with goinst]"
+    )
+    outputs: tuple[str, ...] = setting(
+        (),
+        TEXTS,
+        "output",
+        metavar="FORMAT[:PATH]",
+        help="Where spans go: {formats}.  [default: console on a terminal, else json]",
+    )
+    prometheus: str = setting(
+        "",
+        TEXT,
+        "prometheus",
+        metavar="ADDRESS",
+        help="Serve metrics here, as 127.0.0.1:9464; no spans go anywhere unless --output is given.",
+    )
+    otlp: str | None = setting(
+        None,
+        OPTIONAL_TEXT,
+        "otlp",
+        metavar="[ENDPOINT]",
+        help="Send spans and metrics to an OpenTelemetry Collector; without ENDPOINT as OTEL_* variables say.",
+    )
+    where: str = setting(
+        "",
+        TEXT,
+        "where",
+        metavar="EXPR",
+        help="Only these spans: 'http.response.status_code >= 500 or duration > 250ms'.",
+        reloadable=True,
+    )
+    wait: bool = setting(False, FLAG, "wait", help="Wait for targets that are not there yet.")
+    service_name: str = setting(
+        "", TEXT, "service-name", metavar="NAME", help="Of processes that have no OTEL_SERVICE_NAME of their own."
+    )
+    duration: float | None = setting(None, SECONDS, "duration", metavar="S", help="End after so many seconds.")
+    partial_after: float | None = setting(
+        None,
+        SECONDS,
+        "partial-after",
+        metavar="S",
+        help="Report what is still open after so many seconds, and again each time.  [default: only at its end]",
+    )
+    max_spans: int | None = setting(
+        None, NUMBER, "max-spans", metavar="N", help="End after so many spans.", bounds=(1, 2**62)
+    )
+    plugin_options: Mapping[str, Mapping[str, object]] = setting(
+        {},
+        PLUGIN_OPTIONS,
+        "set",
+        metavar="PLUGIN.OPTION=VALUE",
+        help="An option of a plugin (`goinst plugins` lists them).",
+        parameter="settings",
+    )
+    redact: bool = setting(True, SWITCH, "redact", help="Hide query values and credentials.  [default: hide]")
+    stats: bool = setting(False, FLAG, "stats", help="Say more in the summary: where losses happened.")
+    ring_megabytes: int = setting(
+        16,
+        NUMBER,
+        "ring-megabytes",
+        metavar="N",
+        help="Ring buffer between kernel and goinst.  [default: 16]",
+        bounds=(1, 1024),
+    )
+    max_operations: int = setting(
+        16384,
+        NUMBER,
+        "max-operations",
+        metavar="N",
+        help="Operations under way at once.  [default: 16384]",
+        bounds=(64, 2**22),
+    )
+    lineage: bool = setting(
+        True,
+        SWITCH,
+        "lineage",
+        help="Follow the goroutines that a handler starts, so that their calls are its children.  [default: follow]",
+    )
+    propagate: Literal["", "write", "dry-run"] = setting(
+        "",
+        PROPAGATION,
+        "propagate",
+        help="Write a traceparent header into the requests that the programs send, where they have none, so that traces"
+        " go on in what they call. This writes into their memory; dry-run writes nothing and says what it would."
+        "  [default: only read]",
+    )
+    sample: str = setting(
+        "all",
+        TEXT,
+        "sample",
+        metavar="HOW",
+        help="Which traces to keep: all, parent (what the caller sampled), 0.1 (a share of them), rate=100 (new ones a"
+        " second); the last two keep to what a caller decided.  [default: all]",
+    )
+    cache: bool = setting(True, SWITCH, "cache", help="Keep analysed binaries and compiled programs.  [default: keep]")
+    verbose: bool = setting(False, FLAG, "verbose", help="Say more on standard error.", short="-v")
     named: tuple[str, ...] = ()
-    pids: tuple[int, ...] = ()
-    exes: tuple[str, ...] = ()
-    ports: tuple[int, ...] = ()
-    command: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-    prometheus: str = ""
-    otlp: str | None = None
-    where: str = ""
-    wait: bool = False
-    service_name: str = ""
-    duration: float | None = None
-    max_spans: int | None = None
-    redact: bool = True
-    plugin_options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    verbose: bool = False
-    stats: bool = False
-    ring_megabytes: int = 16
-    max_operations: int = 16384
-    cache: bool = True
-    lineage: bool = True
-    partial_after: float | None = None
-    propagate: Literal["", "write", "dry-run"] = ""
-    sample: str = "all"
     library: str = ""
     native: Literal["no", "auto", "always"] = "no"
 
@@ -61,6 +165,19 @@ class RunConfig:
     def has_target(self) -> bool:
         """True when something says what to trace."""
         return bool(self.pids or self.exes or self.ports or self.command or self.library)
+
+
+SETTINGS: Mapping[str, Setting] = {
+    member.name: found for member in fields(RunConfig) if (found := Setting.of(member.name, member.metadata))
+}
+"""The settings by their members, in the order in which help and documentation tell them."""
+
+_KEYS = {key: each for each in SETTINGS.values() for key in each.keys}
+
+
+def reloaded(config: RunConfig, new: RunConfig) -> RunConfig:
+    """What becomes of a run when its file has changed while probes are live: what may change, does."""
+    return replace(config, **{each.member: getattr(new, each.member) for each in SETTINGS.values() if each.reloadable})
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:
@@ -71,139 +188,7 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     return f"{hint}valid: {', '.join(names) or 'none'}"
 
 
-def parse_setting(text: str) -> tuple[str, str, object]:
-    """``plugin.option=value`` in three parts; whole numbers and true/false become int and bool."""
-    name, equals, value = text.partition("=")
-    plugin, dot, option = name.strip().partition(".")
-    if not (equals and dot and plugin and option):
-        raise UsageError(f"--set {text!r}: write it as PLUGIN.OPTION=VALUE")
-    return plugin, option, _scalar(value.strip())
-
-
-def _scalar(text: str) -> object:
-    lowered = text.lower()
-    if lowered in ("true", "false"):
-        return lowered == "true"
-    digits = text[1:] if text[:1] == "-" else text
-    if digits.isascii() and digits.isdigit() and len(digits) <= 18:
-        return int(text)
-    return text
-
-
-class _Reader:
-    """Checks one value of the file; ``where`` begins every complaint."""
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-
-    def fail(self, wanted: str, value: object) -> UsageError:
-        return UsageError(f"{self.where}: {wanted} expected, not {value!r}")
-
-    def flag(self, value: object) -> bool:
-        if not isinstance(value, bool):
-            raise self.fail("true or false", value)
-        return value
-
-    def inverse(self, value: object) -> bool:
-        return not self.flag(value)
-
-    def integer(self, value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise self.fail("a whole number", value)
-        return value
-
-    def seconds(self, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.fail("a number", value)
-        return float(value)
-
-    def integers(self, value: object) -> tuple[int, ...]:
-        return tuple(self.integer(item) for item in (value if isinstance(value, list) else [value]))
-
-    def texts(self, value: object) -> tuple[str, ...]:
-        items = value if isinstance(value, list) else [value]
-        if not all(isinstance(item, str) and item for item in items):
-            raise self.fail("text or a list of texts", value)
-        return tuple(items)
-
-    def text(self, value: object) -> str:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return str(value)  # a port, a share
-        if not isinstance(value, str):
-            raise self.fail("text", value)
-        return value
-
-    def text_or_true(self, value: object) -> str | None:
-        if isinstance(value, bool):
-            return "" if value else None
-        return self.text(value)
-
-    def propagation(self, value: object) -> str:
-        if value == "dry-run":
-            return "dry-run"
-        return "write" if value == "write" or self.flag(value) else ""
-
-    def names(self, value: object) -> tuple[str, ...]:
-        parts = (part.strip() for text in self.texts(value) for part in text.split(","))
-        return tuple(dict.fromkeys(part for part in parts if part))
-
-    def argv(self, value: object) -> tuple[str, ...]:
-        if isinstance(value, list):
-            return tuple(str(item) for item in value)
-        try:
-            return tuple(shlex.split(" ".join(self.texts(value))))
-        except ValueError as error:
-            raise UsageError(f"{self.where}: {error}") from error
-
-    def settings(self, value: object) -> dict[str, dict[str, object]]:
-        if isinstance(value, list):
-            result: dict[str, dict[str, object]] = {}
-            for text in self.texts(value):
-                plugin, option, setting = parse_setting(text)
-                result.setdefault(plugin, {})[option] = setting
-            return result
-        if not isinstance(value, dict) or not all(isinstance(options, dict) for options in value.values()):
-            raise self.fail("plugin: {option: value}", value)
-        for options in value.values():
-            for setting in options.values():
-                if not isinstance(setting, str | int | bool):
-                    raise self.fail("text, a whole number or true/false", setting)
-        return {str(name): {str(key): item for key, item in options.items()} for name, options in value.items()}
-
-
-# name in the file -> (member of RunConfig, how it is read)
-_KEYS: dict[str, tuple[str, Callable[[_Reader, Any], object]]] = {
-    "plugins": ("plugins", _Reader.names),
-    "pid": ("pids", _Reader.integers),
-    "exe": ("exes", _Reader.texts),
-    "port": ("ports", _Reader.integers),
-    "command": ("command", _Reader.argv),
-    "output": ("outputs", _Reader.texts),
-    "where": ("where", _Reader.text),
-    "wait": ("wait", _Reader.flag),
-    "otlp": ("otlp", _Reader.text_or_true),
-    "service-name": ("service_name", _Reader.text),
-    "prometheus": ("prometheus", _Reader.text),
-    "duration": ("duration", _Reader.seconds),
-    "max-spans": ("max_spans", _Reader.integer),
-    "redact": ("redact", _Reader.flag),
-    "no-redact": ("redact", _Reader.inverse),
-    "set": ("plugin_options", _Reader.settings),
-    "verbose": ("verbose", _Reader.flag),
-    "stats": ("stats", _Reader.flag),
-    "ring-megabytes": ("ring_megabytes", _Reader.integer),
-    "partial-after": ("partial_after", _Reader.seconds),
-    "max-operations": ("max_operations", _Reader.integer),
-    "cache": ("cache", _Reader.flag),
-    "no-cache": ("cache", _Reader.inverse),
-    "propagate": ("propagate", _Reader.propagation),
-    "sample": ("sample", _Reader.text),
-    "lineage": ("lineage", _Reader.flag),
-    "no-lineage": ("lineage", _Reader.inverse),
-}
-
-
-def load_config(path: str) -> dict[str, object]:
+def load_config(path: str) -> dict[str, Any]:
     """Read a YAML file with the options' names (``max-spans`` or ``max_spans``) into RunConfig's members.
 
     Anything wrong with it is a UsageError that names the file and the key.
@@ -224,21 +209,21 @@ def load_config(path: str) -> dict[str, object]:
         return {}
     if not isinstance(document, dict):
         raise UsageError(f"--config {path}: a mapping of option names to values expected")
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for key, value in document.items():
         name = str(key).replace("_", "-")
         if name not in _KEYS:
             raise UsageError(f"--config {path}: unknown option {str(key)!r}; {nearest(name, _KEYS)}")
         if value is None:
             continue
-        member, read = _KEYS[name]
-        if member in values:
+        one = _KEYS[name]
+        if one.member in values:
             raise UsageError(f"--config {path}: {name!r} says again what another line has said")
-        values[member] = read(_Reader(f"--config {path}: {name}"), value)
+        values[one.member] = one.read(f"--config {path}: {name}", name, value)
     return values
 
 
-def merge(file: Mapping[str, object], given: Mapping[str, object]) -> RunConfig:
+def merge(file: Mapping[str, Any], given: Mapping[str, Any]) -> RunConfig:
     """One RunConfig of the file's values and the command line's, which win.
 
     ``given`` holds only what was really given (no None). A target on the command line replaces the file's
@@ -256,24 +241,21 @@ def merge(file: Mapping[str, object], given: Mapping[str, object]) -> RunConfig:
                 options.setdefault(plugin, {}).update(chosen)
     values.update(given)
     values["plugin_options"] = options
-    return _checked(RunConfig(**values))  # type: ignore[arg-type]  # members and types are those of _KEYS
+    return _checked(RunConfig(**values))
 
 
 def _checked(config: RunConfig) -> RunConfig:
-    for pid in config.pids:
-        _within("pid", pid, 1, 2**22)
-    for port in config.ports:
-        _within("port", port, 1, 65535)
+    for each in SETTINGS.values():
+        value = getattr(config, each.member)
+        if each.bounds is not None and value is not None:
+            for number in value if isinstance(value, tuple) else (value,):
+                _within(each.name, number, *each.bounds)
     if config.duration is not None and not 0 < config.duration <= 10**9:
         raise UsageError(f"duration: a number of seconds above 0 expected, not {config.duration:g}")
     if config.partial_after is not None and not 0.1 <= config.partial_after <= 10**9:
         raise UsageError(f"partial-after: 0.1 seconds or more expected, not {config.partial_after:g}")
-    if config.max_spans is not None:
-        _within("max-spans", config.max_spans, 1, 2**62)
-    _within("ring-megabytes", config.ring_megabytes, 1, 1024)
     if config.ring_megabytes & (config.ring_megabytes - 1):
         raise UsageError(f"ring-megabytes: a power of two expected (1, 2, 4 … 1024), not {config.ring_megabytes}")
-    _within("max-operations", config.max_operations, 64, 2**22)
     return config
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from goinst.config import RunConfig, load_config, merge, parse_setting
+from goinst.config import RunConfig, load_config, merge
 from goinst.errors import UsageError
+from goinst.settings import parse_setting
 
 
 def written(folder: Path, text: str) -> str:

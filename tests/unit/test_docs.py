@@ -11,9 +11,12 @@ import pytest
 import yaml
 
 from goinst.cli.checks import CHECKS
-from goinst.config import load_config, merge
+from goinst.cli.options import help_of
+from goinst.cli.run import run_command
+from goinst.config import SETTINGS, load_config, merge
 from goinst.kernel.privileges import OLDEST_KERNEL, PRIVILEGES
 from goinst.plugin.manager import installed
+from goinst.settings import Setting
 
 ROOT = Path(__file__).parents[2]
 HELLO = ROOT / "tests" / "thirdparty" / "goinst-hello"
@@ -95,3 +98,43 @@ def run_checks_of(release: str) -> tuple[str, str, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "uname", lambda: os.uname_result((*real[:2], release, *real[3:])))
         return CHECKS["kernel"]()
+
+
+def variable(one: Setting) -> str:
+    return "GOINST_RUN_" + one.name.upper().replace("-", "_") if one.flags else ""
+
+
+def row_of(one: Setting) -> str:
+    """What docs/SETTINGS.md says of a setting."""
+    option = " ".join(filter(None, [", ".join(one.flags), one.metavar])) if one.flags else "`-- COMMAND ARGS`"
+    cells = (
+        f"`{option}`" if one.flags else option,
+        ", ".join(f"`{key}`" for key in one.keys),
+        one.kind.words,
+        f"`{variable(one)}`" if one.flags else "",
+        "yes" if one.reloadable else "",
+        help_of(one) or "The command to start and trace.",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    page = (ROOT / "docs" / "SETTINGS.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `-")]
+    assert rows == [row_of(one) for one in SETTINGS.values()]
+
+
+@pytest.mark.parametrize("one", [one for one in SETTINGS.values() if one.flags], ids=lambda one: one.name)
+def test_a_setting_has_its_option_and_its_variable(one: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def params(*typed: str) -> object:
+        return run_command.make_context("run", list(typed), auto_envvar_prefix="GOINST_RUN").params[one.parameter]
+
+    text = one.kind.choices[-1] if one.kind.choices else "7"
+    switched = one.kind.option.get("is_flag") or one.kind.switch
+    option = f"--{one.name}" if switched else f"--{one.name}={text}"
+    nothing, typed = params(), params(option)
+    assert typed != nothing
+    monkeypatch.setenv(variable(one), "true" if switched else text)
+    assert params() == typed
+    if one.kind.switch:
+        assert params(f"--no-{one.name}") is False, "the command line wins"

@@ -17,7 +17,10 @@ LONGEST = 600
 # longer ones, their length and what keeps them in one piece
 LONGER: dict[str, tuple[int, str]] = {}
 
-GROUND = ("errors", "text", "limits", "patience", "stream", "diagnostics", "extras", "cache", "sampling", "config")
+GROUND = (
+    "errors", "text", "limits", "patience", "stream", "diagnostics", "extras", "cache", "sampling", "settings",
+    "config",
+)  # fmt: skip
 # The rooms of the house, from the ground up: what each may import of those before it. Data goes up, and no room knows
 # one that comes later.
 ROOMS: dict[str, tuple[str, ...]] = {
@@ -30,7 +33,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "extras": ("errors",),
     "cache": (),
     "sampling": ("errors",),
-    "config": ("errors",),
+    "settings": ("errors",),
+    "config": ("errors", "settings"),
     "spans": (),
     "plugin": ("errors", "spans"),
     "toolkit": (),

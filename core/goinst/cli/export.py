@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from goinst.cli.options import setting_option
 from goinst.cli.replay import replay_into
 from goinst.errors import UsageError
 
@@ -18,8 +19,8 @@ _FORMATS = ("json", "msgpack", "csv", "parquet", "chrome-trace", "otlp")
 @click.option(
     "-o", "path", metavar="PATH", default="-", help="Where to: a file, or an endpoint.  [default: standard output]"
 )
-@click.option("--redact/--no-redact", default=None, help="Hide query values and credentials.  [default: as recorded]")
-@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+@setting_option("redact", help="Hide query values and credentials.  [default: as recorded]")
+@setting_option("verbose", default=False)
 def export_command(*, files: tuple[str, ...], form: str, path: str, redact: bool | None, verbose: bool) -> int:
     """Write the spans of recordings in the format of another program.
 

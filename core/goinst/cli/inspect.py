@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from goinst.cli.choice import load_plugins, split_names
+from goinst.cli.options import setting_option
 from goinst.diagnostics import configure
 from goinst.errors import UsageError
 
@@ -14,11 +15,11 @@ __all__ = ["inspect_command"]
 @click.command("inspect")
 @click.argument("binary", required=False)
 @click.option("--pid", type=int, metavar="N", help="The executable of this process, instead of a file.")
-@click.option("--plugins", multiple=True, metavar="A,B", help="Only these.  [default: all that come with goinst]")
+@setting_option("plugins", help="Only these.  [default: all that come with goinst]")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--propagate", is_flag=True, help="Also where `goinst run --propagate` would write, and whether it may.")
-@click.option("--cache/--no-cache", default=True, help="Keep what the analysis found.  [default: keep]")
-@click.option("-v", "--verbose", is_flag=True, help="Say more when something fails.")
+@setting_option("cache", default=True, help="Keep what the analysis found.  [default: keep]")
+@setting_option("verbose", default=False, help="Say more when something fails.")
 def inspect_command(
     *,
     binary: str | None,

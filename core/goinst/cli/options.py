@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from goinst.cli.choice import load_plugins, split_names
-from goinst.config import RunConfig, load_config, merge, parse_setting
+from goinst.config import SETTINGS, RunConfig, load_config, merge
 from goinst.diagnostics import Log, configure
 from goinst.errors import UsageError
 from goinst.export import FORMATS
 from goinst.export.filters import filters
 from goinst.sampling import parse_sampling
+from goinst.settings import Setting
 
 if TYPE_CHECKING:
     from goinst.plugin.manager import PluginSet
 
-__all__ = ["reader", "settings_of", "tracing_options", "understand"]
+__all__ = [
+    "SettingOption", "help_of", "reader", "setting_option", "settings_of", "tracing_options", "understand",
+]  # fmt: skip
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _NO_TARGET = (
@@ -27,97 +31,43 @@ _NO_TARGET = (
     " (goinst run --help has examples)"
 )
 _FORMATS = ", ".join(f"{name} ({meaning})" for name, meaning in FORMATS.items())
-
-_OPTIONS = (
-    click.option("--port", "ports", type=int, multiple=True, metavar="N", help="Who listens on this TCP port."),
-    click.option("--pid", "pids", type=int, multiple=True, metavar="N", help="This process."),
-    click.option(
-        "--exe",
-        "exes",
-        multiple=True,
-        metavar="GLOB",
-        help="Every process whose executable's path or name matches; new ones are picked up.",
-    ),
-    click.option(
-        "--plugins", metavar="A,B", multiple=True, help="What to look for.  [default: all that come with goinst]"
-    ),
-    click.option(
-        "--output",
-        "outputs",
-        multiple=True,
-        metavar="FORMAT[:PATH]",
-        help=f"Where spans go: {_FORMATS}.  [default: console on a terminal, else json]",
-    ),
-    click.option(
-        "--prometheus",
-        metavar="ADDRESS",
-        help="Serve metrics here, as 127.0.0.1:9464; no spans go anywhere unless --output is given.",
-    ),
-    click.option(
-        "--otlp",
-        is_flag=False,
-        flag_value="",
-        metavar="[ENDPOINT]",
-        help="Send spans and metrics to an OpenTelemetry Collector; without ENDPOINT as OTEL_* variables say.",
-    ),
-    click.option(
-        "--where", metavar="EXPR", help="Only these spans: 'http.response.status_code >= 500 or duration > 250ms'."
-    ),
-    click.option("--wait", is_flag=True, default=None, help="Wait for targets that are not there yet."),
-    click.option("--service-name", metavar="NAME", help="Of processes that have no OTEL_SERVICE_NAME of their own."),
-    click.option("--duration", type=float, metavar="S", help="End after so many seconds."),
-    click.option(
-        "--partial-after",
-        type=float,
-        metavar="S",
-        help="Report what is still open after so many seconds, and again each time.  [default: only at its end]",
-    ),
-    click.option("--max-spans", type=int, metavar="N", help="End after so many spans."),
-    click.option(
-        "--set",
-        "settings",
-        multiple=True,
-        metavar="PLUGIN.OPTION=VALUE",
-        help="An option of a plugin (`goinst plugins` lists them).",
-    ),
-    click.option("--redact/--no-redact", default=None, help="Hide query values and credentials.  [default: hide]"),
-    click.option("--config", metavar="FILE", help="A YAML file with these options by name; the command line wins."),
-    click.option("--stats", is_flag=True, default=None, help="Say more in the summary: where losses happened."),
-    click.option(
-        "--ring-megabytes", type=int, metavar="N", help="Ring buffer between kernel and goinst.  [default: 16]"
-    ),
-    click.option("--max-operations", type=int, metavar="N", help="Operations under way at once.  [default: 16384]"),
-    click.option(
-        "--lineage/--no-lineage",
-        default=None,
-        help="Follow the goroutines that a handler starts, so that their calls are its children.  [default: follow]",
-    ),
-    click.option(
-        "--propagate",
-        is_flag=False,
-        flag_value="write",
-        type=click.Choice(["write", "dry-run"]),
-        help="Write a traceparent header into the requests that the programs send, where they have none, so that traces"
-        " go on in what they call. This writes into their memory; dry-run writes nothing and says what it would."
-        "  [default: only read]",
-    ),
-    click.option(
-        "--sample",
-        metavar="HOW",
-        help="Which traces to keep: all, parent (what the caller sampled), 0.1 (a share of them), rate=100 (new ones a"
-        " second); the last two keep to what a caller decided.  [default: all]",
-    ),
-    click.option(
-        "--cache/--no-cache", default=None, help="Keep analysed binaries and compiled programs.  [default: keep]"
-    ),
-    click.option("-v", "--verbose", is_flag=True, default=None, help="Say more on standard error."),
+_CONFIG = click.option(
+    "--config", metavar="FILE", help="A YAML file with these options by name; the command line wins."
 )
+_BEFORE_CONFIG = "redact"
+
+
+class SettingOption(click.Option):
+    """An option of a setting: its variable is called as the option is (GOINST_RUN_PORT), or as its parameter."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Its text; None or empty where it is not set."""
+        name = self.opts[-1].lstrip("-").upper().replace("-", "_")
+        named = os.environ.get(f"{ctx.auto_envvar_prefix}_{name}") if ctx.auto_envvar_prefix else None
+        return named or super().resolve_envvar_value(ctx)
+
+
+def setting_option(member: str, **otherwise: Any) -> Callable[[_Command], _Command]:
+    """The option of a setting; ``otherwise`` is what a command says in another way."""
+    one = SETTINGS[member]
+    chosen: dict[str, Any] = {"help": help_of(one), "metavar": one.metavar, **one.kind.option}
+    if one.kind.choices:
+        chosen["type"] = click.Choice(one.kind.choices)
+    return click.option(*one.flags, one.parameter, cls=SettingOption, **{**chosen, **otherwise})
+
+
+def help_of(one: Setting) -> str:
+    """What is said of a setting."""
+    return one.help.replace("{formats}", _FORMATS)
 
 
 def tracing_options(command: _Command) -> _Command:
     """Add the options; the command hands what it gets to ``understand``."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
+    for one in reversed(list(SETTINGS.values())):
+        if one.member == _BEFORE_CONFIG:
+            command = _CONFIG(command)
+        if one.flags:
+            command = setting_option(one.member)(command)
     return command
 
 
@@ -150,12 +100,9 @@ def understand(
     return options, chosen, log
 
 
-def settings_of(texts: tuple[str, ...]) -> dict[str, dict[str, object]]:
+def settings_of(texts: tuple[str, ...]) -> Mapping[str, Mapping[str, object]]:
     """``PLUGIN.OPTION=VALUE`` texts by plugin and option."""
-    found: dict[str, dict[str, object]] = {}
-    for text in texts:
-        plugin, option, value = parse_setting(text)
-        found.setdefault(plugin, {})[option] = value
+    found: Mapping[str, Mapping[str, object]] = SETTINGS["plugin_options"].kind.read("--set", list(texts))
     return found
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from goinst.cli.choice import load_plugins, split_names
-from goinst.cli.options import settings_of
+from goinst.cli.options import setting_option, settings_of
 from goinst.diagnostics import Log, configure
 from goinst.errors import PluginError, UsageError
 from goinst.export import close_exporters, open_exporters
@@ -25,15 +25,15 @@ __all__ = ["open_replay", "replay_command", "replay_into"]
 
 @click.command("replay")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--output", "outputs", multiple=True, metavar="FORMAT[:PATH]", help="As for `goinst run`.")
-@click.option("--otlp", is_flag=False, flag_value="", metavar="[ENDPOINT]", help="As for `goinst run`.")
-@click.option("--plugins", multiple=True, metavar="A,B", help="Decode with these only.  [default: all installed]")
-@click.option("--set", "settings", multiple=True, metavar="PLUGIN.OPTION=VALUE", help="Instead of the recorded one.")
-@click.option("--redact/--no-redact", default=None, help="Hide query values and credentials.  [default: as recorded]")
-@click.option("--where", default="", metavar="EXPR", help="As for `goinst run`.")
-@click.option("--sample", type=float, default=1.0, metavar="SHARE", help="As for `goinst run`.")
-@click.option("--max-spans", type=click.IntRange(min=1), metavar="N", help="End after so many spans.")
-@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+@setting_option("outputs", help="As for `goinst run`.")
+@setting_option("otlp", help="As for `goinst run`.")
+@setting_option("plugins", help="Decode with these only.  [default: all installed]")
+@setting_option("plugin_options", help="Instead of the recorded one.")
+@setting_option("redact", help="Hide query values and credentials.  [default: as recorded]")
+@setting_option("where", default="", help="As for `goinst run`.")
+@setting_option("sample", type=float, default=1.0, metavar="SHARE", help="As for `goinst run`.")
+@setting_option("max_spans", type=click.IntRange(min=1))
+@setting_option("verbose", default=False)
 def replay_command(
     *,
     files: tuple[str, ...],

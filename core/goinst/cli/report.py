@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from goinst import __version__
+from goinst.cli.options import setting_option
 from goinst.cli.replay import open_replay
 from goinst.diagnostics import configure
 from goinst.errors import TargetError, UsageError
@@ -19,8 +20,8 @@ __all__ = ["report_command"]
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-o", "path", required=True, metavar="PATH", help="The page: one HTML file.")
 @click.option("--title", metavar="TEXT", help="What stands above it.  [default: the services' names]")
-@click.option("--plugins", multiple=True, metavar="A,B", help="Decode with these only.  [default: all installed]")
-@click.option("--redact/--no-redact", default=None, help="Hide query values and credentials.  [default: as recorded]")
+@setting_option("plugins", help="Decode with these only.  [default: all installed]")
+@setting_option("redact", help="Hide query values and credentials.  [default: as recorded]")
 def report_command(
     *, files: tuple[str, ...], path: str, title: str | None, plugins: tuple[str, ...], redact: bool | None
 ) -> int:

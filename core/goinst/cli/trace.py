@@ -14,6 +14,7 @@ from goinst.capture.request import Aggregate, from_spec
 from goinst.capture.trace import SpecCapture, split_target
 from goinst.capture.wire.build import Limits
 from goinst.cli.hot import HotProbes
+from goinst.cli.options import setting_option
 from goinst.config import RunConfig, merge
 from goinst.diagnostics import configure
 from goinst.errors import UsageError
@@ -43,9 +44,9 @@ class _WithCommand(click.Command):
 
 
 _OPTIONS = (
-    click.option("--exe", "exes", multiple=True, metavar="FILE", help="Processes that run this executable."),
-    click.option("--pid", "pids", type=int, multiple=True, metavar="N", help="This process."),
-    click.option("--port", "ports", type=int, multiple=True, metavar="N", help="Who listens on this TCP port."),
+    setting_option("exes", metavar="FILE", help="Processes that run this executable."),
+    setting_option("pids"),
+    setting_option("ports"),
     click.option("-l", "--list", "listing", is_flag=True, help="List the functions that a SPEC means, and end."),
     click.option("--time", "timed", is_flag=True, help="How long calls take (a second probe, where they return)."),
     click.option(
@@ -83,20 +84,12 @@ _OPTIONS = (
         metavar="N",
         help="How far pointers inside a value are followed.",
     ),
-    click.option(
-        "--output",
-        "outputs",
-        multiple=True,
-        metavar="FORMAT[:PATH]",
-        help="As of goinst run.  [default: a line for people]",
-    ),
-    click.option("--duration", type=float, metavar="S", help="End after so many seconds."),
+    setting_option("outputs", help="As of goinst run.  [default: a line for people]"),
+    setting_option("duration"),
     click.option("--max-events", type=int, metavar="N", help="End after so many events."),
-    click.option("--wait", is_flag=True, help="Wait for targets that are not there yet."),
-    click.option(
-        "--cache/--no-cache", default=True, help="Keep analysed binaries and compiled programs.  [default: keep]"
-    ),
-    click.option("-v", "--verbose", is_flag=True, help="Say more on standard error."),
+    setting_option("wait", default=False),
+    setting_option("cache", default=True),
+    setting_option("verbose", default=False),
 )
 
 

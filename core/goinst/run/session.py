@@ -7,10 +7,9 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any
 
-from goinst.config import RunConfig
+from goinst.config import RunConfig, reloaded
 from goinst.errors import GoinstError, PluginError, TargetError
 from goinst.export.base import Exporter, Meter
 from goinst.export.filters import filters
@@ -282,7 +281,7 @@ class Session:
     def _reconfigure(self, new: RunConfig) -> None:
         """What can change while probes are live; the rest stays as it was."""
         self._scanner = scanner(new, strict=False)
-        self._config = replace(self._config, pids=new.pids, exes=new.exes, ports=new.ports)
+        self._config = reloaded(self._config, new)
         self._delivery.keep = filters(new.where, self._share)
 
     # -- running -------------------------------------------------------------------------------------------------
