@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Records on their way to user space, and what was lost on it.
  *
- * Every record starts with struct goinst_record. Counters are one per-CPU array: the first entries count
- * hits, the others losses, one for each LOSS(reason) in the text, so that a loss is known by file and line.
+ * Every record starts with struct goinst_record. Counters are one per-CPU array: the first entries count hits, the others
+ * what stands in the text, one for each place, so that a loss is known by file and line: LOSS(reason), NOTE(reason),
+ * SIGNAL(name) of plugins, and GONE(way) of the core, of operations that went without a span and that nobody misses.
  */
 
 /* The helpers by number (include/uapi/linux/bpf.h), under names of our own: for each call of bpf_probe_read_user BCC

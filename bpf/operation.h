@@ -255,7 +255,7 @@ static __always_inline void goinst_operation_replace(const struct goinst_operati
     if (op->state != GOINST_OPEN)
         return;
     if (op->head.flags & GOINST_LEFT_OUT)
-        LOSS(left_out_unseen);
+        GONE(left_out_unseen);
     else
         LOSS(end_unseen);
 }
@@ -448,7 +448,7 @@ static __always_inline void goinst_operation_forget(const struct goinst_hit *hit
     goinst_operation_key_of(&key, hit, address, number);
     op = goinst_operations.lookup(&key);
     if (op && op->state == GOINST_OPEN) /* it has become part of another one */
-        LOSS(absorbed);
+        GONE(absorbed);
     goinst_operations.delete(&key);
 }
 
@@ -546,7 +546,7 @@ static __always_inline struct goinst_operation *goinst_operation_last(const stru
 static __always_inline void goinst_operation_drop(struct goinst_operation *op)
 {
     op->state = GOINST_ENDED;
-    LOSS(not_asked_for);
+    GONE(not_asked_for);
 }
 
 /* Ends the operation and sends it with the first `size` bytes of its payload; `full` and `busy` are the counters for a

@@ -67,7 +67,7 @@ def response(
     }
     again, counted = decode(PROTOCOL, "jsonrpc_response", values, span=span, options={"body_bytes": size}, state=state)
     assert again is span
-    assert counted == ["writes_wanted"] * ("mcp.method.name" in span.attributes)
+    assert counted == ["signal writes_wanted"] * ("mcp.method.name" in span.attributes)
     return span
 
 

@@ -48,6 +48,7 @@ def part(
     records: Sequence[Record] = (),
     tails: Sequence[str] = (),
     losses: Mapping[str, str] | None = None,
+    signals: Sequence[str] = (),
     defines: Mapping[str, str] | None = None,
     first: int = 1,
 ) -> Part:
@@ -57,10 +58,11 @@ def part(
         name=name,
         summary="made up",
         fragments=(Fragment(f"{name}.bpf.c", text=text),),
-        probes=tuple(Probe(probe.program, ()) for probe in probes),
+        probes=tuple(Probe(one.program, (), attach_on=one.attach_on, until=one.until) for one in probes),
         records=tuple(records),
         tails=tuple(Tail(tail) for tail in tails),
         losses=dict(losses or {}),
+        signals=tuple(signals),
     )
     layouts = tuple(lay_out(name, record, first + index, {}) for index, record in enumerate(records))
     return Part(protocol, dict(defines or {}), tuple(probes), layouts)

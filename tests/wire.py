@@ -53,10 +53,15 @@ def context(
     redact: bool = True,
     state: dict[str, Any] | None = None,
 ) -> tuple[DecodeContext, list[str]]:
-    """What a decoder is given beside the record, and the list in which its counts end up."""
+    """What a decoder is given beside the record, and the list in which end up what it counts and ``signal NAME``."""
     counted: list[str] = []
+
+    def signal(name: str) -> None:
+        assert name in protocol.signals
+        counted.append(f"signal {name}")
+
     chosen = {option.name: option.default for option in protocol.options} | dict(options or {})
-    return DecodeContext(redact, chosen, counted.append, {} if state is None else state), counted
+    return DecodeContext(redact, chosen, counted.append, {} if state is None else state, signal=signal), counted
 
 
 def decode(

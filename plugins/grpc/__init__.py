@@ -366,6 +366,7 @@ PROTOCOL = Protocol(
             define="GRPC_MESSAGES",
         ),
     ),
+    signals=("unresolved",),
     losses={
         "unresolved": "a call whose context ended while its server's name was resolved (the next ones are traced)",
         "metadata_cut": "an RPC with more metadata than is looked through, about fourteen keys: the rest is missing",

@@ -792,6 +792,7 @@ PROBE(grpc_unresolved)
 
     if (!r) {
         LOSS(unresolved);
+        SIGNAL(unresolved);
         return 0;
     }
     grpc_error(r, ARG(grpc_unresolved, err_type), ARG(grpc_unresolved, err_data));

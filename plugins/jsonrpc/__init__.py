@@ -185,10 +185,9 @@ PROTOCOL = Protocol(
         ),
         *MESSAGE_OPTIONS,
     ),
+    signals=("body_late", "bodies_whole", "writes_wanted"),
     notes={"body_late": "a body or its end came after the handler had started"},
     losses={
-        "bodies_whole": "",  # sends the probes on reads away
-        "writes_wanted": "",  # calls for those on writes
         "question_unseen": "an answer to what a server asked on an event stream before writes were probed",
         "no_operation": "a request body had no HTTP request to belong to",
         "body_gone": "a late body came before its reads were probed, and was not in memory when the handler ended",

@@ -65,7 +65,7 @@ class Questions:
             if not fitting:
                 # it was asked on a stream whose writes are not probed yet
                 context.count("question_unseen")
-                context.count("writes_wanted")
+                context.signal("writes_wanted")
                 continue
             if len({id(one.stream) for one in fitting}) > 1:
                 context.count("answer_ambiguous")

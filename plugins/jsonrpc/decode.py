@@ -136,7 +136,7 @@ def decode_response(values: Any, span: Span, context: DecodeContext) -> None:
     if of != span.span_id:
         return
     if not told and any("mcp.method.name" in one.attributes for one in waiting.values()):
-        context.count("writes_wanted")  # it may ask and tell its client on streams
+        context.signal("writes_wanted")  # it may ask and tell its client on streams
     if values.status == _ACCEPTED:
         asked = {identifier: one for identifier, one in waiting.items() if identifier}
         _elsewhere(span, asked, name, query or session, context)

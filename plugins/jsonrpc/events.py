@@ -182,7 +182,7 @@ def defer(calls: dict[str, Span], session: str, context: DecodeContext) -> list[
         state.since = context.clock.now
     if context.clock.now - state.since < _SOON_NS and not state.streams:
         context.count("response_streamed")
-        context.count("writes_wanted")
+        context.signal("writes_wanted")
         return list(calls.values())
     done: list[Span] = []
     for identifier, call in calls.items():

@@ -39,7 +39,7 @@ static __always_inline void jsonrpc_stream_end(struct goinst_hit *hit, const str
         source = writing->source;
     } else if (length > go_word(writer + WRITER_BUF + 8)) {
         LOSS(response_streamed);
-        LOSS(writes_wanted);
+        SIGNAL(writes_wanted);
         LOSS(response_gone);
         return;
     } else {

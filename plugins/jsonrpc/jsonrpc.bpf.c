@@ -142,7 +142,7 @@ static __always_inline void jsonrpc_count_whole(void)
         return;
     __sync_fetch_and_add(count, 1);
     if (*count > WATCHED_POSTS && !*others)
-        LOSS(bodies_whole);
+        SIGNAL(bodies_whole);
 }
 
 /* How much of a body goes into the record itself. */
@@ -265,6 +265,7 @@ static __always_inline int jsonrpc_take_body(struct goinst_hit *hit, u64 respons
         return 0;
     if (!whole && (length < BODY_LIMIT || json == JSONRPC_PERHAPS)) {
         NOTE(body_late);
+        SIGNAL(body_late);
         if (json == 1)
             jsonrpc_count_post(JSONRPC_LATE);
         if (json == 1 && declared > 0)
@@ -419,7 +420,7 @@ PROBE(jsonrpc_reply)
         size = go_word(writer + WRITER_BUF + 8);
         source = JSONRPC_WIRE;
         LOSS(response_streamed);
-        LOSS(writes_wanted);
+        SIGNAL(writes_wanted);
     }
     /* also what was flushed already: the bytes stay in the buffer */
     buffer = go_word(writer + WRITER_BUF);

@@ -320,8 +320,10 @@ static __always_inline void jsonstream_looked(void)
     if (!count || !carries || *carries || *count > WATCHED_FILES)
         return;
     __sync_fetch_and_add(count, 1);
-    if (*count > WATCHED_FILES)
+    if (*count > WATCHED_FILES) {
         NOTE(pipes_idle);
+        SIGNAL(pipes_idle);
+    }
 }
 
 /* func (c *Cmd) StdinPipe() (io.WriteCloser, error), of os/exec: a child is about to be started */
@@ -331,7 +333,7 @@ PROBE(jsonstream_child)
     u64 none = 0;
 
     jsonstream_files.update(&number, &none);
-    LOSS(child_started);
+    SIGNAL(child_started);
     return 0;
 }
 
@@ -400,6 +402,7 @@ PROBE(jsonstream_accept)
 
     if (jsonstream_accepts.lookup(&key)) {
         LOSS(raw_listener);
+        SIGNAL(raw_listener);
         jsonstream_accepts.delete(&key);
     }
     return 0;

@@ -216,9 +216,9 @@ PROTOCOL = Protocol(
         ),
         *MESSAGE_OPTIONS,
     ),
+    signals=("child_started", "pipes_idle", "raw_listener"),
     notes={"pipes_idle": "no pipe to a child carried JSON-RPC: reads and writes of files are no longer probed"},
     losses={
-        "child_started": "",  # calls for the probes on files
         "raw_listener": "a connection of no HTTP server was accepted: its first messages may be missing",
         "unanswered": "a request whose response did not come before 16384 others were waiting",
         "answer_ambiguous": "an answer on a pipe that calls to several children with the same id may have",

@@ -234,8 +234,8 @@ PROTOCOL = Protocol(
             define="NETHTTP_CAPTURE",
         ),
     ),
+    signals=("pattern_elsewhere",),
     losses={
-        "pattern_elsewhere": "",  # calls for nethttp_mux
         "foreign_server": "a request of a server that is not net/http's or golang.org/x/net/http2's: not traced",
         "header_unreadable": "the header block was not in memory: method, path and headers are missing",
         "end_unseen": "a request whose handler was not seen to end: its span lasts as long as its connection did",

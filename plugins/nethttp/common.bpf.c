@@ -137,7 +137,7 @@ static __always_inline void nethttp_secure(struct goinst_operation *op, struct g
         if (!(r)->pattern_length && (r)->copy && (r)->target && go_word((r)->copy + REQUEST_URI) == (r)->target)      \
             (r)->pattern_length = nethttp_pattern((r)->copy, (r)->pattern);                                          \
         if (!(r)->pattern_length && !(r)->copy && (r)->status < 400)                                                 \
-            LOSS(pattern_elsewhere);                                                                                 \
+            SIGNAL(pattern_elsewhere);                                                                               \
     } while (0)
 #else
 #define nethttp_route_pattern(r) (r)->pattern_length = 0

@@ -134,7 +134,7 @@ def test_a_long_response_whose_head_is_gone_is_counted(body: bytes) -> None:
     span = called(CALL, state=state)
     values = {"length": 9000, "body_length": len(body), "body": body, "source": WIRE, "status": 200}
     span, counted = decode(PROTOCOL, "jsonrpc_response", values, span=span, state=state)
-    assert counted == ["writes_wanted", "response_gone"]
+    assert counted == ["signal writes_wanted", "response_gone"]
     assert span.status == "unset"
 
 

@@ -105,7 +105,7 @@ def test_clients_that_are_asked_with_the_same_ids_are_told_apart() -> None:
     (second,) = answered([({"id": 9, "result": {}}, False)], call(""), "s=b", of)
     assert second.start_ns == 5 + of.clock.wall
     assert answered([({"id": 8, "result": {}}, False)], call(""), "s=b", of) == ()
-    assert counted == ["question_unseen", "writes_wanted"]
+    assert counted == ["question_unseen", "signal writes_wanted"]
     (left,) = finish(of)
     assert left.attributes["goinst.jsonrpc.unanswered"] is True
     assert left.start_ns == of.clock.wall

@@ -18,7 +18,8 @@ import pytest
 import gobuild
 import goinst
 from goinst import Column, DecodeContext, Record, Resource, Span
-from goinst.plan.source import CORE_LOSSES, write_source
+from goinst.plan.counters import CORE_LOSSES
+from goinst.plan.source import write_source
 from goinst.plugin import protocol as declare
 from goinst.plugin.hookspecs import HookSpec
 from goinst.plugin.manager import PluginSet, installed
@@ -77,7 +78,8 @@ def test_the_headers_offer_helpers() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*sorted(offered()), "LOSS", "TAIL_CALL", "goinst_operation_find", "goinst_goid", "goinst_depth"]
+    "name",
+    [*sorted(offered()), "LOSS", "NOTE", "SIGNAL", "TAIL_CALL", "goinst_operation_find", "goinst_goid", "goinst_depth"],
 )
 def test_every_c_helper_is_explained(name: str) -> None:
     assert f"`{name}(" in TEXT
@@ -125,9 +127,8 @@ def test_built_in_plugins_explain_themselves(name: str) -> None:
     assert protocol.hits.strip(), "a plugin says what it costs"
     for option in protocol.options:
         assert len(option.help) > 10, option.name
-    called_for = {reason for one in protocol.probes for reason in (one.attach_on, one.until)}
-    for reason, words in protocol.losses.items():
-        assert len(words) > 10 or (not words and reason in called_for), reason
+    for reason, words in {**protocol.losses, **protocol.notes}.items():
+        assert len(words) > 10, reason
     for one in protocol.probes:
         assert one.lost or not one.optional, f"{one.program} is optional and does not say what is lost without it"
     for record in protocol.records:
@@ -139,26 +140,33 @@ def test_built_in_plugins_explain_themselves(name: str) -> None:
 @pytest.mark.parametrize("name", PLUGINS)
 def test_what_decoders_count_is_declared(name: str) -> None:
     # a folder may hold more than one plugin
-    losses = {
-        reason
+    protocols = [
+        plugin.protocol
         for plugin in installed()
         if plugin.protocol and plugin.module.startswith(f"goinst.plugins.{name}")
-        for reason in plugin.protocol.losses
+    ]
+    declared = {
+        "context.count": {reason for protocol in protocols for reason in protocol.losses},
+        "context.signal": {signal for protocol in protocols for signal in protocol.signals},
     }
     for path in (ROOT / "plugins" / name).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "context.count":
+            if isinstance(node, ast.Call) and (called := ast.unparse(node.func)) in declared:
                 reason = ast.literal_eval(node.args[0])
-                assert reason in losses, f"{path.name}:{node.lineno} counts {reason!r}"
+                assert reason in declared[called], f"{path.name}:{node.lineno}: {called}({reason!r})"
 
 
-@pytest.mark.parametrize("name", PLUGINS)
-def test_every_declared_loss_is_counted_somewhere(name: str) -> None:
-    protocol = importlib.import_module(f"goinst.plugins.{name}").PROTOCOL
-    folder = ROOT / "plugins" / name
+@pytest.mark.parametrize("protocol", [p.protocol for p in installed() if p.protocol and p.distribution == "goinst"],
+                         ids=lambda protocol: protocol.name)  # fmt: skip
+def test_every_declared_reason_is_counted_somewhere(protocol: declare.Protocol) -> None:
+    (package,) = {fragment.package for fragment in protocol.fragments}
+    folder = ROOT / "plugins" / package.rpartition(".")[2]
     text = "\n".join(path.read_text() for path in folder.iterdir() if path.suffix in (".py", ".c"))
-    counted = set(re.findall(r'LOSS\(\s*(\w+)\s*\)|context\.count\("(\w+)"\)', text))
-    assert sorted(set(protocol.losses) - {name for pair in counted for name in pair}) == []
+    counted = re.findall(r'(LOSS|NOTE|SIGNAL)\(\s*(\w+)\s*\)|context\.(count|signal)\("(\w+)"\)', text)
+    found = {(c or f"context.{python}", name or called) for c, name, python, called in counted}
+    assert [one for one in protocol.losses if not found & {("LOSS", one), ("context.count", one)}] == []
+    assert [one for one in protocol.notes if ("NOTE", one) not in found] == []
+    assert [one for one in protocol.signals if not found & {("SIGNAL", one), ("context.signal", one)}] == []
 
 
 # -- the worked example ----------------------------------------------------------------------------------------------

@@ -144,6 +144,21 @@ def test_a_plugin_that_is_missing_is_named_and_counted(path: Path) -> None:
     assert replay.losses["madeup.not_installed"] == 3
 
 
+def test_a_signal_of_a_decoder_is_no_loss_and_has_to_be_declared(path: Path) -> None:
+    def decode(values: Any, span: Any, context: Any) -> None:
+        context.signal("more_wanted")
+
+    write(path, [[operation(number) for number in range(3)]]).close()
+    protocol = replace(PROTOCOL, records=(replace(PROTOCOL.records[0], decode=decode), PROTOCOL.records[1]))
+    spans, replay, failures = replayed(path, protocol=replace(protocol, signals=("more_wanted",)))
+    assert (len(spans), replay.losses, failures) == (3, {}, [])
+    spans, replay, failures = replayed(path, protocol=replace(protocol, signals=("less_wanted",)))
+    assert (len(spans), replay.losses) == (3, {"madeup.decoder_raised": 3})
+    assert [str(failure) for failure in failures] == [
+        "plugin madeup: decode: ValueError: signal('more_wanted') is not among its declared signals ['less_wanted']"
+    ]
+
+
 def test_telemetry_is_kept(path: Path) -> None:
     recorder = write(path, [])
     telemetry = Telemetry(ring=0.25)

@@ -9,8 +9,9 @@ from itertools import pairwise
 
 import pytest
 
-from goinst import Column, Fragment, PluginError, Record
-from goinst.plan.source import CORE_LOSSES, TAIL_SLOTS, Counter, Part, Program, write_source
+from goinst import PIPED_STDIN, Column, Fragment, PluginError, Record
+from goinst.plan.counters import CORE_GONE, CORE_LOSSES, CORE_NOTES
+from goinst.plan.source import TAIL_SLOTS, Counter, Part, Program, write_source
 from goinst.run.demand import Demand
 from parts import GOROUTINE, part, probe
 
@@ -98,6 +99,8 @@ def test_every_loss_of_the_core_is_explained() -> None:
     _, _, counters = write(part("shop", "", [probe("a")], records=[operation], tails=["a"]))
     core = [c for c in counters if c.kind == "loss"]
     assert {c.name for c in core} <= set(CORE_LOSSES)
+    assert {c.name for c in counters if c.kind == "gone"} == set(CORE_GONE)
+    assert all(len(words) > 10 for words in (CORE_LOSSES | CORE_NOTES | CORE_GONE).values())
     assert all(c.words == CORE_LOSSES[c.name] for c in core)
     assert ("ring_full", "record shop_order") in of(counters, "loss", "shop")
     assert "operation_map_full" in dict(of(counters, "loss", "core"))
@@ -209,48 +212,74 @@ def test_places_in_one_function_are_chains_of_their_own() -> None:
 
 
 def test_probes_on_demand_are_chains_of_their_own() -> None:
-    text = "PROBE(always)\n{\n    LOSS(late);\n    LOSS(late);\n    return 0;\n}\nPROBE(later) { return 0; }"
-    shop = part("shop", text, [probe("always"), probe("later", attach_on="late", lost="something")], losses=LOSSES)
+    text = "PROBE(always)\n{\n    SIGNAL(late);\n    SIGNAL(late);\n    return 0;\n}\nPROBE(later) { return 0; }"
+    shop = part("shop", text, [probe("always"), probe("later", attach_on="late", lost="something")], signals=["late"])
     source, programs, counters = write(shop, part("other", "", [probe("too")]))
     assert functions(programs) == ["goinst_0_0_always", "goinst_0_1_too", "goinst_1_0_later"]
     assert [p.role for p in programs] == ["entry", "chain", "entry"]
     assert [p.attach_on for p in programs] == ["", "", "late"]
-    assert [(c.plugin, c.name) for c in counters].count(("shop", "late")) == 2
+    assert of(counters, "signal", "shop") == [("late", "shop/shop.bpf.c:3"), ("late", "shop/shop.bpf.c:4")]
     assert programs[2].lost == "something"
     assert "goinst_tails.call" not in wrapper(source, "goinst_1_0_later")
 
 
-@pytest.mark.parametrize("wanted", ["laet", "gone"])
-def test_a_probe_on_demand_that_nothing_will_ask_for(wanted: str) -> None:
-    """Misspelled, or declared and never counted: it must not be taken for one that is attached at once."""
-    text = "PROBE(a) { LOSS(late); return 0; }\nPROBE(b) { return 0; }"
-    shop = part("shop", text, [probe("a"), probe("b", attach_on=wanted)], losses=LOSSES)
-    with pytest.raises(PluginError, match=f"probe b waits for '{wanted}'"):
+@pytest.mark.parametrize("member", ["attach_on", "until"])
+@pytest.mark.parametrize("wanted", ["laet", "gone", PIPED_STDIN])
+def test_a_probe_that_waits_for_what_is_no_signal(member: str, wanted: str) -> None:
+    """Misspelled, or a loss: it must not be taken for a probe that is attached at once."""
+    text = "PROBE(a) { SIGNAL(late); LOSS(gone); return 0; }\nPROBE(b) { return 0; }\nPROBE(c) { return 0; }"
+    waits = {"attach_on": "late", member: wanted}
+    shop = part("shop", text, [probe("a"), probe("b", **waits), probe("c", attach_on="late")], losses=LOSSES,
+                signals=["late"])  # fmt: skip
+    if (member, wanted) == ("attach_on", PIPED_STDIN):
+        assert [p.piped_stdin for p in write(shop)[1]] == [False, True, False]
+        return
+    with pytest.raises(PluginError, match=rf"^plugin shop: probe b: {member}='{wanted}' is not among .* \['late'\]$"):
         write(shop)
-    shop = part("shop", text, [probe("a"), probe("b", attach_on="late", until=wanted)], losses=LOSSES)
-    with pytest.raises(PluginError, match=f"probe b waits for '{wanted}'"):
-        write(shop)
+
+
+@pytest.mark.parametrize(
+    ("text", "signals", "words"),
+    [
+        ("SIGNAL(late);", [], r"shop\.bpf\.c:1: SIGNAL\(late\) is not among its declared signals \[\]"),
+        ("LOSS(late);", ["late"], r"shop\.bpf\.c:1: LOSS\(late\) is not among its declared losses \[\]"),
+        ("SIGNAL(late);", ["late", "gone"], r"no probe waits for its signal 'gone'"),
+    ],
+)
+def test_a_signal_that_cannot_be_meant(text: str, signals: list[str], words: str) -> None:
+    probes = [probe("a"), *(probe("b", attach_on="late") for _ in signals[:1])]
+    with pytest.raises(PluginError, match=words) as caught:
+        write(part("shop", f"PROBE(a) {{ {text} return 0; }}\nPROBE(b) {{ return 0; }}", probes, signals=signals))
+    assert caught.value.plugin == "shop"
+
+
+def test_what_the_core_counts_for_itself_is_not_for_plugins() -> None:
+    source, _, counters = write(part("shop", "PROBE(a) { GONE(absorbed); return 0; }", [probe("a")]))
+    assert "{ GONE(absorbed); return 0; }" in source
+    assert of(counters, "gone", "shop") == []
 
 
 def test_what_comes_and_goes() -> None:
-    text = "PROBE(a)\n{\n    LOSS(late);\n    LOSS(gone);\n    return 0;\n}\nPROBE(b) { return 0; }\n"
-    text += "PROBE(c) { return 0; }"
+    text = "PROBE(a)\n{\n    SIGNAL(late);\n    SIGNAL(gone);\n    LOSS(late);\n    return 0;\n}\n"
+    text += "PROBE(b) { return 0; }\nPROBE(c) { return 0; }"
     probes = [probe("a"), probe("b", attach_on="late"), probe("c", attach_on="late", until="gone")]
-    _, programs, counters = write(part("shop", text, probes, losses=LOSSES))
-    at = {c.name: n for n, c in enumerate(counters) if c.kind == "loss"}
+    _, programs, counters = write(part("shop", text, probes, losses=LOSSES, signals=["late", "gone"]))
+    at = {(c.kind, c.name): n for n, c in enumerate(counters)}
     demand, counts = Demand(programs, counters), [0] * len(counters)
     b, c = programs[1:]
     assert demand.first == (c,)
     assert demand.settle(counts, {}) == ([], [])
-    counts[at["late"]] = 1
+    counts[at["loss", "late"]] = 1  # a loss of that name calls for nobody
+    assert demand.settle(counts, {}) == ([], [])
+    counts[at["signal", "late"]] = 1
     assert demand.settle(counts, {}) == ([b], [])
-    counts[at["gone"]] = 1
+    counts[at["signal", "gone"]] = 1
     assert demand.settle(counts, {}) == ([], [c])
-    # what was counted before it went does not call it back
+    # what was given before it went does not call it back
     assert demand.settle(counts, {}) == ([], [])
     assert demand.settle(counts, {("shop", "late"): 1}) == ([c], [])
     assert demand.settle(counts, {("shop", "late"): 1}) == ([], [])
-    counts[at["gone"]] = 2
+    counts[at["signal", "gone"]] = 2
     assert demand.settle(counts, {("shop", "late"): 1}) == ([], [c])
 
 

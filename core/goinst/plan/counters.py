@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CORE_LOSSES", "CORE_NOTES"]
+__all__ = ["CORE_GONE", "CORE_LOSSES", "CORE_NOTES"]
 
 CORE_LOSSES = {
     "operation_map_full": "no room for another operation (--max-operations)",
@@ -12,9 +12,6 @@ CORE_LOSSES = {
     "ring_full": "the ring buffer was full (--ring-megabytes)",
     "ring_busy": "the kernel refused the ring buffer's lock, although there was room: a larger one is no help",
     "evicted": "put out while under way, to make room for other operations (--max-operations)",
-    "absorbed": "",
-    "left_out_unseen": "",
-    "not_asked_for": "",
     "no_operation": "a fact had no operation to belong to",
     "tail_call_failed": "a tail-called program is missing",
     "context_no_room": "no room in the target's buffer for a traceparent: that request went without",
@@ -29,4 +26,11 @@ CORE_NOTES = {
     "context_malformed": "a traceparent that came in was malformed, and ignored",
     "parent_unknown": "a call by a goroutine that takes work from others, such as a pool's worker: it has no parent",
     "sampled_out": "operations that --sample left out",
+}
+# operations that went without a span, and that nobody misses: what is shown to nobody, and has to be known to tell what
+# was put out of the map (run/evicted.py)
+CORE_GONE = {
+    "absorbed": "became part of another operation",
+    "left_out_unseen": "left out by --sample, and its end was not seen",
+    "not_asked_for": "ended, and the plugin wants no span of it",
 }

@@ -35,7 +35,8 @@ _OWN = (LINEAGE.name, BEGAN.name)  # the core's own probes
 class PluginPlan:
     """A plugin in this binary. When it is not ``enabled``, ``reason`` says why in one line. ``problems`` are captures
     that the binary cannot give, or not whole; ``tables`` what the kernel counts for others. ``packages`` are those that
-    have another path in the binary than is declared, with it; ``unseen`` what the plugin has no probe for."""
+    have another path in the binary than is declared, with it; ``unseen`` what the plugin has no probe for; ``signals``
+    those that it declares."""
 
     name: str
     enabled: bool
@@ -48,6 +49,7 @@ class PluginPlan:
     problems: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     packages: tuple[tuple[str, str], ...] = ()
+    signals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,7 @@ def make_plan(
                 tuple(draft.problems),
                 tuple(draft.tables),
                 draft.view.names(declared_packages(draft.protocol)),
+                draft.protocol.signals,
             )
             for draft in drafts
         ),

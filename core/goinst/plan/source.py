@@ -16,31 +16,38 @@ from importlib import resources
 from typing import TYPE_CHECKING, Literal
 
 from goinst.errors import PluginError
-from goinst.plan.counters import CORE_LOSSES, CORE_NOTES
+from goinst.plan.counters import CORE_GONE, CORE_LOSSES, CORE_NOTES
 from goinst.plan.records_c import operation_text, record_text
 from goinst.plugin.layout import OPERATION_AT, OPERATION_SIZE, Layout
 from goinst.plugin.protocol import PIPED_STDIN, Fragment, Protocol
+from goinst.plugin.signals import check_signals
 
 if TYPE_CHECKING:
     from goinst.plan.resolve import ResolvedProbe
 
 __all__ = ["TAIL_SLOTS", "Counter", "Part", "Program", "write_source"]
 
+Kind = Literal["hit", "loss", "note", "signal", "gone", "begun", "span"]
+# what a fragment may count: by macro, names and what they mean in words
+Words = Mapping[str, Mapping[str, str]]
+
 TAIL_SLOTS = 128
 _HEADERS = (
     "event.h", "go_types.h", "go_map.h", "go_abi.h", "goroutine.h", "trace.h", "operation.h", "propagate.h",
 )  # fmt: skip
-_COUNTED = re.compile(r"\b(LOSS|NOTE)\(\s*(\w+)\s*\)")
+_COUNTED = re.compile(r"\b(LOSS|NOTE|SIGNAL|GONE)\(\s*(\w+)\s*\)")
+_KINDS: dict[str, Kind] = {"LOSS": "loss", "NOTE": "note", "SIGNAL": "signal", "GONE": "gone"}
+_CORE: Words = {"LOSS": CORE_LOSSES, "NOTE": CORE_NOTES, "GONE": CORE_GONE}
 _TAIL_CALL = re.compile(r"\bTAIL_CALL\(\s*(\w+)\s*\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """An entry of the counters array. ``kind`` is ``hit``, ``loss``, ``note`` (what is worth a number and no loss), or
-    ``begun`` and ``span`` (operations of a record that have begun, and ended); ``where`` is a symbol, ``file:line`` or
-    a record."""
+    """An entry of the counters array. ``kind`` is ``hit``, ``loss``, ``note`` (what is worth a number and no loss),
+    ``signal`` (what probes wait for), ``begun`` and ``span`` (operations of a record that have begun, and ended), or
+    ``gone`` (those that ended in a way that nobody misses); ``where`` is a symbol, ``file:line`` or a record."""
 
-    kind: Literal["hit", "loss", "note", "begun", "span"]
+    kind: Kind
     plugin: str
     name: str
     where: str
@@ -50,9 +57,9 @@ class Counter:
 @dataclass(frozen=True, slots=True)
 class Program:
     """A BPF program: ``function`` in the source, attached at ``offsets`` (file offsets) or entered through ``slot``
-    of the tail-call array. ``semaphores``: for each offset that of its semaphore, or 0. ``attach_on`` is the loss or
-    note that calls for it, ``until`` the one that sends it away again; ``piped_stdin`` waits for a process whose
-    standard input is a pipe or a socket; else attached at once."""
+    of the tail-call array. ``semaphores``: for each offset that of its semaphore, or 0. ``attach_on`` is the signal
+    that calls for it, ``until`` the one that sends it away again; ``piped_stdin`` waits for a process whose standard
+    input is a pipe or a socket; else attached at once."""
 
     function: str
     plugin: str
@@ -99,8 +106,8 @@ class _Writer:
     def line(self, text: str = "") -> None:
         self.text.append(text)
 
-    def fragment(self, plugin: str, name: str, text: str, losses: Mapping[str, str], notes: Mapping[str, str]) -> None:
-        """Append C text with each LOSS(reason) and NOTE(reason) turned into a counter of its own."""
+    def fragment(self, plugin: str, name: str, text: str, words: Words) -> None:
+        """Append C text with each LOSS(reason), NOTE(reason) and SIGNAL(name) turned into a counter of its own."""
         self.line(f'#line 1 "{name}"')
         for number, line in enumerate(text.splitlines(), 1):
             if line.lstrip().startswith(("/*", "* ", "//")):
@@ -108,21 +115,18 @@ class _Writer:
                 continue
 
             def counted(match: re.Match[str], number: int = number) -> str:
-                kind: Literal["loss", "note"] = "loss" if match[1] == "LOSS" else "note"
-                reasons = losses if kind == "loss" else notes
-                return self._counted(kind, plugin, match[2], f"{name}:{number}", reasons)
+                return self._counted(match[1], plugin, match[2], f"{name}:{number}", words)
 
             self.line(_COUNTED.sub(counted, line))
 
-    def _counted(
-        self, kind: Literal["loss", "note"], plugin: str, reason: str, where: str, reasons: Mapping[str, str]
-    ) -> str:
-        if reason not in reasons:
-            declared = "losses" if kind == "loss" else "notes"
-            raise PluginError(
-                plugin, f"{where}: {kind.upper()}({reason}) is not among its declared {declared} {sorted(reasons)}"
-            )
-        return f"goinst_count({self.counter(Counter(kind, plugin, reason, where, reasons[reason]))})"
+    def _counted(self, macro: str, plugin: str, name: str, where: str, words: Words) -> str:
+        if macro not in words:
+            return f"{macro}({name})"  # no macro of the core's: the plugin's own, or the compiler complains
+        kind, declared = _KINDS[macro], words[macro]
+        if name not in declared:
+            plural = "losses" if kind == "loss" else f"{kind}s"
+            raise PluginError(plugin, f"{where}: {macro}({name}) is not among its declared {plural} {sorted(declared)}")
+        return f"goinst_count({self.counter(Counter(kind, plugin, name, where, declared[name]))})"
 
 
 def _text(plugin: str, fragment: Fragment) -> str:
@@ -159,7 +163,7 @@ def write_source(
         out.line("#define GOINST_COUNT_ONLY 1")
     for header in _HEADERS:
         text = resources.files("goinst.bpf").joinpath(header).read_text()
-        out.fragment("core", f"goinst/bpf/{header}", text, CORE_LOSSES, CORE_NOTES)
+        out.fragment("core", f"goinst/bpf/{header}", text, _CORE)
     for name, at in {**OPERATION_AT, "payload": OPERATION_SIZE}.items():
         where = f"__builtin_offsetof(struct goinst_operation, {name})"
         out.line(f'_Static_assert({where} == {at}, "plugin/layout.py has another {name}");')
@@ -213,12 +217,14 @@ def _record(out: _Writer, layout: Layout) -> None:
 def _part(out: _Writer, part: Part) -> None:
     """A plugin's fragments between the definition of its macros and their end: names of two plugins never mix."""
     protocol = part.protocol
+    check_signals(protocol)
     tails = {tail.program: index for index, tail in enumerate(protocol.tails)}
     failed = 0
     if tails:
         failed = out.counter(
             Counter("loss", protocol.name, "tail_call_failed", "TAIL_CALL", CORE_LOSSES["tail_call_failed"])
         )
+    words = {"LOSS": protocol.losses, "NOTE": protocol.notes, "SIGNAL": dict.fromkeys(protocol.signals, "")}
     for macro, value in part.defines.items():
         out.line(f"#define {macro} {value}")
     for fragment in protocol.fragments:
@@ -230,7 +236,7 @@ def _part(out: _Writer, part: Part) -> None:
             return f"({{ goinst_tails.call(ctx, hit->tails[{tails[match[1]]}]); goinst_count({failed}); }})"
 
         text = _TAIL_CALL.sub(tail, _text(protocol.name, fragment))
-        out.fragment(protocol.name, f"{protocol.name}/{fragment.file}", text, protocol.losses, protocol.notes)
+        out.fragment(protocol.name, f"{protocol.name}/{fragment.file}", text, words)
     for macro in part.defines:
         out.line(f"#undef {macro}")
 
@@ -245,11 +251,6 @@ def _chain(out: _Writer, index: int, chain: Sequence[tuple[Part, ResolvedProbe]]
         name = f"goinst_{index}_{position}_{probe.program}"
         _wrapper(out, name, probe, probe.program, base, part, then, index if position == 0 else None)
         piped_stdin = probe.attach_on == PIPED_STDIN
-        counted = {counter.name for counter in out.counters if counter.plugin == part.protocol.name}
-        for reason in {"" if piped_stdin else probe.attach_on, probe.until} - counted - {""}:
-            raise PluginError(
-                part.protocol.name, f"probe {probe.program} waits for {reason!r}, which its fragments never count"
-            )
         out.programs.append(
             Program(
                 function=name,

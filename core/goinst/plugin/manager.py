@@ -11,6 +11,7 @@ from goinst.errors import PluginError, UsageError
 from goinst.plugin.hooks import Hooks
 from goinst.plugin.hookspecs import GROUP
 from goinst.plugin.protocol import Option, Protocol
+from goinst.plugin.signals import check_signals
 
 __all__ = ["InstalledPlugin", "PluginSet", "installed"]
 
@@ -71,6 +72,7 @@ def _load(name: str, candidates: Sequence[_Found]) -> tuple[Protocol, object]:
         raise PluginError(name, f"{point.value} has no PROTOCOL of type goinst.Protocol")
     if protocol.name != name:
         raise PluginError(name, f"{point.value} calls itself {protocol.name!r}; the entry point must agree")
+    check_signals(protocol)
     return protocol, module
 
 

@@ -128,11 +128,11 @@ class Probe:
     them), ``call`` (the calls of ``Site.callee`` in it; as cheap), or ``return`` (every RET; results are; rarely worth
     its cost). ``optional``: without it the plugin still works, and ``lost`` says in words what is missing then.
     ``closes``: this program ends an operation, so programs of other plugins at the same instruction run before it.
-    ``attach_on``: a loss or a note of the plugin; the probe is attached only after that was first counted, so that
-    it costs nothing where it is not needed; or ``PIPED_STDIN``: only once a process is traced whose standard input is a
-    pipe or a socket.
-    ``until``: a loss or a note of the plugin; the probe is attached at once, taken away when that is counted, and put
-    back when ``attach_on`` is; in a binary without what it ``mentions`` it is as if there were no ``until``.
+    ``attach_on``: a signal of the plugin; the probe is attached only after that was first given, so that it costs
+    nothing where it is not needed; or ``PIPED_STDIN``: only once a process is traced whose standard input is a pipe or
+    a socket.
+    ``until``: a signal of the plugin; the probe is attached at once, taken away when that is given, and put back when
+    ``attach_on`` is; in a binary without what it ``mentions`` it is as if there were no ``until``.
     ``without``: a function. In a binary that has it, the probe is not attached, or only on ``attach_on``; in one that
     does not, it is attached at once. ``mentions``: regular expressions for bytes that the file of the binary must hold
     somewhere, each; begin them with plain text, since all of the file is searched.
@@ -288,9 +288,9 @@ class Protocol:
     """A plugin. ``builds_on`` names plugins that must be on too and whose programs and decoders run first.
     ``unseen`` (each an Unseen): what users may expect of this plugin, and it does not see.
     ``packages``: how forks of the packages that probes are in can be known.
-    ``on_request``: on only where it is named, not by default. ``losses``: reasons, and words for the user; a reason
-    without words only calls for the probes that wait for it, and is not shown. ``captures`` (each a Capture) become
-    fragments, probes and records of their own, for each binary."""
+    ``on_request``: on only where it is named, not by default. ``losses``, ``notes``: reasons, and words for the user.
+    ``signals``: what its C text and its decoders say to its own probes, and to nobody else. ``captures`` (each a
+    Capture) become fragments, probes and records of their own, for each binary."""
 
     name: str
     summary: str
@@ -304,6 +304,7 @@ class Protocol:
     options: tuple[Option, ...] = ()
     losses: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    signals: tuple[str, ...] = ()
     builds_on: tuple[str, ...] = ()
     unseen: tuple[Unseen, ...] = ()
     packages: tuple[Package, ...] = ()

@@ -59,6 +59,7 @@ class Replay:
         self._records = {(p.name, record.name): record for p in protocols for record in p.records}
         self._capturing = [p for p in protocols if p.captures]
         self._defaults = {p.name: {option.name: option.default for option in p.options} for p in protocols}
+        self._signals = {p.name: p.signals for p in protocols}
         self._failed = failed
         self._options = options or {}
         self._redact = redact
@@ -147,6 +148,7 @@ class Replay:
             lambda pid: processes.get(pid) or Resource({"process.pid": pid}, b'{"process.pid":%d}' % pid),
             redact=redact,
             failed=lambda plugin, words: self._failed(PluginError(plugin, words)),
+            signals=self._signals,
         )
         return _Target(correlator, processes)
 

@@ -6,7 +6,7 @@ import random
 import struct
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from goinst.plugin.layout import HEAD, OPERATION, OPERATION_SIZE, Layout
@@ -37,6 +37,7 @@ class Correlator:
     ``resource(tgid)`` describes a process. What is lost here is in ``losses`` by (plugin, reason); a decoder that
     raises is counted, and after 100 times in a row switched off (``failed`` is called with plugin and words). ``taps``
     see the records first. ``fields`` are the offsets that each plugin's decoders may need for what is still open.
+    ``signals`` are those that each plugin declares, and, by (plugin, signal), how often decoders gave them.
     ``began`` is told of each process that begins: its pid, the time (CLOCK_MONOTONIC, ns), and OTEL_SERVICE_NAME.
     ``layouts`` are those of the records by type, ``facts`` wait for the operation of a span id, ``clock`` is that of
     the batch; ``tapped``: there are taps.
@@ -53,6 +54,7 @@ class Correlator:
         taps: Sequence[Tap] = (),
         fields: Mapping[str, Mapping[str, int]] | None = None,
         began: Callable[[int, int, str], None] | None = None,
+        signals: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._told = began
         self._taps = tuple(taps)
@@ -64,6 +66,7 @@ class Correlator:
         self._failed = failed
         self.facts: dict[int, list[Fact]] = {}
         self.losses: Counter[tuple[str, str]] = Counter()
+        self.signals: Counter[tuple[str, str]] = Counter()
         self._raised: Counter[str] = Counter()
         self._off: set[str] = set()
         self._complained: set[str] = set()
@@ -75,6 +78,7 @@ class Correlator:
                 clock=self.clock,
                 memory=self._memory,
                 fields=(fields or {}).get(layout.plugin, {}),
+                signal=self._giver(layout.plugin, (signals or {}).get(layout.plugin, ())),
             )
             for layout in layouts
         }
@@ -97,6 +101,14 @@ class Correlator:
             self.losses[plugin, reason] += 1
 
         return count
+
+    def _giver(self, plugin: str, declared: Collection[str]) -> Callable[[str], None]:
+        def signal(name: str) -> None:
+            if name not in declared:
+                raise ValueError(f"signal({name!r}) is not among its declared signals {sorted(declared)}")
+            self.signals[plugin, name] += 1
+
+        return signal
 
     def count(self, ring: Ring, limit: int = 65536) -> tuple[int, int]:
         """Take records and only count: (all of them, those that are spans)."""

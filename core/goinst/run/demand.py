@@ -1,4 +1,4 @@
-"""Programs that come and go with what is counted: most runs do not need them, and need not pay for them."""
+"""Programs that come and go with signals: most runs do not need them, and need not pay for them."""
 
 from __future__ import annotations
 
@@ -10,38 +10,42 @@ __all__ = ["Demand"]
 
 
 class Demand:
-    """Says which programs are to be attached, and which to be taken away, as counters rise.
+    """Says which programs are to be attached, and which to be taken away, as signals are given.
 
     A program with ``attach_on`` waits for that; one that has ``until``, too, is ``first`` there, goes when that is
-    counted, and waits from then on. A decoder may count as well as the kernel.
+    given, and waits from then on. A decoder may give signals as well as the kernel.
     """
 
     def __init__(self, programs: Sequence[Program], counters: Sequence[Counter]) -> None:
         self._numbers: dict[tuple[str, str], list[int]] = {}
         for number, counter in enumerate(counters):
-            self._numbers.setdefault((counter.plugin, counter.name), []).append(number)
+            if counter.kind == "signal":
+                self._numbers.setdefault((counter.plugin, counter.name), []).append(number)
         asked = [program for program in programs if program.attach_on and program.role == "entry"]
         self.first = tuple(program for program in asked if program.until)
-        # and how often what would change that was counted when it last changed
+        # and how often the signal that would change that had been given when it last changed
         self._here = dict.fromkeys(self.first, 0)
         self._away = {program: 0 for program in asked if not program.until}
 
-    def settle(self, counts: Sequence[int], lost: Mapping[tuple[str, str], int]) -> tuple[list[Program], list[Program]]:
-        """(those to attach, those to take away), by the kernel's counters and what decoders lost."""
+    def settle(
+        self, counts: Sequence[int], decoders: Mapping[tuple[str, str], int]
+    ) -> tuple[list[Program], list[Program]]:
+        """(those to attach, those to take away), by the kernel's counters and how often decoders gave signals, by
+        plugin and signal."""
 
-        def counted(program: Program, reason: str) -> int:
-            key = program.plugin, reason
-            return sum(counts[number] for number in self._numbers.get(key, ())) + lost.get(key, 0)
+        def given(program: Program, signal: str) -> int:
+            key = program.plugin, signal
+            return sum(counts[number] for number in self._numbers.get(key, ())) + decoders.get(key, 0)
 
-        come = [program for program, before in self._away.items() if counted(program, program.attach_on) > before]
-        go = [program for program, before in self._here.items() if counted(program, program.until) > before]
+        come = [program for program, before in self._away.items() if given(program, program.attach_on) > before]
+        go = [program for program, before in self._here.items() if given(program, program.until) > before]
         for program in come:
             del self._away[program]
             if program.until:
-                self._here[program] = counted(program, program.until)
+                self._here[program] = given(program, program.until)
         for program in go:
             del self._here[program]
-            self._away[program] = counted(program, program.attach_on)
+            self._away[program] = given(program, program.attach_on)
         return come, go
 
     def __bool__(self) -> bool:

@@ -17,8 +17,8 @@ __all__ = ["UNSEEN", "count_evicted"]
 UNSEEN = "began_unseen"
 """What plugins count for an end without a beginning."""
 
-# (plugin, reason) of the other ways in which an operation goes
-_GONE = {("core", reason) for reason in ("end_unseen", "left_out_unseen", "absorbed", "not_asked_for", "sampled_out")}
+# (plugin, reason) of those ways in which an operation goes without a span that users are told of
+_GONE = {("core", reason) for reason in ("end_unseen", "sampled_out")}
 
 
 def count_evicted(
@@ -36,7 +36,7 @@ def count_evicted(
         elif counter.kind == "span":
             under_way[counter.plugin] -= value
             evicted -= value
-        elif (counter.plugin, counter.name) in _GONE:
+        elif counter.kind == "gone" or (counter.plugin, counter.name) in _GONE:
             evicted -= value
     if evicted <= 0:
         return

@@ -89,6 +89,7 @@ class Tracer:
         }
         self.correlator = Correlator(
             built.plan.layouts, options, resource, redact=redact, failed=failed, taps=taps, fields=fields, began=began,
+            signals={plugin.name: plugin.signals for plugin in built.plan.plugins},
         )  # fmt: skip
         self.operations = OpenOperations(
             built.loaded.maps["goinst_operations"], built.loaded.sizes["goinst_operations"]
@@ -184,11 +185,11 @@ class Tracer:
         return bool(self._piped) and not any(not p.piped_stdin and (p.until or not p.attach_on) for p in mine)
 
     def settle(self) -> tuple[list[str], list[str]]:
-        """Attach programs that what was counted by now calls for, and take away those that it sends away: the symbols
+        """Attach programs that the signals given by now call for, and take away those that they send away: the symbols
         of both. For facts only, so not when counting."""
         if not self._demand:
             return [], []
-        come, go = self._demand.settle(self.counts(), self.correlator.losses)
+        come, go = self._demand.settle(self.counts(), self.correlator.signals)
         self._attach_each([p for p in come if p.until])
         if lasting := [p for p in come if not p.until]:
             self._attach(lasting)
@@ -257,11 +258,10 @@ class Tracer:
 
     def losses(self) -> Counter[tuple[str, str]]:
         """What was lost, by (plugin, reason)."""
-        silent = {(counter.plugin, counter.name) for counter in self.plan.counters if not counter.words}
-        losses = Counter({key: value for key, value in self.correlator.losses.items() if key not in silent})
+        losses = Counter(self.correlator.losses)
         values = self.counts()
         for counter, value in zip(self.plan.counters, values, strict=True):
-            if counter.kind == "loss" and value and counter.words:
+            if counter.kind == "loss" and value:
                 losses[counter.plugin, counter.name] += value
         if self._detached and self._final is None:
             count_evicted(losses, self.plan.counters, values, self.operations.count())
@@ -281,7 +281,7 @@ class Tracer:
             {
                 f"{counter.plugin}.{counter.name} at {counter.where}": value
                 for counter, value in zip(self.plan.counters, self.counts(), strict=True)
-                if counter.kind == "loss" and value and counter.words
+                if counter.kind == "loss" and value
             }
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -89,6 +89,10 @@ class Clock:
         return self._random.getrandbits(bits) or 1
 
 
+def _to_nobody(name: str) -> None:
+    """A signal where there are no probes, as in a test of a decoder."""
+
+
 @dataclass(frozen=True, slots=True)
 class DecodeContext:
     """What a decoder may know beside the record: whether to redact, the plugin's options, and a counter of
@@ -96,7 +100,7 @@ class DecodeContext:
     has to keep from one record to the next; it must bound what it keeps. ``clock`` gives the time and new ids: a
     decoder that asks the system for them instead makes other spans when a recording is replayed. ``memory`` reads the
     process of a span that is ``partial`` (and nothing else), ``fields`` are the offsets of the plugin's fields by
-    macro, without those that the binary does not have."""
+    macro, without those that the binary does not have. ``signal("name")`` gives a signal to the plugin's probes."""
 
     redact: bool
     options: Mapping[str, Any]
@@ -105,3 +109,4 @@ class DecodeContext:
     clock: Clock = field(default_factory=Clock)
     memory: Memory = field(default_factory=Memory)
     fields: Mapping[str, int] = field(default_factory=dict)
+    signal: Callable[[str], None] = _to_nobody
