@@ -89,6 +89,24 @@ def test_conditions(text: str, meaning: Any) -> None:
     assert parse_condition(text) == meaning
 
 
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("x == 1 and y == 2 or not z < 3", "x == 1 && y == 2 || !z < 3"),
+        ("not (x or not y) and z", "!(x || !y) && z"),
+        ("not *x and not len(x) > 3", "!*x && !len(x) > 3"),
+    ],
+)
+def test_conditions_in_words_are_those_in_signs(text: str, other: str) -> None:
+    assert parse_condition(text) == parse_condition(other)
+    assert parse_spec(f"main.f(a) if {text}").condition == parse_condition(other)
+
+
+@pytest.mark.parametrize("text", ["not == 1", "not.x > 3", "not[0] == 1", "not", "not and x", "and == 1 or or == 2"])
+def test_variables_may_be_called_like_operators(text: str) -> None:
+    assert names_in(parse_condition(text)) & {"not", "and", "or"}
+
+
 def test_what_a_condition_is_about() -> None:
     assert names_in(parse_condition('x.y == 1 && !(hasPrefix(z[3], "a") || len(*q) > w.(T).u)')) == {"x", "z", "q", "w"}
 
@@ -185,6 +203,12 @@ def test_declarations_of_parameters_and_results() -> None:
         ("main.f(len(a, b))", "len takes 1 arguments, not 2"),
         ("main.f(a) if", "a variable is expected at character 13, not its end"),
         ("main.f(a) if a ==", "a variable is expected at character 18, not its end"),
+        ("main.f(a) if a and", "a variable is expected at character 19, not its end"),
+        (
+            'main.f(a) if a ~ "x"',
+            "what the kernel can decide (a regular expression it cannot; hasPrefix(x, …) it can) is",
+        ),
+        ('main.f(a) if a ~ "x"', "at character 16"),
         ("main.f(a) if a = 1", "the end is expected at character 16"),
         ('main.f(a["x)', "a number is expected at character 10"),
         ("main.f(3x)", "a variable is expected at character 8"),

@@ -18,8 +18,8 @@ LONGEST = 600
 LONGER: dict[str, tuple[int, str]] = {}
 
 GROUND = (
-    "errors", "text", "limits", "patience", "stream", "diagnostics", "extras", "cache", "sampling", "settings",
-    "config",
+    "errors", "text", "limits", "patience", "stream", "diagnostics", "extras", "cache", "sampling", "conditions",
+    "settings", "config",
 )  # fmt: skip
 # The rooms of the house, from the ground up: what each may import of those before it. Data goes up, and no room knows
 # one that comes later.
@@ -33,6 +33,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "extras": ("errors",),
     "cache": (),
     "sampling": ("errors",),
+    "conditions": (),
     "settings": ("errors",),
     "config": ("errors", "settings"),
     "spans": (),
@@ -41,7 +42,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "binary": ("errors", "cache"),
     "golang": ("errors", "cache", "binary"),
     "native": ("errors", "cache", "binary", "golang"),
-    "capture": ("errors", "text", "plugin", "binary", "golang"),
+    "capture": ("errors", "text", "conditions", "plugin", "binary", "golang"),
     "plan": ("errors", "sampling", "plugin", "binary", "golang", "capture"),
     "kernel": ("errors", "cache"),
     "records": ("errors", "spans", "plugin"),

@@ -1,4 +1,4 @@
-"""``--where``: a condition on spans, in a small language of its own.
+"""``--where``: a condition on spans.
 
     http.response.status_code >= 500 or duration > 250ms
     kind == server and not name ~ "^GET /health"
@@ -6,16 +6,17 @@
 
 Names are ``name kind status duration plugin service trace_id span_id parent_span_id``, attributes of the span, and of
 its process. A name alone is true when it is there and not empty, false or 0. ``~`` searches a regular expression. What
-is not there, or of another type, compares false; ``!=`` with it is true.
+is not there, or of another type, compares false; ``!=`` with it is true. The grammar is that of goinst.conditions.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
+from goinst.conditions import ConditionParser, Token, number, pattern, unquoted, words
 from goinst.errors import UsageError
 from goinst.sampling import kept
 from goinst.spans.span import Span
@@ -24,16 +25,6 @@ __all__ = ["compile_where", "filters", "sampler"]
 
 _Value = Callable[[Span], Any]
 
-_TOKEN = re.compile(
-    r"""\s*(?:
-    (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-  | (?P<number>-?\d+(?:\.\d+)?)(?P<unit>ns|us|µs|ms|s|m|h)?(?![\w.])
-  | (?P<operator>==|!=|<=|>=|<|>|~|\(|\))
-  | (?P<word>[A-Za-z_][\w.\-/]*)
-)""",
-    re.VERBOSE,
-)
-_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -53,15 +44,14 @@ _MEMBERS: dict[str, _Value] = {
 }
 # words that are values of these, and need no quotation marks
 _WORDS = frozenset({"server", "client", "internal", "producer", "consumer", "unset", "ok", "error"})
-_DEEPEST = 50
 
 
 def compile_where(text: str) -> Callable[[Span], bool]:
     """What an expression says of a span. UsageError when it cannot be understood."""
     parser = _Parser(text)
-    condition = parser.either(0)
-    if parser.at < len(parser.tokens):
-        raise parser.wrong("an operator, `and` or `or` expected")
+    condition = parser.condition()
+    if (rest := parser.peek()).kind != "end":
+        parser.fail("an operator, `and` or `or`", rest)
     return lambda span: bool(condition(span))
 
 
@@ -82,106 +72,73 @@ def filters(where: str, sample: float) -> dict[str, Callable[[Span], bool]]:
     return wanted
 
 
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self.at = 0
-        self.tokens: list[tuple[str, Any]] = []
-        position = 0
-        while text[position:].strip():
-            found = _TOKEN.match(text, position)
-            if found is None:
-                raise UsageError(f"--where {text!r}: cannot be read at {text[position:].strip()[:20]!r}")
-            self.tokens.append(_token(found))
-            position = found.end()
+class _Parser(ConditionParser[_Value, _Value]):
+    tokens = words(r"[A-Za-z_][\w.\-/]*")
+    deepest = 100
+    reserved = True
 
-    def wrong(self, wanted: str) -> UsageError:
-        there = f"at {self.tokens[self.at][1]!r}" if self.at < len(self.tokens) else "at the end"
-        return UsageError(f"--where {self._text!r}: {wanted} {there}")
+    def operand(self) -> _Value:
+        token = self.next()
+        if token.kind == "text":
+            text = unquoted(token.text)
+            return lambda _: text
+        minus = token.text == "-" and token.kind == "sign"
+        if minus:
+            token = self.next()
+        if token.kind == "number":
+            value = number(token) * (-1 if minus else 1)
+            return lambda _: value
+        name = token.text
+        if minus or token.kind != "name" or name in ("and", "or", "not"):
+            self.fail("a name or a value", token)
+        if name in ("true", "false"):
+            return lambda _: name == "true"
+        if name in _MEMBERS:
+            return _MEMBERS[name]
+        if name in _WORDS:
+            return lambda _: name
+        return lambda span: span.attributes.get(name, span.resource.attributes.get(name))
 
-    def _take(self, kind: str, *values: str) -> Any:
-        if self.at < len(self.tokens):
-            found, value = self.tokens[self.at]
-            if found == kind and (not values or value in values):
-                self.at += 1
-                return value
-        return None
+    def alone(self, operand: _Value) -> _Value:
+        return operand
 
-    def either(self, depth: int) -> _Value:
-        if depth > _DEEPEST:
-            raise self.wrong("fewer parentheses expected")
-        parts = [self._both(depth)]
-        while self._take("word", "or"):
-            parts.append(self._both(depth))
-        return parts[0] if len(parts) == 1 else lambda span: any(part(span) for part in parts)
-
-    def _both(self, depth: int) -> _Value:
-        parts = [self._not(depth)]
-        while self._take("word", "and"):
-            parts.append(self._not(depth))
-        return parts[0] if len(parts) == 1 else lambda span: all(part(span) for part in parts)
-
-    def _not(self, depth: int) -> _Value:
-        negate = False
-        while self._take("word", "not"):
-            negate = not negate
-        inner = self._comparison(depth)
-        return (lambda span: not inner(span)) if negate else inner
-
-    def _comparison(self, depth: int) -> _Value:
-        if self._take("operator", "("):
-            inner = self.either(depth + 1)
-            if not self._take("operator", ")"):
-                raise self.wrong("`)` expected")
-            return inner
-        left = self._value()
-        sign = self._take("operator", "==", "!=", "<", "<=", ">", ">=", "~")
-        if sign is None:
-            return left
-        if sign == "~":
-            return self._search(left)
-        right = self._value()
+    def compared(self, sign: str, left: _Value, right: _Value) -> _Value:
         if sign == "==":
             return lambda span: _same(left(span), right(span))
         if sign == "!=":
             return lambda span: not _same(left(span), right(span))
         return _ordered(_COMPARE[sign], left, right)
 
-    def _search(self, left: _Value) -> _Value:
-        text = self._take("text")
-        if text is None:
-            raise self.wrong("a regular expression in quotation marks expected")
+    def searched(self, operand: _Value, sign: Token) -> _Value:  # noqa: ARG002
+        token = self.next()
+        if token.kind != "text":
+            self.fail("a regular expression in quotation marks", token)
+        text = pattern(token.text)
         try:
-            pattern = re.compile(text)
+            search = re.compile(text).search
         except re.error as error:
-            raise UsageError(f"--where {self._text!r}: {text!r} is no regular expression: {error}") from error
-        return lambda span: isinstance(value := left(span), str) and pattern.search(value) is not None
+            raise UsageError(f"--where {self.text!r}: {text!r} is no regular expression: {error}") from error
+        return lambda span: isinstance(value := operand(span), str) and search(value) is not None
 
-    def _value(self) -> _Value:
-        if self.at >= len(self.tokens):
-            raise self.wrong("a name or a value expected")
-        kind, value = self.tokens[self.at]
-        if kind == "operator" or value in ("and", "or", "not"):
-            raise self.wrong("a name or a value expected")
-        self.at += 1
-        if kind in ("text", "number"):
-            return lambda _: value
-        if value in ("true", "false"):
-            return lambda _: value == "true"
-        if value in _MEMBERS:
-            return _MEMBERS[value]
-        if value in _WORDS:
-            return lambda _: value
-        return lambda span: span.attributes.get(value, span.resource.attributes.get(value))
+    def joined(self, sign: str, terms: Sequence[_Value]) -> _Value:
+        decide = all if sign == "&&" else any
+        return lambda span: decide(term(span) for term in terms)
 
+    def negated(self, term: _Value) -> _Value:
+        return lambda span: not term(span)
 
-def _token(found: re.Match[str]) -> tuple[str, Any]:
-    if found["text"]:
-        return "text", re.sub(r"\\(.)", r"\1", found["text"][1:-1]) if "\\" in found["text"] else found["text"][1:-1]
-    if found["number"]:
-        number = float(found["number"])
-        return "number", number * _UNITS[found["unit"]] if found["unit"] else number
-    return ("operator", found["operator"]) if found["operator"] else ("word", found["word"])
+    def expect(self, text: str) -> None:
+        if not self.take(text):
+            self.fail(f"`{text}`", self.peek())
+
+    def fail(self, wanted: str, token: Token) -> NoReturn:
+        if token.kind == "other":
+            raise UsageError(f"--where {self.text!r}: cannot be read at {self.text[token.start :].strip()[:20]!r}")
+        there = f"at {token.text!r}" if token.kind != "end" else "at the end"
+        raise UsageError(f"--where {self.text!r}: {wanted} expected {there}")
+
+    def too_deep(self) -> NoReturn:
+        self.fail("fewer parentheses", self.peek())
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -5,7 +5,7 @@
     spec      = target [ "(" [ item { "," item } ] ")" ] [ "->" item { "," item } ] [ "if" condition ]
     item      = [ label "=" ] expression          what to capture
               | name Type                         what a parameter is, where the binary does not tell
-    condition = comparison, "&&", "||", "!", parentheses
+    condition = that of goinst.conditions, of expressions
 
 Without parentheses behind the target every parameter is captured, with empty ones none. A target with
 parentheses or blanks of its own stands between double quotes: ``"shop::add(int, int)"(a, b)``.
@@ -14,6 +14,7 @@ parentheses or blanks of its own stands between double quotes: ``"shop::add(int,
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -32,7 +33,7 @@ from goinst.capture.language.syntax import (
     Select,
     Slice,
 )
-from goinst.capture.language.tokens import Token, number, token_at, unquoted
+from goinst.conditions import ConditionParser, Token, number, unquoted, words
 from goinst.errors import UsageError
 
 __all__ = ["FUNCTIONS", "LINE", "Item", "Spec", "parse_condition", "parse_expression", "parse_spec"]
@@ -50,7 +51,6 @@ FUNCTIONS = {
 """The functions of the language, with how many arguments they take."""
 
 _LONGEST = 4096
-_DEEPEST = 32
 LINE = re.compile(r"[^\s():]+\.[A-Za-z]+:\d+(?=$|[\s(])")
 
 
@@ -144,28 +144,26 @@ def _target(text: str) -> tuple[str, bool, int]:
     return text[start:at], False, at
 
 
-class _Parser:
+class _Parser(ConditionParser[Expression, Condition]):
     """Recursive descent over the tokens behind the target."""
 
-    def __init__(self, text: str, start: int) -> None:
-        self._text = text
-        self._at = start
-        self._depth = 0
+    tokens = words(r"[^\W\d]\w*|~r\d+|\$\w+")
+    deepest = 128
 
     def spec(self, target: str, *, regex: bool) -> Spec:
-        items, declared = self._arguments() if self._take("(") else (None, ())
+        items, declared = self._arguments() if self.take("(") else (None, ())
         results: list[Item] = []
         returned: list[tuple[str, str]] = []
-        if self._take("->"):
+        if self.take("->"):
             self._either(results, returned)
-            while self._take(","):
+            while self.take(","):
                 self._either(results, returned)
             if not results:
                 results = [Item(name, Name(name)) for name, _ in returned if name != "_"]
-        condition = self.condition() if self._take("if") else None
+        condition = self.condition() if self.take("if") else None
         self.end()
         return Spec(
-            self._text.strip(), target, regex, items, declared, tuple(results), condition, tuple(returned)
+            self.text.strip(), target, regex, items, declared, tuple(results), condition, tuple(returned)
         )  # fmt: skip
 
     def _either(self, items: list[Item], declared: list[tuple[str, str]]) -> None:
@@ -178,221 +176,196 @@ class _Parser:
     def _arguments(self) -> tuple[tuple[Item, ...] | None, tuple[tuple[str, str], ...]]:
         items: list[Item] = []
         declared: list[tuple[str, str]] = []
-        empty = self._peek().text == ")"
-        while self._peek().text != ")":
+        empty = self.peek().text == ")"
+        while self.peek().text != ")":
             self._either(items, declared)
-            if not self._take(","):
+            if not self.take(","):
                 break
-        self._expect(")")
+        self.expect(")")
         return (tuple(items) if items or empty else None), tuple(declared)
 
     def _declaration(self) -> tuple[str, str] | None:
         """``name Type``: a name, a space, and then what no operator begins."""
-        name = self._peek()
-        if name.kind != "name" or not self._text[name.end : name.end + 1].isspace():
+        name = self.peek()
+        if name.kind != "name" or not self.text[name.end : name.end + 1].isspace():
             return None
-        rest = self._text[name.end :].lstrip()
+        rest = self.text[name.end :].lstrip()
         if not re.match(r"(?!if\b)(?:[\w*\[(]|<-)", rest):
             return None
-        start = at = len(self._text) - len(rest)
+        start = at = len(self.text) - len(rest)
         depth = 0
-        while at < len(self._text) and not (depth == 0 and re.match(r"[,)]|->|\s+if\s", self._text[at:])):
-            depth += self._text[at] in "([{"
-            depth -= self._text[at] in ")]}"
+        while at < len(self.text) and not (depth == 0 and re.match(r"[,)]|->|\s+if\s", self.text[at:])):
+            depth += self.text[at] in "([{"
+            depth -= self.text[at] in ")]}"
             at += 1
-        self._at = at
-        return name.text, self._text[start:at].strip()
+        self.at = at
+        return name.text, self.text[start:at].strip()
 
     def _item(self) -> Item:
-        start, label = self._peek(), ""
+        start, label = self.peek(), ""
         if start.kind == "name":
-            mark = self._at
-            self._next()
-            if self._take("="):
+            mark = self.at
+            self.next()
+            if self.take("="):
                 label = start.text
             else:
-                self._at = mark
-        first = self._peek().start
+                self.at = mark
+        first = self.peek().start
         expression = self.expression()
-        return Item(label or self._text[first : self._at].strip(), expression)
+        return Item(label or self.text[first : self.at].strip(), expression)
 
     # Conditions
 
-    def condition(self) -> Condition:
-        return self._logic("||", lambda: self._logic("&&", self._comparison))
+    def operand(self) -> Expression:
+        return self.expression()
 
-    def _logic(self, operator: str, term: object) -> Condition:
-        assert callable(term)
-        self._enter()
-        terms: list[Condition] = [term()]
-        while self._take(operator):
-            terms.append(term())
-        self._depth -= 1
-        return terms[0] if len(terms) == 1 else Logic(operator, tuple(terms))
+    def alone(self, operand: Expression) -> Condition:
+        return Compare("!=", operand, Literal(0))
 
-    def _comparison(self) -> Condition:
-        if self._take("!"):
-            self._enter()
-            term = self._comparison()
-            self._depth -= 1
-            return Not(term)
-        if self._take("("):
-            inner = self.condition()
-            self._expect(")")
-            return inner
-        left = self.expression()
-        operator = self._peek().text
-        if operator in ("==", "!=", "<", "<=", ">", ">="):
-            self._next()
-            return Compare(operator, left, self.expression())
-        return Compare("!=", left, Literal(0))
+    def compared(self, sign: str, left: Expression, right: Expression) -> Condition:
+        return Compare(sign, left, right)
+
+    def searched(self, operand: Expression, sign: Token) -> NoReturn:  # noqa: ARG002
+        self.fail("what the kernel can decide (a regular expression it cannot; hasPrefix(x, …) it can)", sign)
+
+    def joined(self, sign: str, terms: Sequence[Condition]) -> Condition:
+        return Logic(sign, tuple(terms))
+
+    def negated(self, term: Condition) -> Condition:
+        return Not(term)
 
     # Expressions
 
     def expression(self) -> Expression:
-        self._enter()
-        found = self._operand()
+        self.enter()
+        found = self._primary()
         while True:
-            if self._take("."):
-                if self._take("("):
+            if self.take("."):
+                if self.take("("):
                     found = Assert(found, self._type())
                 else:
-                    field = self._next()
+                    field = self.next()
                     if field.kind not in ("name", "number"):
-                        self._fail("a field's name", field)
+                        self.fail("a field's name", field)
                     found = Select(found, field.text)
-            elif self._peek().text == "->" and self._touches() and self._field_behind():
-                self._next()
-                found = Select(found, self._next().text)
-            elif self._take("["):
+            elif self.peek().text == "->" and self._touches() and self._field_behind():
+                self.next()
+                found = Select(found, self.next().text)
+            elif self.take("["):
                 found = self._subscript(found)
             else:
                 break
-        self._depth -= 1
+        self.leave()
         return found
 
-    def _operand(self) -> Expression:
-        token = self._next()
+    def _primary(self) -> Expression:
+        token = self.next()
         if token.text == "*":
-            self._enter()
+            self.enter()
             found = Deref(self.expression())
-            self._depth -= 1
+            self.leave()
             return found
         if token.text == "(":
             inner = self.expression()
-            self._expect(")")
+            self.expect(")")
             return inner
-        if token.text == "-" and self._peek().kind == "number":
-            literal = number(self._next())
+        if token.text == "-" and self.peek().kind == "number":
+            literal = _constant(self.next())
             assert isinstance(literal.value, int)
             return Literal(-literal.value)
         if token.kind == "number":
-            return number(token)
+            return _constant(token)
         if token.kind == "text":
             return Literal(unquoted(token.text))
         if token.kind != "name":
-            self._fail("a variable", token)
+            self.fail("a variable", token)
         if token.text in ("true", "false", "nil"):
             return Literal({"true": True, "false": False, "nil": None}[token.text])
-        if self._peek().text == "(":
+        if self.peek().text == "(":
             return self._call(token)
         return Name(token.text)
 
     def _call(self, name: Token) -> Call:
         if name.text not in FUNCTIONS:
             known = ", ".join(FUNCTIONS)
-            self._fail(f"a function of goinst ({known}; the program's own are never called)", name)
-        self._expect("(")
+            self.fail(f"a function of goinst ({known}; the program's own are never called)", name)
+        self.expect("(")
         arguments: list[Expression] = []
-        while self._peek().text != ")":
+        while self.peek().text != ")":
             arguments.append(self.expression())
-            if not self._take(","):
+            if not self.take(","):
                 break
-        self._expect(")")
+        self.expect(")")
         fewest, most = FUNCTIONS[name.text]
         if not fewest <= len(arguments) <= most:
             count = str(fewest) if fewest == most else f"{fewest} or {most}"
-            raise UsageError(f"{self._text!r}: {name.text} takes {count} arguments, not {len(arguments)}")
+            raise UsageError(f"{self.text!r}: {name.text} takes {count} arguments, not {len(arguments)}")
         return Call(name.text, tuple(arguments))
 
     def _subscript(self, base: Expression) -> Expression:
-        if self._take(":"):
-            high = self._next()
-            self._expect("]")
+        if self.take(":"):
+            high = self.next()
+            self.expect("]")
             return Slice(base, self._whole(high))
-        token = self._next()
+        token = self.next()
         if token.kind == "text":
             key: int | str = unquoted(token.text)
         else:
             negative = token.text == "-"
-            key = self._whole(self._next() if negative else token) * (-1 if negative else 1)
-        if self._take(":"):
+            key = self._whole(self.next() if negative else token) * (-1 if negative else 1)
+        if self.take(":"):
             if key:
-                self._fail("a slice from the beginning, as x[:8]", token)
-            high = self._next()
-            self._expect("]")
+                self.fail("a slice from the beginning, as x[:8]", token)
+            high = self.next()
+            self.expect("]")
             return Slice(base, self._whole(high))
-        self._expect("]")
+        self.expect("]")
         return Index(base, key)
 
     def _whole(self, token: Token) -> int:
         if token.kind != "number":
-            self._fail("a number", token)
-        value = number(token).value
+            self.fail("a number", token)
+        value = _constant(token).value
         if not isinstance(value, int):
-            self._fail("a whole number", token)
+            self.fail("a whole number", token)
         return value
 
     def _type(self) -> str:
         """The text up to the parenthesis that closes an assertion."""
-        start, depth = self._at, 0
-        while self._at < len(self._text) and not (depth == 0 and self._text[self._at] == ")"):
-            depth += self._text[self._at] in "([{"
-            depth -= self._text[self._at] in ")]}"
-            self._at += 1
-        text = self._text[start : self._at].strip()
-        self._expect(")")
+        start, depth = self.at, 0
+        while self.at < len(self.text) and not (depth == 0 and self.text[self.at] == ")"):
+            depth += self.text[self.at] in "([{"
+            depth -= self.text[self.at] in ")]}"
+            self.at += 1
+        text = self.text[start : self.at].strip()
+        self.expect(")")
         if not text:
-            self._fail("a type", self._peek())
+            self.fail("a type", self.peek())
         return text
 
     # Tokens
 
     def end(self) -> None:
-        if self._peek().kind != "end":
-            self._fail("the end", self._peek())
-
-    def _peek(self) -> Token:
-        return token_at(self._text, self._at)
-
-    def _next(self) -> Token:
-        token = self._peek()
-        self._at = token.end
-        return token
-
-    def _take(self, text: str) -> bool:
-        token = self._peek()
-        if token.text != text or token.kind not in ("sign", "name"):
-            return False
-        self._at = token.end
-        return True
-
-    def _expect(self, text: str) -> None:
-        if not self._take(text):
-            self._fail(repr(text), self._peek())
+        if self.peek().kind != "end":
+            self.fail("the end", self.peek())
 
     def _touches(self) -> bool:
-        return not self._text[self._at : self._at + 1].isspace()
+        return not self.text[self.at : self.at + 1].isspace()
 
     def _field_behind(self) -> bool:
         """Whether ``->`` is C's, as in ``p->field``: Go's arrow of results has a space before it."""
-        return self._text[self._at + 2 : self._at + 3].isidentifier()
+        return self.text[self.at + 2 : self.at + 3].isidentifier()
 
-    def _enter(self) -> None:
-        self._depth += 1
-        if self._depth > _DEEPEST * 4:
-            raise UsageError(f"{self._text[:60]!r}…: is nested too deep; make it simpler")
+    def too_deep(self) -> NoReturn:
+        raise UsageError(f"{self.text[:60]!r}…: is nested too deep; make it simpler")
 
-    def _fail(self, wanted: str, token: Token) -> NoReturn:
-        found = f"not {self._text[token.start : token.start + 12]!r}" if token.kind != "end" else "not its end"
-        raise UsageError(f"{self._text!r}: {wanted} is expected at character {token.start + 1}, {found}")
+    def fail(self, wanted: str, token: Token) -> NoReturn:
+        found = f"not {self.text[token.start : token.start + 12]!r}" if token.kind != "end" else "not its end"
+        raise UsageError(f"{self.text!r}: {wanted} is expected at character {token.start + 1}, {found}")
+
+
+def _constant(token: Token) -> Literal:
+    value = number(token)
+    if isinstance(value, float):
+        raise UsageError(f"{token.text}: numbers with a fraction cannot be compared in the kernel; use whole ones")
+    return Literal(value)
