@@ -61,7 +61,7 @@ def operation(number: int, *, process: int = 7, status: int = 200, text: bytes =
     began = more.get("began", 1_000_000 * number)
     head = OPERATION.pack(
         1, 0, process, number + 1, more.get("trace", 5), number + 1, more.get("parent", 0), began,
-        began + more.get("took", 1000), 0,
+        began + more.get("took", 1000),
     )  # fmt: skip
     return head + on_wire(PROTOCOL.records[0], {}, {"number": number, "status": status, "text": text})
 
@@ -120,7 +120,7 @@ def _request(
         "content_length": 40 if method == b"POST" else 0, "peer": b"10.0.0.7:5000", "peer_length": 13,
         "local_port": 8080,
     }  # fmt: skip
-    head = OPERATION.pack(1, 0, process, span, 0, trace, parent, began, began + took, 0)
+    head = OPERATION.pack(1, 0, process, span, 0, trace, parent, began, began + took)
     return head + on_wire(record, {"header_bytes": 512}, values)
 
 
@@ -132,7 +132,7 @@ def _call(process: int, span: int, parent: int, trace: int, began: int, took: in
         "major": 1, "minor": 1, "content_length": 0, "response_length": 100,
     }  # fmt: skip
     number = nethttp.PROTOCOL.records.index(record) + 1
-    head = OPERATION.pack(number, 0, process, span, 0, trace, parent, began, began + took, 0)
+    head = OPERATION.pack(number, 0, process, span, 0, trace, parent, began, began + took)
     return head + on_wire(record, {"header_bytes": 512}, values)
 
 

@@ -20,9 +20,8 @@ from elftools.elf.elffile import ELFFile
 from goinst import Column, PluginError, Record
 from goinst.kernel import syscalls as kernel
 from goinst.kernel.attach import attach
-from goinst.plugin.layout import HEAD, OPERATION, OPERATION_SIZE, lay_out
+from goinst.plugin.layout import HEAD, OPERATION, OPERATION_AT, OPERATION_SIZE, lay_out
 from goinst.records.ring import Ring
-from goinst.run import partial as still_open
 
 BPF = Path(__file__).parents[2] / "bpf"
 SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "i32": 4, "i64": 8}
@@ -160,20 +159,19 @@ def test_operation_head_is_that_of_c(tmp_path: Path) -> None:
     ]
     declarations = "#define GOINST_PAYLOAD_WORDS 3\n" + "\n".join(found[0] for found in structs if found)
     names = ["head.type", "head.flags", "head.tgid", "head.span_id", "trace_high", "trace_low", "parent_id", "start",
-             "end", "goid"]  # fmt: skip
+             "end"]  # fmt: skip
     body = [f'printf("%zu\\n", offsetof(struct goinst_operation, {name}));' for name in [*names, "payload", "state"]]
     body.append('printf("%zu\\n", sizeof(struct goinst_record));')
     *offsets, payload, state, head = map(int, run_c(tmp_path, "\n".join(body), declarations))
     assert payload == OPERATION_SIZE == OPERATION.size
     assert head == HEAD.size
-    values = (0x1112, 0x2122, 0x31323334, *(0x4142434445464740 + n for n in range(7)))
+    values = (0x1112, 0x2122, 0x31323334, *(0x4142434445464740 + n for n in range(6)))
     wire = OPERATION.pack(*values)
     for name, offset, value in zip(names, offsets, values, strict=True):
         size = {"head.type": 2, "head.flags": 2, "head.tgid": 4}.get(name, 8)
         assert int.from_bytes(wire[offset : offset + size], "little") == value, name
     assert HEAD.unpack_from(wire) == values[:4]
-    # run/partial.py looks at the state of operations that are still open at the end
-    assert state == still_open._STATE_AT
+    assert state == OPERATION_AT["state"]
 
 
 def instruction(opcode: int, destination: int = 0, source: int = 0, offset: int = 0, immediate: int = 0) -> bytes:

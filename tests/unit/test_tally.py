@@ -113,7 +113,7 @@ def _record(path: Path, protocol: Protocol, seed: int, count: int, *, disorder: 
         began = rng.randrange(10**9)
         if record.role == "operation":
             took = rng.choice((0, -5, 100_000, int(rng.lognormvariate(13, 3))))
-            head = OPERATION.pack(layout.type, 0, process, span, 0, span + 1, 0, began, max(began + took, 0), 0)
+            head = OPERATION.pack(layout.type, 0, process, span, 0, span + 1, 0, began, max(began + took, 0))
         else:
             head = HEAD.pack(layout.type, 0, process, span)
         wire = on_wire(record, options, _request(rng.choice(shapes[layout.type]), rng))
