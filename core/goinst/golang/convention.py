@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from goinst.golang.releases import REGISTER_ABI, Release
+
 if TYPE_CHECKING:
     from goinst.binary.elf import Image
     from goinst.golang.tables.functions import FunctionTable
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["convention"]
 
-_FIRST = {"amd64": (1, 17), "arm64": (1, 18)}  # Go with ABIInternal in registers
 # What the runtime of every program has, with results: how many bytes of stack their arguments take when results are in
 # registers, and when they are on the stack (cmd/compile/internal/abi/abiutils.go: ArgWidth), Go 1.16 to 1.27.
 _SIZES = {
@@ -28,7 +29,7 @@ _CHECKS_R14 = bytes.fromhex("493b6610")  # cmp rsp, [r14+0x10]
 _MOST = 4096  # functions that are looked at
 
 
-def convention(functions: FunctionTable, image: Image, version: tuple[int, int]) -> tuple[Abi, str]:
+def convention(functions: FunctionTable, image: Image, version: Release) -> tuple[Abi, str]:
     """Say where Go functions take arguments and leave results, and which register holds g all the time in Go code, as
     the kernel's pt_regs calls it; empty when none does."""
     registers = stack = 0
@@ -37,7 +38,7 @@ def convention(functions: FunctionTable, image: Image, version: tuple[int, int])
         size = functions.argument_bytes(found) if found is not None else -1
         registers += size == sizes[0]
         stack += size == sizes[1]
-    in_registers = registers > stack if registers != stack else version >= _FIRST[image.arch]
+    in_registers = registers > stack if registers != stack else REGISTER_ABI[image.arch].holds(version)
     abi: Abi = "register" if in_registers else "stack"
     if image.arch == "arm64":
         return abi, "regs[28]"

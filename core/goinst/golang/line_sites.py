@@ -16,7 +16,6 @@ __all__ = ["find_inlined_sites", "find_line_sites", "lines_near"]
 
 _MOST_SITES = 1000
 _NEAR = 3  # lines before and behind
-_FIRST_WITH_G = (1, 17)  # in r14, on amd64
 
 
 def find_line_sites(binary: GoBinary, file: str, line: int) -> tuple[LineSite, ...]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from goinst.golang.releases import LENGTHS_AS_VARINTS
 from goinst.golang.symbols import escaped, package_of, paths_in, renamed, unescaped
 from goinst.golang.types.fields import find_field_type
 
@@ -38,7 +39,7 @@ def _is_named(binary: GoBinary, path: str) -> bool:
     """Say whether the path is among the names of types (internal/abi/type.go: Name): one can be of that package."""
     module, text = binary.module, path.encode()
     size = len(text)
-    if module.version < (1, 17):
+    if not LENGTHS_AS_VARINTS.holds(module.version):
         head = bytes((0, size >> 8 & 0xFF, size & 0xFF))
     else:
         head = bytes((0, size)) if size < 0x80 else bytes((0, size & 0x7F | 0x80, size >> 7 & 0x7F))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 
 from goinst.binary.facts import Facts
+from goinst.golang.releases import ANY_LATER, GOROUTINE_IN_REGISTER
 from goinst.plugin.protocol import Field, Fragment, Probe, Protocol, Site
 
 __all__ = ["CONTEXT", "LINEAGE", "WORKERS", "worker_rows"]
 
 _MADE = "runtime.newproc1"
-_SINCE = ((1, 17), (1, 99))
+_SINCE = (GOROUTINE_IN_REGISTER.since, ANY_LATER)
 
 LINEAGE = Protocol(
     name="lineage",

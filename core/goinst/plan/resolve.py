@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from goinst.binary.facts import Facts
 from goinst.binary.model import Argument, Fact, Place, Site, Variable
 from goinst.errors import BinaryError
+from goinst.golang.releases import ANY_LATER
 from goinst.plugin import protocol as declare
 
-_NO_LIMIT = 99  # as plugins write that a site is for all later versions
 _FEW = 3
 
 __all__ = ["ResolvedField", "ResolvedProbe", "not_asked_for", "not_needed", "resolve_probe"]
@@ -118,7 +118,7 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
     other = next((s for s in probe.sites if s not in candidates and facts.function(s.symbol) is not None), None)
     if other is not None and other.versions is not None and not linked:
         first, last = (".".join(map(str, each)) for each in other.versions)
-        until = f" to {last}" if other.versions[1][1] < _NO_LIMIT else " on"
+        until = f" to {last}" if other.versions[1] < ANY_LATER else " on"
         reason, linked = f"{other.symbol} can be probed from Go {first}{until}", True
     if elsewhere:
         reason += f" (its body is inlined in {', '.join(elsewhere[:3])}{' ...' if len(elsewhere) > 3 else ''})"

@@ -15,6 +15,7 @@ from goinst.errors import BinaryError
 from goinst.golang.debug.information import name_of
 from goinst.golang.debug.layouts import Layouts
 from goinst.golang.debug.scopes import Listed, listed
+from goinst.golang.releases import DICTIONARY_BEHIND_RECEIVER, RESULTS_NOT_LISTED
 from goinst.golang.symbols import receiver, takes_dictionary
 from goinst.golang.types.abi import Layout, Word, argument_size, assign, locate
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["DICTIONARY", "Interface", "parameters", "takes"]
 
 DICTIONARY = ".dict"
-_DICTIONARY_BEHIND_RECEIVER = (1, 20)  # cmd/compile/internal/noder/reader.go; before: stencil.go, always the first
-_SILENT_ON_RESULTS = (1, 17)  # lists hardly any result that is in a register
 _POINTER = Layout(8, 8, (Word("", 0, 8),))
 
 
@@ -94,10 +93,10 @@ class Interface:
         self.inputs = inputs
         # Go lists some results twice: again where an inlined body has one of that name.
         results = list({each.name: each for each in reversed(found) if each.result}.values())[::-1]
-        self.results = [] if info.abi == "register" and info.version == _SILENT_ON_RESULTS else results
+        self.results = [] if info.abi == "register" and RESULTS_NOT_LISTED.holds(info.version) else results
         self._dictionary = None
         if takes_dictionary(name):
-            self._dictionary = int(bool(owner) and info.version >= _DICTIONARY_BEHIND_RECEIVER)
+            self._dictionary = int(bool(owner) and DICTIONARY_BEHIND_RECEIVER.holds(info.version))
 
     def parameters(self) -> tuple[Parameter, ...]:
         """Return them by name and type, in Go's order."""

@@ -14,6 +14,7 @@ from goinst.golang.debug.closures import Load, captured_at, loads
 from goinst.golang.debug.layouts import Layouts
 from goinst.golang.debug.parameters import DICTIONARY, Interface
 from goinst.golang.debug.scopes import Listed, inlined_body, listed
+from goinst.golang.releases import CLOSURE_OFFSETS, SPILLS_CLAIMED, UNNAMED_LISTED
 from goinst.golang.symbols import is_closure
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ __all__ = ["variables"]
 
 _CONTEXT = {"amd64": "dx", "arm64": "regs[26]"}  # what a closure finds its variables by: cmd/compile/abi-internal.md
 _POINTER = 8
-_SAYS_WHERE_CAPTURED = (1, 23)
-_CLAIMS_TOO_MUCH = (1, 17)  # says of parameters in registers that they are on the stack from the start
 
 
 def variables(binary: GoBinary, symbol: str, address: int) -> tuple[Variable, ...]:
@@ -116,7 +115,7 @@ class _Names:
     def _captured(self, each: Listed) -> int:
         """Return where in its closure a variable is, by the code, where DWARF does not say; 0 when it is none."""
         info = self._binary.info
-        if info.version >= _SAYS_WHERE_CAPTURED or not is_closure(self._function.name):
+        if CLOSURE_OFFSETS.holds(info.version) or not is_closure(self._function.name):
             return 0
         if self._loads is None:
             self._loads = loads(start_of(self._binary, self._function), info.arch)
@@ -142,7 +141,7 @@ class _Names:
         place = place_at(self._debug.sections, each.place, self._address, size, info.arch)
         if (
             info.abi == "register"
-            and info.version == _CLAIMS_TOO_MUCH
+            and SPILLS_CLAIMED.holds(info.version)
             and each.parameter
             and not _everywhere(each.place)
         ):
@@ -190,8 +189,11 @@ class _Names:
         return self._binary.image.read(self._address, 4) == b"\xc0\x03\x5f\xd6"
 
     def _uncertain(self) -> str:
-        version = self._binary.info.version
-        left_out = "" if version >= (1, 22) else " (Go before 1.22 does not list those without a name)"
+        left_out = (
+            ""
+            if UNNAMED_LISTED.holds(self._binary.info.version)
+            else " (Go before 1.22 does not list those without a name)"
+        )
         return f"its place is not certain: DWARF does not list all parameters of the function{left_out}"
 
 

@@ -17,6 +17,7 @@ from goinst.binary.arrays import Integers
 from goinst.binary.elf import Image
 from goinst.binary.model import Function
 from goinst.errors import BinaryError, UsageError
+from goinst.golang.releases import START_LINES, TEXT_OFFSETS
 from goinst.golang.tables.moduledata import Module
 from goinst.golang.tables.pcvalues import PcValues
 
@@ -44,10 +45,11 @@ class FunctionTable:
         view = image.view(module.pclntab, module.pclntab_size)
         self._bytes = np.frombuffer(view, np.uint8)
         self._names = view[module.names - module.pclntab :][: module.names_size]
-        self.old = module.version < (1, 18)  # entries are addresses instead of text offsets
-        self._id_offset = 36 if (1, 18) <= module.version < (1, 20) else 40
+        self.old = not TEXT_OFFSETS.holds(module.version)  # entries are addresses instead of text offsets
+        short = not self.old and not START_LINES.holds(module.version)
+        self._id_offset = 36 if short else 40
         self._values: dict[tuple[int, Table], PcValues] = {}
-        self.pcdata = 40 if (1, 18) <= module.version < (1, 20) else 44
+        self.pcdata = 40 if short else 44
 
     def function(self, name: str) -> Function | None:
         """Return the function called ``name``.

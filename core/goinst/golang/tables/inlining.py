@@ -13,6 +13,7 @@ import numpy.typing as npt
 from goinst.binary.arrays import Integers
 from goinst.binary.elf import Image
 from goinst.errors import BinaryError
+from goinst.golang.releases import INLINED_CALL_SHORT
 from goinst.golang.tables.functions import FunctionTable
 from goinst.golang.tables.moduledata import Module
 
@@ -32,7 +33,9 @@ class InlineTrees:
         self._module = module
         self._functions = functions
         # A record's size, and where in it are its function's name and the instruction that the call belongs to.
-        self._record, self._name, self._parent = (16, 4, 8) if module.version >= (1, 20) else (20, 12, 16)
+        self._record, self._name, self._parent = (
+            (16, 4, 8) if INLINED_CALL_SHORT.holds(module.version) else (20, 12, 16)
+        )
 
     def body(self, index: int, number: int) -> tuple[str, int] | None:
         """Return an inlined body of the function at ``index`` by its number: its function's name, and the offset in the

@@ -9,33 +9,21 @@ from itertools import pairwise
 from goinst.binary.elf import Image
 from goinst.errors import BinaryError
 from goinst.golang.refusal import why_no_table
+from goinst.golang.releases import (
+    ITABS_BEHIND_TYPES,
+    MODULEDATA_ENDS,
+    PCLNTAB_MAGIC,
+    PCLNTAB_TOO_OLD,
+    TEXT_OFFSETS,
+    Release,
+)
 
 __all__ = ["Module", "TextSection", "find_module"]
 
-_OLDEST = {0xFFFFFFFA: (1, 16), 0xFFFFFFF0: (1, 18), 0xFFFFFFF1: (1, 20)}  # pclntab magic -> first Go with it
-_TOO_OLD = 0xFFFFFFFB  # Go 1.2 to 1.15
 _QUANTUM = {"amd64": 1, "arm64": 4}
 _MAX_FUNCTIONS = 20_000_000
 _COMMON = 32  # words from pcHeader to enoptrbss, the same since Go 1.16 (runtime/symtab.go: moduledata)
 _MOST = 60
-
-# What follows enoptrbss, by the first Go version with it (runtime/symtab.go of each).
-_ENDINGS: tuple[tuple[tuple[int, int], tuple[str, ...]], ...] = (
-    (
-        (1, 27),
-        (
-            *("covctrs", "ecovctrs", "end", "gcdata", "gcbss", "types", "typedesclen", "etypes"),
-            *("itaboffset", "itabsize", "rodata", "gofunc", "epclntab"),
-        ),
-    ),
-    (
-        (1, 26),
-        ("covctrs", "ecovctrs", "end", "gcdata", "gcbss", "types", "etypes", "rodata", "gofunc", "epclntab"),
-    ),
-    ((1, 20), ("covctrs", "ecovctrs", "end", "gcdata", "gcbss", "types", "etypes", "rodata", "gofunc")),
-    ((1, 18), ("end", "gcdata", "gcbss", "types", "etypes", "rodata", "gofunc")),
-    ((1, 16), ("end", "gcdata", "gcbss", "types", "etypes")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +44,7 @@ class Module:
     """
 
     address: int
-    version: tuple[int, int]
+    version: Release
     quantum: int
     functions: int
     pclntab: int
@@ -75,7 +63,7 @@ class Module:
     types: int
     types_size: int
     gofunc: int
-    itabs: tuple[int, int]
+    itabs: Release
     text_sections: tuple[TextSection, ...]
 
 
@@ -89,14 +77,14 @@ class _Header:
     names: int
 
 
-def find_module(image: Image, version: tuple[int, int] | None) -> Module:
+def find_module(image: Image, version: Release | None) -> Module:
     """Find pclntab and the moduledata that points to it; BinaryError when this is no Go program.
 
     ``version`` is what the build information says, or None: then the shape of the data tells.
     """
     too_old = False
     for header in _headers(image):
-        if header.magic == _TOO_OLD:
+        if header.magic == PCLNTAB_TOO_OLD:
             too_old = True
             continue
         for address in image.pointers_to(header.address):
@@ -131,12 +119,12 @@ def _header(image: Image, va: int) -> _Header | None:
     magic = int.from_bytes(head[:4], "little")
     if head[4:] != bytes((0, 0, _QUANTUM[image.arch], 8)):
         return None
-    if magic == _TOO_OLD:
+    if magic == PCLNTAB_TOO_OLD:
         return _Header(va, magic, 0, 0)
-    if magic not in _OLDEST:
+    if magic not in PCLNTAB_MAGIC:
         return None
     functions, *rest = image.words(va + 8, 8)
-    offsets = rest[1:6] if _OLDEST[magic] < (1, 18) else rest[2:7]
+    offsets = rest[2:7] if TEXT_OFFSETS.holds(PCLNTAB_MAGIC[magic]) else rest[1:6]
     rising = all(low < high for low, high in pairwise(offsets))
     if not 0 < functions <= _MAX_FUNCTIONS or not 64 <= offsets[0] <= 128 or not rising:
         return None
@@ -145,7 +133,7 @@ def _header(image: Image, va: int) -> _Header | None:
     return _Header(va, magic, functions, va + offsets[0])
 
 
-def _parse(image: Image, header: _Header, address: int, version: tuple[int, int] | None) -> Module | None:
+def _parse(image: Image, header: _Header, address: int, version: Release | None) -> Module | None:
     """Read the moduledata at ``address`` in the first shape that makes sense, the version's own first."""
     segment = image.segment(address)
     if segment is None:
@@ -154,9 +142,9 @@ def _parse(image: Image, header: _Header, address: int, version: tuple[int, int]
     words = image.words(address, count)
     if count < _COMMON or words[1] != header.names or words[2] != words[3]:
         return None
-    oldest = _OLDEST[header.magic]
-    newer = [since for since in sorted(_OLDEST.values()) if since > oldest]
-    shapes = [shape for shape in _ENDINGS if shape[0] >= oldest and (not newer or shape[0] < newer[0])]
+    oldest = PCLNTAB_MAGIC[header.magic]
+    newer = [since for since in sorted(PCLNTAB_MAGIC.values()) if since > oldest]
+    shapes = [shape for shape in MODULEDATA_ENDS if shape[0] >= oldest and (not newer or shape[0] < newer[0])]
     if version is not None:
         shapes.sort(key=lambda shape: shape[0] > version)  # stable: newest first among those it can be
     for since, names in shapes:
@@ -171,13 +159,13 @@ def _shaped(
     header: _Header,
     address: int,
     words: tuple[int, ...],
-    since: tuple[int, int],
+    since: Release,
     names: tuple[str, ...],
-    version: tuple[int, int] | None,
+    version: Release | None,
 ) -> Module | None:
     """Read moduledata as Go ``since`` has it; None when the values do not fit that shape."""
     tail = _COMMON + len(names)
-    slices = [words[at : at + 3] for at in range(tail, tail + (3 if since >= (1, 27) else 9), 3)]
+    slices = [words[at : at + 3] for at in range(tail, tail + (3 if ITABS_BEHIND_TYPES.holds(since) else 9), 3)]
     if any(len(slice_) < 3 or slice_[1] != slice_[2] for slice_ in slices):
         return None
     value = dict(zip(names, words[_COMMON:tail], strict=True))
@@ -192,7 +180,7 @@ def _shaped(
     functab, entries, _ = words[16:19]
     if entries != header.functions + 1 or functab != tables[4][0] or words[20] >= words[21]:
         return None
-    if since >= (1, 27):
+    if ITABS_BEHIND_TYPES.holds(since):
         itabs = types + value["itaboffset"], value["itabsize"]
         if value["typedesclen"] > types_size or value["itaboffset"] + value["itabsize"] > types_size:
             return None
@@ -226,7 +214,7 @@ def _shaped(
     )
 
 
-def _itab_range(image: Image, links: tuple[int, ...]) -> tuple[int, int]:
+def _itab_range(image: Image, links: tuple[int, ...]) -> Release:
     """Return start and size of the memory that the itablinks slice points into."""
     start, count, _ = links
     if not count or image.segment(start, 8 * count) is None:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from goinst.binary.elf import Image
 from goinst.errors import BinaryError
+from goinst.golang.releases import FIELD_OFFSETS_WHOLE, LENGTHS_AS_VARINTS, MAP_DESCRIPTOR_LONG, SWISS_MAPS
 from goinst.golang.tables.moduledata import Module
 
 __all__ = ["KINDS", "GoField", "GoType", "TypeTable"]
@@ -119,8 +120,8 @@ class TypeTable:
         self._module = module
         self._memory = image.view(module.types, module.types_size)
         self._bytes = np.frombuffer(self._memory, np.uint8)
-        newest = 112 if module.version < (1, 27) else 136
-        self._map_size = newest if swiss_maps and module.version >= (1, 24) else 88
+        newest = 136 if MAP_DESCRIPTOR_LONG.holds(module.version) else 112
+        self._map_size = newest if swiss_maps and SWISS_MAPS.holds(module.version) else 88
         self._types: dict[int, GoType] = {}
         self._names: dict[int, str] = {}
 
@@ -245,7 +246,7 @@ class TypeTable:
         for name_at, type_at, offset in zip(words[::3], words[1::3], words[2::3], strict=True):
             name, flags = self._text(name_at)
             embedded = bool(flags & _EMBEDDED)
-            if self._module.version < (1, 19):
+            if not FIELD_OFFSETS_WHOLE.holds(self._module.version):
                 offset, embedded = offset >> 1, bool(offset & 1)
             size = self._head(type_at).size
             fields.append(GoField(name, offset, self.name(type_at), size, embedded, type_at))
@@ -304,7 +305,7 @@ class TypeTable:
         if not 0 <= at <= len(self._memory) - 4:
             raise self._broken(address)
         flags, first, second, third = self._memory[at : at + 4]
-        if self._module.version < (1, 17):
+        if not LENGTHS_AS_VARINTS.holds(self._module.version):
             size, start = first << 8 | second, at + 3
         elif first < 0x80:
             size, start = first, at + 2
@@ -380,7 +381,7 @@ def _index(memory: npt.NDArray[np.uint8], module: Module) -> _Index:
     good = memory[texts] & (_NAME_FLAGS ^ _EXPORTED) == 0
     at, texts = at[good], texts[good]
     first, second, third = (memory[texts + step].astype(np.int64) for step in (1, 2, 3))
-    if module.version < (1, 17):
+    if not LENGTHS_AS_VARINTS.holds(module.version):
         sizes, starts = first << 8 | second, texts + 3
     else:
         one, two = first < 0x80, second < 0x80
