@@ -15,6 +15,7 @@ from goinst.cli.options import help_of
 from goinst.cli.run import run_command
 from goinst.config import SETTINGS, load_config, merge
 from goinst.kernel.privileges import OLDEST_KERNEL, PRIVILEGES
+from goinst.plan.counters import CORE_GONE, CORE_LOSSES, CORE_NOTES
 from goinst.plugin.manager import installed
 from goinst.settings import Setting
 
@@ -98,6 +99,31 @@ def run_checks_of(release: str) -> tuple[str, str, str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "uname", lambda: os.uname_result((*real[:2], release, *real[3:])))
         return CHECKS["kernel"]()
+
+
+def test_the_glossary_is_in_order_and_each_entry_begins_with_its_word() -> None:
+    entries = (ROOT / "docs" / "GLOSSARY.md").read_text().split("\n\n**")[1:]
+    words = [entry.partition("**")[0] for entry in entries]
+    assert words == sorted(set(words), key=str.lower)
+    for word, entry in zip(words, entries, strict=True):
+        said = entry.partition(": ")[2]
+        assert re.match(rf"(?:an? |the |to )?{word}\b", said, re.IGNORECASE) or "** and **" in entry, word
+        assert said.rstrip().endswith(".")
+    asked_for = {
+        "operation", "fact", "hit", "site", "place", "level", "lineage", "chain", "tail", "guard", "slab", "series",
+        "signal", "view", "executable", "plan",
+    }  # fmt: skip
+    assert asked_for <= {word.lower() for word in words}
+
+
+def test_an_operations_life_ends_in_what_is_counted() -> None:
+    """The diagram's words in brackets are those of the summary and of the core's own counters."""
+    page = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
+    (diagram,) = re.findall(r"stateDiagram-v2\n(.*?)```", page, re.DOTALL)
+    counted = re.findall(r"\((\w+)\)$", diagram, re.MULTILINE)
+    assert len(counted) == 6
+    assert not re.search(r":.*[:;]", diagram), "mermaid ends a label there"
+    assert set(counted) <= {*CORE_LOSSES, *CORE_NOTES, *CORE_GONE, "open"}
 
 
 def variable(one: Setting) -> str:

@@ -65,16 +65,10 @@ class ResolvedProbe:
 
 def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
     """Where a declared probe goes."""
-    attach_on, until = probe.attach_on, probe.until
-    if until and not all(facts.mentions(pattern) for pattern in probe.mentions):
-        until = ""
-    if probe.without:
-        if facts.function(probe.without) is None:
-            attach_on = ""
-        elif not attach_on:
-            return _nowhere(facts, probe, f"the binary has {probe.without}")
-    version = facts.info.behaves_as
-    candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
+    if probe.without and not probe.attach_on and facts.function(probe.without) is not None:
+        return _nowhere(facts, probe, f"the binary has {probe.without}")
+    attach_on, until = _signals(facts, probe)
+    candidates = _candidates(facts, probe)
     names = tuple(site.symbol for site in candidates)
     found: list[ResolvedProbe] = []
     elsewhere: list[str] = []  # holds bodies of candidates that are no functions of their own
@@ -117,12 +111,28 @@ def resolve_probe(facts: Facts, probe: declare.Probe) -> ResolvedProbe:
         return min(found, key=_drawbacks)
     other = next((s for s in probe.sites if s not in candidates and facts.function(s.symbol) is not None), None)
     if other is not None and other.versions is not None and not linked:
-        first, last = (".".join(map(str, each)) for each in other.versions)
-        until = f" to {last}" if other.versions[1] < ANY_LATER else " on"
-        reason, linked = f"{other.symbol} can be probed from Go {first}{until}", True
+        reason, linked = f"{other.symbol} can be probed {_in_words(*other.versions)}", True
     if elsewhere:
         reason += f" (its body is inlined in {', '.join(elsewhere[:3])}{' ...' if len(elsewhere) > 3 else ''})"
     return _nowhere(facts, probe, reason, tuple(elsewhere), linked or bool(elsewhere))
+
+
+def _signals(facts: Facts, probe: declare.Probe) -> tuple[str, str]:
+    """On which signals a probe is attached, and taken away, in this binary; empty: at once, and never."""
+    attach_on = "" if probe.without and facts.function(probe.without) is None else probe.attach_on
+    stays = not probe.until or not all(facts.mentions(pattern) for pattern in probe.mentions)
+    return attach_on, "" if stays else probe.until
+
+
+def _candidates(facts: Facts, probe: declare.Probe) -> list[declare.Site]:
+    """The sites that are for this binary's release of Go."""
+    version = facts.info.behaves_as
+    return [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
+
+
+def _in_words(first: tuple[int, int], last: tuple[int, int]) -> str:
+    since, until = (".".join(map(str, each)) for each in (first, last))
+    return f"from Go {since} to {until}" if last < ANY_LATER else f"from Go {since} on"
 
 
 def _bodies_without(facts: Facts, candidate: declare.Site, sites: Sequence[Site]) -> tuple[str, ...]:
@@ -142,8 +152,7 @@ def _drawbacks(probe: ResolvedProbe) -> tuple[bool, bool]:
 def _nowhere(
     facts: Facts, probe: declare.Probe, reason: str, inlined: tuple[str, ...] = (), linked: bool = False
 ) -> ResolvedProbe:
-    version = facts.info.behaves_as
-    candidates = [s for s in probe.sites if s.versions is None or s.versions[0] <= version <= s.versions[1]]
+    candidates = _candidates(facts, probe)
     return ResolvedProbe(
         probe.program, None, probe.place, (), probe.optional, probe.closes, probe.attach_on, probe.lost, reason,
         tuple(site.symbol for site in candidates), inlined, linked, *_unplaced(facts, candidates),
