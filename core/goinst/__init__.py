@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from goinst.errors import GoinstError, PluginError
+from goinst.plugin.exporter import Exporter
 from goinst.plugin.hookspecs import hookimpl
+from goinst.plugin.process import TracedProcess
 from goinst.plugin.protocol import (
     PIPED_STDIN,
     Capture,
@@ -21,6 +23,7 @@ from goinst.plugin.protocol import (
     Type,
     Unseen,
 )
+from goinst.plugin.summary import Summary
 from goinst.spans.memory import Memory
 from goinst.spans.span import Clock, DecodeContext, Resource, Span
 from goinst.toolkit.context import TraceParent, context_words, parse_traceparent
@@ -33,6 +36,7 @@ __all__ = [
     "Clock",
     "Column",
     "DecodeContext",
+    "Exporter",
     "Field",
     "Fragment",
     "GoinstError",
@@ -47,8 +51,10 @@ __all__ = [
     "Series",
     "Site",
     "Span",
+    "Summary",
     "Tail",
     "TraceParent",
+    "TracedProcess",
     "Type",
     "Unseen",
     "__version__",

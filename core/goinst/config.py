@@ -67,7 +67,7 @@ class RunConfig:
         (),
         TEXTS,
         "output",
-        metavar="FORMAT[:PATH]",
+        metavar="FORMAT[:PLACE]",
         help="Where spans go: {formats}.  [default: console on a terminal, else json]",
     )
     prometheus: str = setting(

@@ -20,7 +20,7 @@ from goinst import Column, Fragment, Probe, Protocol, Record, Site
 from goinst.config import RunConfig
 from goinst.diagnostics import Log
 from goinst.errors import TargetError
-from goinst.export.base import Exporter
+from goinst.plugin.exporter import Exporter
 from goinst.plugin.manager import PluginSet
 from goinst.run.session import Session
 from goinst.spans.span import Span

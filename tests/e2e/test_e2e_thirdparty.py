@@ -164,3 +164,73 @@ def test_a_plugin_that_cannot_be_imported_is_listed_with_the_reason(
     assert done.returncode == 0
     assert "a_module_that_is_not_there" in done.stdout
     assert "nethttp" in done.stdout
+
+
+# -- hooks of another distribution, in a live run ----------------------------------------------------------------------
+
+
+@pytest.mark.bpf
+@needs_root
+def test_hooks_of_all_kinds(hooks_site: Path, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(hooks_site))
+    monkeypatch.setenv("GOINST_KIT", str(tmp_path / "end"))
+    diary = tmp_path / "diary"
+    with (
+        serving(sample) as server,
+        tracing(
+            "--pid", str(server.pid), "--plugins", "nethttp,hookplain,hookkit", "--output", f"diary:{diary}",
+            "--output", "json",
+        ) as tracer,
+    ):  # fmt: skip
+        server.request("GET", "/greet?name=x")
+        server.request("GET", "/elsewhere")
+        tracer.wait_spans(2)
+        ended = tracer.stop()
+    assert ended.code == 0
+    others = "outputs of a plugin cannot be used"  # broken ones are installed, too
+    assert [event["event"] for event in ended.events if event["event"] != others] == ["ready", "summary"]
+    for span in ended.spans:
+        assert span["attributes"]["hooks"] == ["kit before", "kit first", "plain", "kit after"]
+        resource = span["resource"]
+        assert (resource["service.name"], resource["team.name"]) == ("kit", "blue")
+        assert (resource["process.pid"], resource["team.module"]) == (server.pid, "goinst.test/hello")
+        assert "process.executable.path" in resource["team.saw"]
+    assert diary.read_text().splitlines() == [*(span["name"] for span in ended.spans), "the end"]
+    assert json.loads((tmp_path / "end").read_text()) == {"spans": 2, "ended": "SIGINT", "asked": 1}
+
+
+@pytest.mark.bpf
+@needs_root
+def test_hooks_that_fail_are_named_and_the_run_goes_on(
+    hooks_site: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(hooks_site))
+    bad = ("hookbad", "hookbadwrap", "hookbadresource", "hookoddresource", "hookbadsummary", "hookbadoffer")
+    with (
+        serving(sample) as server,
+        tracing(
+            "--pid", str(server.pid), "--plugins", ",".join(("nethttp", "hookplain", *bad)), "--output", "torn",
+            "--output", "json",
+        ) as tracer,
+    ):  # fmt: skip
+        for number in range(1, 4):  # a batch each
+            _asks(server)
+            tracer.wait_spans(number)
+        ended = tracer.stop()
+    assert ended.code == 3  # an output ended
+    assert ended.noise == []
+    assert [span["attributes"]["hooks"][-1:] for span in ended.spans] == [["plain"]] * 3
+    assert [span["attributes"]["http.response.status_code"] for span in ended.spans] == [200] * 3
+    assert {(one["resource"]["odd.good"], one["resource"]["process.pid"]) for one in ended.spans} == {(7, server.pid)}
+    assert (ended.summary["spans"], ended.summary["losses"]) == (3, {"torn.not_written": 2})
+    said = {
+        (one["event"], one.get("plugin", one.get("output"))): one["reason"] for one in ended.events if "reason" in one
+    }
+    off = {plugin for event, plugin in said if event == "plugin switched off"}
+    assert off == {"hookbad", "hookbadwrap", "hookbadresource", "hookbadsummary"}
+    assert "raised KeyError" in said["plugin switched off", "hookbad"]
+    assert "returned a list" in said["plugin switched off", "hookbadresource"]
+    assert "does not support item assignment" in said["plugin switched off", "hookbadsummary"]
+    assert "raised LookupError" in said["outputs of a plugin cannot be used", "hookbadoffer"]
+    assert ("an attribute was refused", "hookoddresource") in said
+    assert "raised RuntimeError: torn to pieces" in said["an output ended", "torn"]

@@ -18,6 +18,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TracerProvider
 
+from goinst.diagnostics import configure
 from goinst.errors import GoinstError, UsageError
 from goinst.export import OutputClosed, open_exporters
 from goinst.export.console import ConsoleExporter, duration
@@ -305,7 +306,7 @@ def test_otel_replays_times_kind_parent_and_identifiers(monkeypatch: pytest.Monk
     recorder = Recorder()
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: recorder)
     exporter = OtelExporter()
-    assert exporter.sdk
+    assert exporter.caveat == ""
     exporter.export(
         [
             make_span(),
@@ -325,9 +326,11 @@ def test_otel_replays_times_kind_parent_and_identifiers(monkeypatch: pytest.Monk
     assert child["name"] == "?"
 
 
-def test_otel_without_an_sdk_says_so_and_does_nothing() -> None:
-    exporter = OtelExporter()
-    assert exporter.sdk is False
+def test_otel_without_an_sdk_says_so_and_does_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    configure()
+    (exporter,) = open_exporters(["otel"], stdout=io.BytesIO(), is_terminal=False)
+    assert "has no OpenTelemetry SDK" in exporter.caveat
+    assert exporter.caveat in capfd.readouterr().err
     exporter.export([make_span()])
     exporter.close()
 

@@ -13,10 +13,8 @@ import pytest
 from goinst import Resource, Span
 from goinst.diagnostics import Log
 from goinst.errors import PluginError
-from goinst.export.pipeline import Delivery
-from goinst.export.summary import Summary
+from goinst.export.pipeline import Pipeline
 from goinst.plugin.manager import PluginSet
-from installing import install
 from recordings import write_shop
 
 # the order of a call: wrappers around all, then tryfirst, then the plugin registered last, then trylast
@@ -24,14 +22,9 @@ WHOLE = ("hookplain", "hooklast", "hookwrap", "hookfirst", "hookold", "hookbare"
 ORDER = ["wrap before", "old before", "first", "plain", "last", "old after", "wrap after"]
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return install("goinst-hooks", tmp_path_factory.mktemp("hooks"))
-
-
 @pytest.fixture
-def hooks(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(site))
+def hooks(hooks_site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(hooks_site))
 
 
 def batch(count: int = 2) -> list[Span]:
@@ -44,13 +37,12 @@ class Delivered:
     def __init__(self, *names: str) -> None:
         self.plugins = PluginSet.load(names)
         self.failures: list[PluginError] = []
-        self.summary = Summary()
-        self._delivery = Delivery(self.plugins, [], self.summary, None, lambda _: None, self.failures.append, log=Log())
+        self.pipeline = Pipeline(self.plugins, [], None, lambda _: None, self.failures.append, log=Log())
 
     def seen(self, spans: list[Span] | None = None) -> list[str]:
         """What the hooks wrote on each span of a batch: on all the same."""
         spans = batch() if spans is None else spans
-        kept = self._delivery.hooked(spans)
+        kept = self.pipeline.hooked(spans)
         (same,) = {tuple(span.attributes.get("hooks", ())) for span in kept}
         return list(same)
 
@@ -108,16 +100,16 @@ def test_what_a_hook_takes_out_of_the_batch_is_counted(tmp_path: Path, monkeypat
     monkeypatch.syspath_prepend(str(tmp_path))
     run = Delivered("taker")
     run.seen(batch(4))
-    assert run.summary.losses == {"hook.dropped": 2}
+    assert run.pipeline.losses() == {"hook.dropped": 2}
 
 
-def test_in_a_command(site: Path, tmp_path: Path) -> None:
+def test_in_a_command(hooks_site: Path, tmp_path: Path) -> None:
     recording = tmp_path / "shop.goinst"
     write_shop(recording, 1)
     done = subprocess.run(
         [sys.executable, "-m", "goinst.cli.main", "replay", str(recording), "--output", "json",
          "--plugins", ",".join(("nethttp", "hookbad", *WHOLE))],
-        env={**os.environ, "PYTHONPATH": str(site)}, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(hooks_site)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     spans = [json.loads(line)["attributes"]["hooks"] for line in done.stdout.splitlines()]

@@ -58,7 +58,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "errors", "extras", "cache", "spans", "plugin", "native", "capture", "plan", "records", "metrics",
     ),
     "report": ("spans",),
-    "live": ("text", "spans", "records", "export"),
+    "live": ("text", "spans", "plugin", "records", "export"),
     "processes": ("errors", "limits"),
     "run": (
         *GROUND, "spans", "plugin", "binary", "golang", "native", "capture", "plan", "kernel", "records", "metrics",

@@ -29,11 +29,11 @@ from goinst import Resource, Span
 from goinst.diagnostics import Log
 from goinst.export import Exporter, OutputClosed, open_exporters
 from goinst.export.base import OutputEnded, OutputFailed, OutputStalled
-from goinst.export.pipeline import Delivery
-from goinst.export.summary import Summary
+from goinst.export.pipeline import Pipeline
 from goinst.patience import Patience
 from goinst.plugin.layout import lay_out
 from goinst.plugin.manager import PluginSet
+from goinst.plugin.summary import Summary
 from goinst.recording import Replay, open_recordings
 from goinst.records.observer import Observer, Source, Telemetry
 from goinst.records.ring import Ring, Slab
@@ -348,8 +348,8 @@ class Run:
 
     def __init__(self, exporters: list[Exporter], *observers: Observer) -> None:
         self.summary, self.log, self.ended = Summary(), Lines(), ""
-        self._delivery = Delivery(
-            PluginSet.of(), exporters, self.summary, None, self._end, lambda _: None, log=self.log, observers=observers
+        self._pipeline = Pipeline(
+            PluginSet.of(), exporters, None, self._end, lambda _: None, log=self.log, observers=observers
         )
 
     def _end(self, why: str) -> None:
@@ -358,10 +358,10 @@ class Run:
 
     def go(self, batches: Iterable[list[Span]]) -> Run:
         for batch in batches:
-            self._delivery.deliver(batch, len(batch))
-            self._delivery.flush()
-        self._delivery.finish()
-        self.summary.losses = self._delivery.losses()
+            self._pipeline.deliver(batch, len(batch))
+            self._pipeline.flush()
+        self._pipeline.finish()
+        self.summary = self._pipeline.summary(Telemetry(losses=self._pipeline.losses()), ended=self.ended, seconds=0)
         return self
 
 

@@ -23,9 +23,9 @@ from goinst import Probe, Protocol, Resource, Site, Span
 from goinst.diagnostics import Log
 from goinst.export.console import ConsoleExporter
 from goinst.export.sink import Sink
-from goinst.export.summary import Summary
 from goinst.plan.source import Counter as Count
 from goinst.plugin.manager import PluginSet
+from goinst.plugin.summary import Summary
 from goinst.run.reporting import Comings
 from goinst.run.silent import Passed, passed, silent_probes
 from goinst.run.wording import ready_lines, summary_lines, words_of

@@ -11,16 +11,20 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 import gobuild
 import goinst
-from goinst import Column, DecodeContext, Record, Resource, Span
+from goinst import Column, DecodeContext, Exporter, Record, Resource, Span, Summary, TracedProcess
+from goinst.errors import UsageError
+from goinst.export.guarded import GuardedExporter
 from goinst.plan.counters import CORE_LOSSES
 from goinst.plan.source import write_source
 from goinst.plugin import protocol as declare
+from goinst.plugin.hooks import Hooks
 from goinst.plugin.hookspecs import HookSpec
 from goinst.plugin.manager import PluginSet, installed
 from parts import GOROUTINE, part, probe
@@ -43,7 +47,7 @@ def test_every_public_name_is_explained(name: str) -> None:
 KINDS = [getattr(declare, name) for name in declare.__all__ if isinstance(getattr(declare, name), type)]
 
 
-@pytest.mark.parametrize("kind", [*KINDS, Span, DecodeContext])
+@pytest.mark.parametrize("kind", [*KINDS, Span, DecodeContext, Summary, TracedProcess])
 def test_every_member_of_a_declaration_is_mentioned(kind: type) -> None:
     assert [field.name for field in dataclasses.fields(kind) if not mentioned(field.name)] == []
 
@@ -218,15 +222,56 @@ def test_the_example_of_a_decoder_test_passes(shop: Path, monkeypatch: pytest.Mo
     space["test_an_order_that_failed"]()
 
 
-def test_the_example_of_a_hook_works() -> None:
-    (text,) = [block for block in blocks("python") if "@hookimpl" in block]
+def example(hook: str) -> Any:
+    """The function that the page's example of a hook defines."""
+    (text,) = [block for block in blocks("python") if f"def {hook}(" in block]
     space: dict[str, Any] = {}
     exec(compile(text, "PLUGINS.md", "exec"), space)
+    return space[hook]
+
+
+def test_the_example_of_a_hook_works() -> None:
     spans = [Span("nethttp", path, "server", 1, 2, 0, 0, 0, Resource({}, b"{}")) for path in ("/healthz", "/")]
     for span in spans:
         span.attributes["url.path"] = span.name
-    space["goinst_spans"](spans)
+    example("goinst_spans")(spans)
     assert [span.dropped for span in spans] == [True, False]
+
+
+def test_the_example_of_an_output_works(tmp_path: Path) -> None:
+    hooks, module = Hooks(), ModuleType("names")
+    vars(module)["goinst_exporters"] = example("goinst_exporters")
+    hooks.register("names", module)
+    (offer,) = hooks.exporters(pytest.fail)
+    assert (offer.name, offer.meaning) == ("names", "the names of spans, one a line")
+    with pytest.raises(UsageError, match=r"^--output names: say which file: names:spans\.txt$"):
+        GuardedExporter(offer, "")
+    with pytest.raises(UsageError, match=r"^--output names:/nowhere/x: /nowhere/x: No such file"):
+        GuardedExporter(offer, "/nowhere/x")
+    exporter = GuardedExporter(offer, str(tmp_path / "names"))
+    exporter.export([Span("web", "GET /", "server", 1, 2, 0, 0, 0, Resource({}, b"{}"), partial=True)])
+    exporter.close()
+    assert (tmp_path / "names").read_text() == "GET / (open)\n"
+    assert [name for name in vars(Exporter) if not name.startswith("_") and not mentioned(name)] == []
+
+
+def test_the_example_of_a_resource_works() -> None:
+    hook = example("goinst_resource")
+    pipe = subprocess.PIPE
+    with subprocess.Popen(["cat"], env={**os.environ, "TEAM": "blue"}, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        print("there?", file=process.stdin, flush=True)
+        assert process.stdout.readline() == "there?\n"
+        assert hook(TracedProcess(process.pid, "", {})) == {"team.name": "blue"}
+    assert hook(TracedProcess(1 << 30, "", {})) is None
+
+
+def test_the_example_of_a_summary_works(capsys: pytest.CaptureFixture[str]) -> None:
+    example("goinst_summary")(Summary(spans=100, losses={"web.ring_full": 1}))
+    assert capsys.readouterr().out == ""
+    example("goinst_summary")(Summary(spans=100, losses={"web.ring_full": 2}))
+    assert capsys.readouterr().out == "more than 1% lost: {'web.ring_full': 2}\n"
 
 
 def trace(shop: Path, binary: Path, *options: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -120,7 +120,7 @@ def test_a_broken_plugin_is_named_and_the_rest_goes_on(make: Make, text: str, sa
     (message,) = failures(plugins).values()
     assert message.startswith("plugin shop: ")
     assert re.search(says.format(module=module), message), message
-    assert not plugins.hooks
+    assert not plugins.hooks.want_spans
     if "hook" not in says:
         plugin = found("shop")
         assert plugin.error == message
@@ -286,7 +286,7 @@ def span(name: str) -> Span:
 def hooked(plugins: PluginSet, spans: list[Span]) -> tuple[list[str], Lines, Session]:
     log = Lines()
     session = Session(RunConfig(cache=False), plugins, [], log)
-    return [span.name for span in session._delivery.hooked(spans)], log, session
+    return [span.name for span in session._pipeline.hooked(spans)], log, session
 
 
 def test_a_hook_renames_enriches_and_drops(make: Make) -> None:
@@ -301,7 +301,7 @@ def test_a_hook_renames_enriches_and_drops(make: Make) -> None:
     kept, log, session = hooked(PluginSet.load(["shop"]), spans)
     assert kept == ["A", "C"]
     assert all(each.attributes == {"seen": True} for each in spans)
-    assert session._summary.losses["hook.dropped"] == 1
+    assert session._pipeline.losses()["hook.dropped"] == 1
     assert log.said == []
 
 
@@ -314,11 +314,11 @@ def test_a_hook_that_raises_is_switched_off_and_spans_go_on(make: Make) -> None:
     (line,) = log.said
     assert line["plugin"] == "shop"
     assert line["reason"] == "plugin shop: its hook goinst_spans raised KeyError: 'what'; switched off"
-    assert [each.name for each in session._delivery.hooked([span("b")])] == ["b!"]
+    assert [each.name for each in session._pipeline.hooked([span("b")])] == ["b!"]
     assert len(log.said) == 1
 
 
 def test_without_hooks_the_batch_is_handed_on_as_it_is() -> None:
     session = Session(RunConfig(cache=False), PluginSet.load(["nethttp"]), [], Lines())
     spans = [span("a")]
-    assert session._delivery.hooked(spans) is spans
+    assert session._pipeline.hooked(spans) is spans

@@ -16,14 +16,9 @@ _LEAST = 0.5  # seconds between two looks
 
 
 class HotProbes(Listener):
-    """A listener that wants no spans. ``log`` is told of each probe once."""
-
-    name = "hot"
-    wants_spans = False
-    is_output = False
+    """``log`` is told of each probe once."""
 
     def __init__(self, log: Any) -> None:
-        super().__init__()
         self._log = log
         self._before: Counter[str] = Counter()
         self._at = time.monotonic()

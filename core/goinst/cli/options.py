@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,8 +13,8 @@ from goinst.cli.choice import load_plugins, split_names
 from goinst.config import SETTINGS, RunConfig, load_config, merge
 from goinst.diagnostics import Log, configure
 from goinst.errors import UsageError
-from goinst.export import FORMATS
 from goinst.export.filters import filters
+from goinst.export.registry import OWN, Format, formats
 from goinst.sampling import parse_sampling
 from goinst.settings import Setting
 
@@ -30,7 +30,6 @@ _NO_TARGET = (
     "nothing says what to trace: give --port N, --pid N, --exe NAME, or `-- COMMAND ARGS`"
     " (goinst run --help has examples)"
 )
-_FORMATS = ", ".join(f"{name} ({meaning})" for name, meaning in FORMATS.items())
 _CONFIG = click.option(
     "--config", metavar="FILE", help="A YAML file with these options by name; the command line wins."
 )
@@ -46,6 +45,12 @@ class SettingOption(click.Option):
         named = os.environ.get(f"{ctx.auto_envvar_prefix}_{name}") if ctx.auto_envvar_prefix else None
         return named or super().resolve_envvar_value(ctx)
 
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """With the outputs that plugins bring: those are loaded only when somebody reads it."""
+        if self.help and (own := _words_of(OWN.values())) in self.help:
+            self.help = self.help.replace(own, _words_of(formats().values()))
+        return super().get_help_record(ctx)
+
 
 def setting_option(member: str, **otherwise: Any) -> Callable[[_Command], _Command]:
     """The option of a setting; ``otherwise`` is what a command says in another way."""
@@ -58,7 +63,11 @@ def setting_option(member: str, **otherwise: Any) -> Callable[[_Command], _Comma
 
 def help_of(one: Setting) -> str:
     """What is said of a setting."""
-    return one.help.replace("{formats}", _FORMATS)
+    return one.help.replace("{formats}", _words_of(OWN.values()))
+
+
+def _words_of(formats: Iterable[Format]) -> str:
+    return ", ".join(f"{form.name} ({form.meaning})" for form in formats)
 
 
 def tracing_options(command: _Command) -> _Command:

@@ -108,46 +108,34 @@ def replay_into(
     log = configure(verbose=verbose)
     keep = filters(where, sample)
 
-    from goinst.export.pipeline import Delivery
-    from goinst.export.summary import Summary
-    from goinst.run.wording import summary_lines, words_of
+    from goinst.export.pipeline import Pipeline
+    from goinst.records.observer import Telemetry
+    from goinst.run.wording import report_summary
 
     replay, chosen = open_replay(files, plugins, settings, log, redact=redact)
     if sys.stdout is None:
         raise UsageError("standard output is closed, and spans go there; > /dev/null if you do not want them")
     exporters = open_exporters(outputs, stdout=sys.stdout.buffer, is_terminal=sys.stdout.isatty(), otlp=otlp)
-    summary, began = Summary(), time.monotonic()
-
-    def end(why: str) -> None:
-        summary.ended = summary.ended or why
-
+    began, ends = time.monotonic(), list[str]()
     try:
-        delivery = Delivery(
-            chosen,
-            exporters,
-            summary,
-            max_spans,
-            end,
-            lambda error: log.error("plugin switched off", reason=str(error)),
-            keep,
-            log=log,
-        )
-        replay.store = delivery.store
+        pipeline = Pipeline(
+            chosen, exporters, max_spans, ends.append,
+            lambda error: log.error("plugin switched off", plugin=error.plugin, reason=str(error)), keep, log=log,
+        )  # fmt: skip
+        replay.store = pipeline.store
         for batch in replay:
-            delivery.tallied(batch.tallied)
-            delivery.deliver(batch.spans, len(batch.spans))
-            if summary.ended:
+            pipeline.tallied(batch.tallied)
+            pipeline.deliver(batch.spans, len(batch.spans))
+            if ends:
                 break
-        delivery.finish()
+        pipeline.finish()
         for words in replay.cut:
             log.warning("the recording has no good end; all that is before was replayed", reason=words)
-        end("the recording ended")
-        summary.losses = replay.losses | delivery.losses()
-        summary.seconds = time.monotonic() - began
-        log.report(
-            "summary", lambda: summary_lines(summary, words_of(chosen.protocols), places=False),
-            **summary.fields(places=False, live=False),
+        summary = pipeline.summary(
+            Telemetry(losses=replay.losses | pipeline.losses()), ended=[*ends, "the recording ended"][0],
+            seconds=time.monotonic() - began,
         )  # fmt: skip
+        report_summary(log, summary, chosen.protocols, places=False, live=False)
     finally:
         close_exporters(exporters)
     return summary.exit_code

@@ -14,11 +14,6 @@ from goinst.patience import Patience
 
 __all__ = ["run_command"]
 
-_NO_SDK = (
-    "this Python process has no OpenTelemetry SDK, so --output otel does nothing; start goinst with"
-    " opentelemetry-instrument, for one"
-)
-
 
 @click.command("run", context_settings={"allow_interspersed_args": False})
 @tracing_options
@@ -49,10 +44,6 @@ def run_command(plugins: tuple[str, ...], settings: tuple[str, ...], config: str
         patience=patience,
     )
     try:
-        for exporter in exporters:
-            if getattr(exporter, "sdk", True) is False:
-                log.warning("no OpenTelemetry SDK", reason=_NO_SDK)
-
         from goinst.run.session import Session
 
         session = Session(options, chosen, exporters, log, reload=reader(config, given), patience=patience)

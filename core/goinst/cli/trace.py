@@ -146,18 +146,18 @@ def trace_command(ctx: click.Context, /, specs: tuple[str, ...], **given: Any) -
         raise UsageError(_NO_TARGET)
     patience = Patience()
     exporters = _exporters(config, patience, counting=bool(given["hists"] or given["counts"]))
-    exporters.append(HotProbes(log))
     try:
         from goinst.plugin.manager import PluginSet
         from goinst.run.session import Session
 
-        summary = Session(config, PluginSet.of(protocol), exporters, log, patience=patience).run()
+        session = Session(config, PluginSet.of(protocol), exporters, log, patience=patience, listeners=[HotProbes(log)])
+        summary = session.run()
     finally:
         close_exporters(exporters)
-    if summary.tables:
+    if session.tables:
         from goinst.capture.draw import draw_tables
 
-        draw_tables(summary.tables, sys.stdout)
+        draw_tables(session.tables, sys.stdout)
     return summary.exit_code
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from goinst.export.base import Exporter, OutputClosed
-from goinst.export.registry import FORMATS, close_exporters, open_exporters
+from goinst.export.base import OutputClosed
+from goinst.export.registry import close_exporters, open_exporters
+from goinst.plugin.exporter import Exporter
 
-__all__ = ["FORMATS", "Exporter", "OutputClosed", "close_exporters", "open_exporters"]
+__all__ = ["Exporter", "OutputClosed", "close_exporters", "open_exporters"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goinst.export.base import Exporter
+from goinst.plugin.exporter import Exporter
 
 __all__ = ["CountExporter"]
 

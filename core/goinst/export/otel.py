@@ -20,13 +20,17 @@ from opentelemetry.trace import (
 )
 
 from goinst.capture.wire.values import show
-from goinst.export.base import Exporter
+from goinst.plugin.exporter import Exporter
 from goinst.spans.span import Span
 
 __all__ = ["OtelExporter"]
 
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_NO_SDK = (
+    "this Python process has no OpenTelemetry SDK, so --output otel does nothing; start goinst with"
+    " opentelemetry-instrument, for one"
+)
 
 
 def _valid(text: str) -> str:
@@ -37,6 +41,8 @@ def _valid(text: str) -> str:
 def _value(value: Any) -> Any:
     if isinstance(value, bool | int | float):
         return value
+    if isinstance(value, tuple):
+        value = list(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return [_valid(item) for item in value]
     # the API takes no structures: they go out as Go would print them
@@ -63,7 +69,7 @@ class _Identifiers:
 class OtelExporter(Exporter):
     """Starts and ends a span of the global tracer provider, with the original times, for each of ours.
 
-    Without an SDK the API does nothing: ``sdk`` is False then. ``opentelemetry-instrument goinst run --output
+    Without an SDK the API does nothing, and ``caveat`` says so. ``opentelemetry-instrument goinst run --output
     otel …`` is one way to have one. The API has no resource per span, so the target's resource goes into the
     attributes.
     """
@@ -73,13 +79,14 @@ class OtelExporter(Exporter):
     def __init__(self) -> None:
         super().__init__()
         self._provider = trace.get_tracer_provider()
-        self.sdk = not isinstance(self._provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
+        self._sdk = not isinstance(self._provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
+        self.caveat = "" if self._sdk else _NO_SDK
         self._identifiers = _Identifiers()
         self._tracers: dict[str, Tracer] = {}
 
     def export(self, spans: Sequence[Span]) -> None:
         """Hand the spans over; what then fails is the SDK's to report."""
-        if self.sdk:
+        if self._sdk:
             for span in spans:
                 self._replay(span)
 

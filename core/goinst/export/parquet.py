@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from goinst.errors import UsageError
-from goinst.export.base import Exporter, OutputEnded
+from goinst.export.base import OutputEnded
 from goinst.export.sink import output_failed
 from goinst.export.table import COLUMNS, row
 from goinst.extras import need
+from goinst.plugin.exporter import Exporter
 from goinst.spans.span import Span
 
 __all__ = ["ParquetExporter"]

@@ -1,4 +1,4 @@
-"""The last step of a span inside goinst: through the plugins' hooks to the outputs, each of which may end alone."""
+"""The last steps of a span inside goinst, live or replayed: hooks, meters, filters, outputs; and what they came to."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from goinst.errors import GoinstError, PluginError
-from goinst.export.base import Exporter, Listener, Meter, OutputClosed, OutputEnded, OutputStalled
-from goinst.export.summary import Summary
+from goinst.errors import GoinstError
+from goinst.export.base import Listener, Meter, OutputClosed, OutputEnded, OutputStalled
 from goinst.metrics import MetricStore
+from goinst.plugin.exporter import Exporter
+from goinst.plugin.hooks import Failed
 from goinst.plugin.manager import PluginSet
-from goinst.records.observer import Observer
+from goinst.plugin.summary import Summary
+from goinst.records.observer import Observer, Telemetry
 from goinst.spans.span import Span
 
-__all__ = ["Delivery"]
+__all__ = ["Pipeline"]
 
 
 class _Output:
@@ -53,8 +55,8 @@ class _Output:
         return f"{self.exporter.name}.not_written" if not isinstance(self.ended, OutputStalled) else "output.stalled"
 
 
-class Delivery:
-    """Hands batches on and counts them in ``summary``.
+class Pipeline:
+    """Hands batches on, counts them, and says in the end what they came to.
 
     ``limit`` is how many spans are wanted in all, or None; ``end`` is called with the reason when that many went out or
     no output is left that takes any; ``failed`` when a hook is switched off. ``keep`` is what spans must pass to go
@@ -62,18 +64,17 @@ class Delivery:
     own. ``log`` is told of each output that ends before the run does.
 
     Outputs fail one by one: the others go on, and what one did not get is counted as a loss under its name, so that for
-    each the spans that it got, what was lost and what is open are all that there was. ``summary.spans`` is what the
-    output got that got most.
+    each the spans that it got, what was lost and what is open are all that there was. ``spans`` is what the output got
+    that got most, ``spans_by_plugin`` whose they are.
     """
 
     def __init__(
         self,
         plugins: PluginSet,
         exporters: Sequence[Exporter],
-        summary: Summary,
         limit: int | None,
         end: Callable[[str], None],
-        failed: Callable[[PluginError], None],
+        failed: Failed,
         keep: Mapping[str, Callable[[Span], bool]] | None = None,
         *,
         log: Any,
@@ -82,9 +83,12 @@ class Delivery:
         self.keep = keep or {}
         self._hooks = plugins.hooks
         self._exporters = list(exporters)
-        self._outputs = [_Output(one) for one in exporters if one.is_output]
+        self._outputs = [_Output(one) for one in exporters]
         self._observers = list(observers)
-        self._summary = summary
+        self.spans = 0
+        self.spans_by_plugin: Counter[str] = Counter()
+        self._lost: Counter[str] = Counter()
+        self._partial = self._exit_code = 0
         self._limit = limit
         self._end = end
         self._failed = failed
@@ -102,7 +106,7 @@ class Delivery:
         spans are wanted, or a hook, a filter or a limit has to see them."""
         if any(one.wants_spans for one in self._exporters) or self.keep or self._limit is not None:
             return None
-        if self._hooks or len(self._meters) != 1:
+        if self._hooks.want_spans or len(self._meters) != 1:
             return None
         return self._meters[0].store
 
@@ -112,45 +116,45 @@ class Delivery:
 
     def deliver(self, spans: list[Span], count: int) -> None:
         """A batch: ``count`` spans, decoded if anybody wants them decoded."""
-        summary, limit = self._summary, self._limit
+        limit = self._limit
         if spans:
             spans = self.hooked(spans)
             for meter in self._meters:
                 meter.measure(spans)
             spans = self._kept(spans)
             count = len(spans)
-        if limit is not None and summary.spans + count >= limit:
-            count = limit - summary.spans
+        if limit is not None and self.spans + count >= limit:
+            count = limit - self.spans
             spans = spans[:count]
             self._end("enough spans")
         self._give(spans, count, Counter([span.plugin for span in spans]))
 
     def _give(self, spans: list[Span], count: int, plugins: Mapping[str, int]) -> None:
         """To all outputs."""
-        summary, most = self._summary, 0
+        most = 0
         for output in self._outputs if count else ():
             before = output.ended
             taken = output.take(spans, count, plugins)
             most = max(most, taken)
             if output.ended is not None:
                 if count > taken:
-                    summary.losses[output.loss] += count - taken
+                    self._lost[output.loss] += count - taken
                 if before is None:
                     self._ended(output, output.ended)
         for observer in self._observers:
             if observer.ended is None:
                 most = count
             elif count:
-                summary.losses["recording.not_written"] += count
+                self._lost["recording.not_written"] += count
         if not self._outputs and not self._observers:
             most = count
         self._look()
-        summary.spans += most
-        summary.spans_by_plugin.update(plugins if most == count else Counter(span.plugin for span in spans[:most]))
+        self.spans += most
+        self.spans_by_plugin.update(plugins if most == count else Counter(span.plugin for span in spans[:most]))
 
     def _ended(self, output: _Output, ended: OutputEnded) -> None:
         """Say that an output takes no more, and what becomes of the run."""
-        self._summary.exit_code = max(self._summary.exit_code, ended.exit_code)
+        self._exit_code = max(self._exit_code, ended.exit_code)
         self._look(ended)
         if not isinstance(ended, OutputClosed):
             say = self._log.warning if isinstance(ended, OutputStalled) else self._log.error
@@ -163,7 +167,7 @@ class Delivery:
         for observer in self._observers:
             if observer.ended is not None and observer not in self._said:
                 self._said.append(observer)
-                self._summary.exit_code = max(self._summary.exit_code, observer.ended.exit_code)
+                self._exit_code = max(self._exit_code, observer.ended.exit_code)
                 self._log.error("an output ended", output="recording", reason=str(observer.ended))
                 ended = ended or observer.ended
         if ended is not None and not self._over:
@@ -176,7 +180,7 @@ class Delivery:
         for name, wanted in self.keep.items():
             kept = [span for span in spans if wanted(span)]
             if len(kept) < len(spans):
-                self._summary.losses[name] += len(spans) - len(kept)
+                self._lost[name] += len(spans) - len(kept)
             spans = kept
         return spans
 
@@ -184,7 +188,7 @@ class Delivery:
         """Spans of what is still open, for the exporters that can tell them from those that have ended."""
         wanting = [one for one in self._outputs if one.exporter.wants_partial and one.ended is None]
         spans = self._kept(self.hooked(spans)) if wanting else []
-        self._summary.partial += len(spans)
+        self._partial += len(spans)
         for output in wanting:
             self._try(output, lambda exporter: exporter.export(spans))
             self._try(output, lambda exporter: exporter.flush())
@@ -199,14 +203,13 @@ class Delivery:
 
     def hooked(self, spans: list[Span]) -> list[Span]:
         """Let the plugins' hooks see the batch; a hook that raises is switched off with its plugin's hooks."""
-        if not self._hooks:
+        if not self._hooks.want_spans:
             return spans
         count = len(spans)
-        for error in self._hooks.spans(spans):
-            self._failed(error)
+        self._hooks.spans(spans, self._failed)
         kept = [span for span in spans if not span.dropped]
         if len(kept) < count:  # also what a hook took out of the list
-            self._summary.losses["hook.dropped"] += count - len(kept)
+            self._lost["hook.dropped"] += count - len(kept)
         return kept
 
     def flush(self) -> None:
@@ -220,7 +223,7 @@ class Delivery:
         if not self._outputs:
             self._give([], count, {})
         elif count:
-            self._summary.losses["output.stalled"] += count
+            self._lost["output.stalled"] += count
 
     def finish(self) -> None:
         """No span comes any more: let the exporters send what they hold, and end."""
@@ -230,9 +233,6 @@ class Delivery:
             self._try(output, lambda exporter: exporter.close())
             if ended is not None:
                 output.exporter.close()
-        for exporter in self._exporters:
-            if not exporter.is_output:
-                exporter.close()
         self._settle()
 
     def _settle(self) -> None:
@@ -240,13 +240,41 @@ class Delivery:
         if not self._outputs or any(observer.ended is None for observer in self._observers):
             return
         best = max(self._outputs, key=lambda output: output.got)
-        if best.got < self._summary.spans:
-            self._summary.spans = best.got
-            self._summary.spans_by_plugin = best.plugins - best.exporter.undone
+        if best.got < self.spans:
+            self.spans = best.got
+            self.spans_by_plugin = best.plugins - best.exporter.undone
 
     def losses(self) -> Counter[str]:
         """What was lost on the way out, as ``where.reason``: left out by hooks, or by an exporter that could not."""
-        losses = Counter(self._summary.losses)
+        losses = Counter(self._lost)
         for exporter in self._exporters:
             losses.update(exporter.losses)
         return losses
+
+    def summary(
+        self,
+        state: Telemetry,
+        *,
+        ended: str,
+        seconds: float,
+        notes: Mapping[str, int] | None = None,
+        places: Mapping[str, int] | None = None,
+    ) -> Summary:
+        """What the run or the replay amounted to, when it is finished; the plugins are told. ``state`` is what was seen
+        of it, ``losses()`` included."""
+        summary = Summary(
+            spans=self.spans,
+            exit_code=self._exit_code,
+            ended=ended,
+            seconds=seconds,
+            open=state.open.total(),
+            partial=self._partial,
+            spans_by_plugin=self.spans_by_plugin,
+            losses=state.losses,
+            notes=notes or {},
+            places=places or {},
+            hits=state.hits,
+            ring_high_water=state.ring_high_water,
+        )
+        self._hooks.summary(summary, self._failed)
+        return summary

@@ -10,7 +10,8 @@ from itertools import accumulate
 from typing import BinaryIO
 
 from goinst.diagnostics import get_logger
-from goinst.export.base import Exporter, OutputClosed, OutputEnded, OutputFailed, OutputStalled
+from goinst.export.base import OutputClosed, OutputEnded, OutputFailed, OutputStalled
+from goinst.plugin.exporter import Exporter
 from goinst.stream import Stream, UnwrittenError, Waits
 
 __all__ = ["Sink", "SinkExporter", "Whole", "output_failed", "whole_lines", "whole_pieces"]

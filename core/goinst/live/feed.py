@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from goinst.export.base import Listener
 from goinst.live.model import Model
+from goinst.plugin.exporter import Exporter
 from goinst.records.observer import Telemetry
 from goinst.spans.span import Span
 
 __all__ = ["LiveExporter", "pace"]
 
 
-class LiveExporter(Listener):
+class LiveExporter(Exporter, Listener):
     """An exporter that fills a model."""
 
     name = "top"

@@ -301,6 +301,8 @@ def _resolve(facts: Facts, draft: _Draft, *, propagate: bool) -> None:
     present = {probe.program for probe in draft.probes if probe.sites}
     if without and present.isdisjoint(name for record in protocol.records for name in record.begun_by):
         draft.off(next(iter(without.values())))
+    if not (protocol.fragments or protocol.probes or protocol.records or protocol.captures):
+        draft.off("it has hooks and no probes")
     if not present:
         draft.off("none of the functions that it looks for is in the binary")
     absent: list[str] = []

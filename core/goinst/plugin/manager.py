@@ -109,10 +109,20 @@ class PluginSet:
         self.failures = tuple(failures)
         self.hooks = hooks
 
+    @property
+    def tracing(self) -> tuple[Protocol, ...]:
+        """Those that have anything to do with a binary: the others have hooks and nothing else."""
+        return tuple(one for one in self.protocols if one.fragments or one.probes or one.records or one.captures)
+
     @classmethod
     def of(cls, *protocols: Protocol) -> PluginSet:
         """Protocols that were made here, without hooks."""
         return cls(protocols, [], Hooks())
+
+    @classmethod
+    def all(cls) -> PluginSet:
+        """All that are installed."""
+        return cls.load(sorted(_find()))
 
     @classmethod
     def load(cls, names: Iterable[str]) -> PluginSet:

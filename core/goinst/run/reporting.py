@@ -7,7 +7,6 @@ from typing import Any
 
 from goinst.cache import Cache
 from goinst.config import RunConfig
-from goinst.export.summary import Summary
 from goinst.plan.plan import Plan
 from goinst.plugin.protocol import Protocol
 from goinst.processes.process import Process
@@ -15,10 +14,10 @@ from goinst.run.build import Built
 from goinst.run.executable import Executable, Identity
 from goinst.run.silent import passed, silent_probes
 from goinst.run.tracer import Tracer
-from goinst.run.wording import ready_lines, summary_lines, words_of
+from goinst.run.wording import ready_lines
 
 __all__ = [
-    "Comings", "reasons_of", "report_plan", "report_ready", "report_summary", "report_unused", "usable_cache",
+    "Comings", "reasons_of", "report_plan", "report_ready", "report_silent", "report_unused", "usable_cache",
 ]  # fmt: skip
 
 _NOTHING = (
@@ -110,19 +109,14 @@ def report_ready(log: Any, tracers: Sequence[Tracer], attach: str, seconds: floa
     )  # fmt: skip
 
 
-def report_summary(
-    log: Any, summary: Summary, tracers: Sequence[Tracer], protocols: Sequence[Protocol], *, places: bool
-) -> None:
-    """Say what the run amounted to, and before that, which probes should have been passed and were not."""
+def report_silent(log: Any, tracers: Sequence[Tracer], protocols: Sequence[Protocol], under_way: int) -> None:
+    """Say which probes should have been passed and were not, while so many operations are ``under_way``."""
     hits = passed((tracer.plan.counters, tracer.counts()) for tracer in tracers)
-    for plugin, words in silent_probes(protocols, hits, summary.open):
+    for plugin, words in silent_probes(protocols, hits, under_way):
         log.warning(
             "a probe was never passed", plugin=plugin, reason=words,
             lost="spans: see `goinst inspect`, and what was said at the start about calls that are not seen",
         )  # fmt: skip
-    log.report(
-        "summary", lambda: summary_lines(summary, words_of(protocols), places=places), **summary.fields(places=places)
-    )
 
 
 def report_unused(log: Any, plans: Sequence[Plan], named: Sequence[str]) -> None:

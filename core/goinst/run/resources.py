@@ -6,12 +6,14 @@ import os
 import platform
 import re
 import time
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path, PurePath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
+from goinst.plugin.process import TracedProcess
 from goinst.spans.span import Resource
 
 __all__ = ["Processes", "Program"]
@@ -38,6 +40,7 @@ class Program(NamedTuple):
 
 class _Known(NamedTuple):
     resource: Resource
+    more: Mapping[str, Any]  # what plugins say of it
     began: int  # when, as the kernel told; 0: it was there before
     last: float  # when it was looked at
 
@@ -47,11 +50,13 @@ class Processes:
     comes; one that is gone by then has what its program says.
 
     A service is called by the process's own OTEL_SERVICE_NAME, else ``service``, else by the module path, else by the
-    executable.
+    executable. ``ask`` is asked once for each process what else there is to say of it, and that goes before what is
+    known here.
     """
 
-    def __init__(self, service: str = "") -> None:
+    def __init__(self, service: str = "", ask: Callable[[TracedProcess], Mapping[str, Any]] = lambda _: {}) -> None:
         self._service = service
+        self._ask = ask
         self._known: dict[int, _Known] = {}
 
     def add(self, pid: int, program: Program, began: int = 0, service: str = "") -> Resource:
@@ -68,11 +73,21 @@ class Processes:
             attributes |= {"process.runtime.name": "go", "process.runtime.version": program.go}
         attributes |= _container(pid) | _host()
         attributes = {key: _utf8(value) for key, value in attributes.items()}
-        short = orjson.dumps({key: attributes[key] for key in _SHORT if key in attributes})
+        before = self._known.get(pid)
+        if (
+            before is not None
+            and before.began == began
+            and before.resource.attributes.get(_PATH) == attributes.get(_PATH)
+        ):
+            more = before.more  # of the same process more has become known
+        else:
+            more = self._ask(TracedProcess(pid, program.module, attributes))
+        attributes |= more
+        short = orjson.dumps({key: attributes[key] for key in dict.fromkeys((*_SHORT, *more)) if key in attributes})
         resource = Resource(attributes, short)
         if len(self._known) >= _MOST:
             del self._known[next(iter(self._known))]  # it is looked up again when it has something to say
-        self._known[pid] = _Known(resource, began, time.monotonic())
+        self._known[pid] = _Known(resource, more, began, time.monotonic())
         return resource
 
     def join(self, pid: int, program: Program) -> None:

@@ -9,19 +9,22 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from goinst.capture.aggregate import Table
 from goinst.config import RunConfig, reloaded
 from goinst.errors import GoinstError, PluginError, TargetError
-from goinst.export.base import Exporter, Meter
+from goinst.export.base import Listener, Meter
 from goinst.export.filters import filters
-from goinst.export.pipeline import Delivery
-from goinst.export.summary import Summary
+from goinst.export.pipeline import Pipeline
 from goinst.kernel.compiler import Compiler
 from goinst.limits import raise_files
 from goinst.patience import Patience
 from goinst.plan.plan import Plan
 from goinst.plan.settings import PlanSettings, Propagate
+from goinst.plugin.exporter import Exporter
 from goinst.plugin.manager import PluginSet
 from goinst.plugin.options import check_options
+from goinst.plugin.process import TracedProcess
+from goinst.plugin.summary import Summary
 from goinst.processes.command import Command
 from goinst.processes.process import Process, exe_of
 from goinst.records.observer import Observer, Telemetry
@@ -36,7 +39,7 @@ from goinst.run.reporting import (
     reasons_of,
     report_plan,
     report_ready,
-    report_summary,
+    report_silent,
     report_unused,
     usable_cache,
 )  # fmt: skip
@@ -47,6 +50,7 @@ from goinst.run.targets import analyse, library_of, named_files, scanner, with_l
 from goinst.run.telemetry import Accounts, Reporter
 from goinst.run.tracer import Tracer
 from goinst.run.watcher import Watcher
+from goinst.run.wording import report_summary
 from goinst.sampling import parse_sampling
 
 __all__ = ["Session"]
@@ -58,7 +62,9 @@ _FULL = 0.25
 
 
 class Session:
-    """Runs once. ``log`` is a structlog logger for diagnostics; exporters get the spans, observers the records.
+    """Runs once. ``log`` is a structlog logger for diagnostics; exporters get the spans, observers the records,
+    ``listeners`` (and observers, and exporters that are listeners) hear how it goes. ``tables``: what the kernel has
+    counted by value when it ended.
 
     ``reload`` reads the configuration again at SIGHUP: what to trace and --where are taken from it; without
     it, SIGHUP ends the run."""
@@ -72,6 +78,7 @@ class Session:
         observers: Sequence[Observer] = (),
         reload: Callable[[], RunConfig] | None = None,
         patience: Patience | None = None,
+        listeners: Sequence[Listener] = (),
     ) -> None:
         self._patience, self._reload = patience or Patience(), Reload(reload, log)
         self._observers = observers
@@ -84,19 +91,19 @@ class Session:
         metrics = any(isinstance(one, Meter) for one in exporters)
         self._sample, self._share = parse_sampling(config.sample).divided(metrics=metrics)
         self._scanner = scanner(config, strict=not config.wait)
-        self._processes = Processes(config.service_name or os.environ.get("OTEL_SERVICE_NAME", ""))
+        self._processes = Processes(config.service_name or os.environ.get("OTEL_SERVICE_NAME", ""), self._said_of)
         self._accounts = Accounts()
         self._stop = Stop()
         self._ended = ""
-        self._summary = Summary()
-        self._delivery = Delivery(
-            plugins, exporters, self._summary, config.max_spans, self.end, self._plugin_failed,
-            filters(config.where, self._share), log=log, observers=observers,
+        self._pipeline = Pipeline(
+            plugins, exporters, config.max_spans, self.end, self._plugin_failed, filters(config.where, self._share),
+            log=log, observers=observers,
         )  # fmt: skip
-        self._still_open = StillOpen(config.partial_after, self._delivery.report)
-        self._reporter = Reporter(self._telemetry, [*self._observers, *self._delivery.listeners])
-        self._count_only = not self._delivery.decode and not self._observers
+        self._still_open = StillOpen(config.partial_after, self._pipeline.report)
+        self._reporter = Reporter(self._telemetry, [*self._observers, *self._pipeline.listeners, *listeners])
+        self._count_only = not self._pipeline.decode and not self._observers
         self._reported: set[str] = set()
+        self.tables: list[tuple[Table, list[tuple[Any, int]]]] = []
         self._comings = Comings(log)
         self._command: Command | None = None
         self._library: Process | None = None
@@ -121,6 +128,10 @@ class Session:
                 self._plugin_failed(failure)
             if not self._plugins.protocols:
                 raise TargetError("none of the plugins can be used; `goinst plugins` says why")
+            if not self._plugins.tracing:
+                raise TargetError(
+                    "the plugins have hooks and no probes: add one that traces (`goinst plugins`) to --plugins"
+                )
             features, self._attach_by = usable_features(self._log)
             self._ways = features["cookie"] is True
             self._propagate = allowed_propagation(self._config.propagate, features, self._log)
@@ -130,8 +141,7 @@ class Session:
             gc.set_threshold(50_000)  # spans are not cyclic: collections find nothing and cost a lot
             self._announce(began)
             self._loop()
-            self._wind_up(began)
-        return self._summary
+            return self._wind_up(began)
 
     # -- starting ------------------------------------------------------------------------------------------------
 
@@ -176,7 +186,7 @@ class Session:
             ring_bytes, operations = sizes(self._config, [tracer.ring_bytes for tracer in self._executables.tracers])
             built = build(
                 facts,
-                self._plugins.protocols,
+                self._plugins.tracing,
                 self._options,
                 PlanSettings(
                     filter_pids=not executable.every,
@@ -187,7 +197,7 @@ class Session:
                     ways=self._ways,
                 ),
                 compiler,
-                self._plugin_failed if len(self._plugins.protocols) > 1 else self._only_failed,
+                self._plugin_failed if len(self._plugins.tracing) > 1 else self._only_failed,
                 multi=self._attach_by == "uprobe_multi",
                 ring_bytes=ring_bytes,
                 operations=operations,
@@ -265,12 +275,12 @@ class Session:
 
     def _retired(self, tracer: Tracer) -> None:
         """Nothing comes from there any more: take what its ring still holds, and its counts."""
-        while sum(tracer.hand_on(self._delivery)[:1]):
+        while sum(tracer.hand_on(self._pipeline)[:1]):
             pass
         kept = tracer.correlator.finish()
         if kept:
-            self._delivery.deliver(kept, len(kept))
-        self._delivery.flush()
+            self._pipeline.deliver(kept, len(kept))
+        self._pipeline.flush()
         self._accounts.take(tracer)
 
     def _announce(self, began: float) -> None:
@@ -282,7 +292,7 @@ class Session:
         """What can change while probes are live; the rest stays as it was."""
         self._scanner = scanner(new, strict=False)
         self._config = reloaded(self._config, new)
-        self._delivery.keep = filters(new.where, self._share)
+        self._pipeline.keep = filters(new.where, self._share)
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -316,7 +326,7 @@ class Session:
             pause = _SHORTEST if taken else min(pause * 2, _LONGEST)
             if not taken or all(tracer.ring.waiting < _FULL for tracer in self._executables.tracers):
                 # metrics alone are in no hurry, and cheaper for many records at once
-                quiet = _DEMAND_EVERY if self._delivery.store is not None else 0.005 if taken else pause
+                quiet = _DEMAND_EVERY if self._pipeline.store is not None else 0.005 if taken else pause
                 self._stop.wait(min(max(pause, quiet), max(deadline - now, 0)))
 
     def _drain(self) -> int:
@@ -324,10 +334,10 @@ class Session:
         for tracer in self._executables.tracers:
             turn, more = time.monotonic() + _DEMAND_EVERY, True  # what comes without end leaves time for all else
             while more and not self._stop.is_set() and time.monotonic() < turn:
-                taken, more = tracer.hand_on(self._delivery)
+                taken, more = tracer.hand_on(self._pipeline)
                 total += taken
         if total:
-            self._delivery.flush()
+            self._pipeline.flush()
         return total
 
     def _attach_on_demand(self) -> None:
@@ -364,34 +374,42 @@ class Session:
         self._patience.hurry()
         self._stop.set()
 
-    def _wind_up(self, began: float) -> None:
+    def _wind_up(self, began: float) -> Summary:
         """Detach first, then take what is still in the rings, unless the run ended because it had enough."""
-        summary = self._summary
         self._executables.end()
         self._stop.clear()
         tracers = self._executables.tracers
         if self._ended != "enough spans":
             while self._drain() and not self._stop.is_set():  # no probe is left that could add to it
                 pass
-            self._delivery.give_up(sum(one.correlator.count(one.ring, 1 << 30)[1] for one in tracers))
+            self._pipeline.give_up(sum(one.correlator.count(one.ring, 1 << 30)[1] for one in tracers))
             kept = [span for tracer in tracers for span in tracer.correlator.finish()]
-            self._delivery.deliver(kept, len(kept))
+            self._pipeline.deliver(kept, len(kept))
         self._reporter.tell(last=True)
-        self._delivery.finish()
+        self._pipeline.finish()
         state = self._telemetry()
         for tracer in tracers:
             self._accounts.take(tracer)
-        summary.tables, summary.notes, summary.places = (
-            self._accounts.tables, self._accounts.notes, self._accounts.places,
+        self.tables = self._accounts.tables
+        report_silent(self._log, tracers, self._plugins.protocols, state.open.total())
+        summary = self._pipeline.summary(
+            state, ended=self._ended, seconds=time.monotonic() - began, notes=self._accounts.notes,
+            places=self._accounts.places,
         )  # fmt: skip
-        summary.open += state.open.total()
-        summary.losses, summary.hits, summary.ring_high_water = state.losses, state.hits, state.ring_high_water
-        summary.seconds, summary.ended = time.monotonic() - began, self._ended
         places = self._config.stats or self._config.verbose
-        report_summary(self._log, summary, tracers, self._plugins.protocols, places=places)
+        report_summary(self._log, summary, self._plugins.protocols, places=places, live=True)
+        return summary
 
     def _telemetry(self) -> Telemetry:
-        return self._accounts.gather(self._executables.tracers, self._summary.spans_by_plugin, self._delivery.losses())
+        return self._accounts.gather(self._executables.tracers, self._pipeline.spans_by_plugin, self._pipeline.losses())
+
+    def _said_of(self, process: TracedProcess) -> dict[str, Any]:
+        """What plugins say of a process."""
+        return self._plugins.hooks.resource(
+            process,
+            self._plugin_failed,
+            lambda error: self._log.warning("an attribute was refused", plugin=error.plugin, reason=str(error)),
+        )
 
     def _only_failed(self, error: PluginError) -> None:
         """Say nothing more of the only plugin than the error with which the run ends."""

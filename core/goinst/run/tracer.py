@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goinst.capture.aggregate import Table
-from goinst.export.pipeline import Delivery
+from goinst.export.pipeline import Pipeline
 from goinst.kernel import syscalls as kernel
 from goinst.kernel.attach import Attachment, attach
 from goinst.plan.source import Program
@@ -214,21 +214,21 @@ class Tracer:
         if not self.every:
             kernel.delete(self._loaded.maps["goinst_pids"], struct.pack("<I", pid))
 
-    def hand_on(self, delivery: Delivery) -> tuple[int, bool]:
-        """Take some of the records that wait, and give the spans to ``delivery``, or count them if it wants no more:
+    def hand_on(self, pipeline: Pipeline) -> tuple[int, bool]:
+        """Take some of the records that wait, and give the spans to ``pipeline``, or count them if it wants no more:
         how many, and whether there may be more."""
-        store = delivery.store
+        store = pipeline.store
         if store is not None:
             if self._tally is None:
                 from goinst.metrics.tally import Tally  # it needs numpy, which others can do without
 
                 self._tally = Tally(self.correlator, store)
             taken, tallied = self._tally.drain(self.ring)
-            delivery.tallied(tallied)
+            pipeline.tallied(tallied)
             return taken, taken > 0
-        taken, count, spans = self.drain(decode=delivery.decode, limit=_BATCH)
+        taken, count, spans = self.drain(decode=pipeline.decode, limit=_BATCH)
         if count:
-            delivery.deliver(spans, count)
+            pipeline.deliver(spans, count)
         return taken, taken >= _BATCH
 
     def drain(self, *, decode: bool, limit: int = 8192) -> tuple[int, int, list[Span]]:

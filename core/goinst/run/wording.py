@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from goinst.export.summary import Summary
+from goinst.diagnostics import Log
 from goinst.plan.counters import CORE_LOSSES, CORE_NOTES
 from goinst.plugin.protocol import Protocol
+from goinst.plugin.summary import Summary
 
-__all__ = ["ready_lines", "summary_lines", "words_of"]
+__all__ = ["ready_lines", "report_summary", "summary_lines", "words_of"]
 
 _FEW = 6
 _ENDS = {
@@ -44,6 +45,14 @@ def words_of(protocols: Iterable[Protocol]) -> dict[str, str]:
         words |= {f"{protocol.name}.{reason}": text for reason, text in CORE_LOSSES.items()}
         words |= {f"{protocol.name}.{reason}": text for reason, text in {**protocol.losses, **protocol.notes}.items()}
     return words | _OUTPUTS
+
+
+def report_summary(log: Log, summary: Summary, protocols: Iterable[Protocol], *, places: bool, live: bool) -> None:
+    """Say what a run, or else a replay, amounted to."""
+    log.report(
+        "summary", lambda: summary_lines(summary, words_of(protocols), places=places),
+        **summary.fields(places=places, live=live),
+    )  # fmt: skip
 
 
 def ready_lines(targets: Sequence[Mapping[str, Any]], attach: str, seconds: float) -> Iterator[str]:
