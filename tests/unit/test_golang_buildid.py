@@ -2,25 +2,17 @@
 
 import hashlib
 import os
-import struct
 from pathlib import Path
 
 import pytest
 
+from elfwriter import Elf, note
 from goinst.binary.identity import read_build_id, read_identity
 from goinst.errors import BinaryError
 
 
-def note(name: bytes, tag: int, content: bytes) -> bytes:
-    padded = content + b"\0" * (-len(content) % 4)
-    return struct.pack("<III", len(name), len(content), tag) + name + padded
-
-
 def elf(notes: bytes, *, tail: bytes = b"") -> bytes:
-    ident = b"\x7fELF\x02\x01\x01" + b"\0" * 9
-    header = struct.pack("<16sHHIQQQIHHHHHH", ident, 2, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
-    program = struct.pack("<IIQQQQQQ", 4, 4, 120, 0, 0, len(notes), len(notes), 4)
-    return header + program + notes + tail
+    return Elf(notes=notes, sections=False, tail=tail).write()
 
 
 GO = note(b"Go\0\0", 4, b"aa/bb/cc/dd")

@@ -162,6 +162,8 @@ class FunctionTable:
             entries = offsets + self._module.text
             for section in self._module.text_sections:  # runtime/symtab.go: (*moduledata).textAddr
                 inside = (offsets >= section.start) & (offsets < section.end)
+                if section is self._module.text_sections[-1]:  # with the end of all, which the table has, too
+                    inside |= offsets == section.end
                 entries[inside] = offsets[inside] - section.start + section.base
         if np.any(np.diff(entries) < 0):
             raise self._broken("function table")
