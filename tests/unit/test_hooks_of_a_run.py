@@ -181,6 +181,25 @@ def test_an_output_of_a_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().err.splitlines()[-1])["spans"] == len(names) > 10
 
 
+def test_recordings_go_to_it_and_through_hooks_by_every_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording, diary, page = tmp_path / "shop.goinst", tmp_path / "diary", tmp_path / "page.html"
+    write_shop(recording, 1)
+    assert execute(["export", str(recording), "--to", "diary", "-o", str(diary)]) == 0
+    assert diary.read_text().endswith("\nthe end\n")
+    assert execute(["export", str(recording), "--to", "diary-of-two"]) == 2
+    assert "uninstall all but one" in capsys.readouterr().err
+    assert execute(["export", str(recording), "--to", "diry"]) == 2
+    assert "'diry' is not one of 'json', 'msgpack'" in capsys.readouterr().err
+    plugins = "nethttp,hookbad,hookplain"
+    assert execute(["report", str(recording), "-o", str(page), "--plugins", plugins]) == 0
+    assert page.read_text().count("'plain']") > 10
+    off = [line for line in capsys.readouterr().err.splitlines() if "switched off" in line]
+    assert len(off) == 1
+    assert "hookbad" in off[0]
+
+
 # -- attributes of a process -------------------------------------------------------------------------------------------
 
 

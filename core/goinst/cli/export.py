@@ -13,9 +13,32 @@ __all__ = ["export_command"]
 _FORMATS = ("json", "msgpack", "csv", "parquet", "chrome-trace", "otlp")
 
 
+def _form(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """One of goinst's formats, or an output that a plugin brings, which is looked for only when it is none of those."""
+    from goinst.export.registry import OWN, brought
+
+    if value not in _FORMATS and value not in OWN:
+        plugins = brought()
+        if value in plugins.formats or value in plugins.taken:
+            return value
+    return str(click.Choice(_FORMATS).convert(value, param, ctx))
+
+
+def _begin(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [form for form in _FORMATS if form.startswith(incomplete)]
+
+
 @click.command("export")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--to", "form", required=True, type=click.Choice(_FORMATS), help="The format.")
+@click.option(
+    "--to",
+    "form",
+    required=True,
+    callback=_form,
+    shell_complete=_begin,
+    metavar=f"[{'|'.join(_FORMATS)}]",
+    help="The format, or a plugin's output.",
+)
 @click.option(
     "-o", "path", metavar="PATH", default="-", help="Where to: a file, or an endpoint.  [default: standard output]"
 )
@@ -39,4 +62,6 @@ def export_command(*, files: tuple[str, ...], form: str, path: str, redact: bool
     if form == "otlp":
         endpoint = "" if path == "-" else path
         return replay_into((), files, (), (), redact=redact, max_spans=None, verbose=verbose, otlp=endpoint)
-    return replay_into([f"{form}:{path}"], files, (), (), redact=redact, max_spans=None, verbose=verbose)
+    return replay_into(
+        [form if path == "-" else f"{form}:{path}"], files, (), (), redact=redact, max_spans=None, verbose=verbose
+    )

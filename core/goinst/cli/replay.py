@@ -17,10 +17,11 @@ from goinst.export import close_exporters, open_exporters
 from goinst.export.filters import filters
 
 if TYPE_CHECKING:
+    from goinst.export.pipeline import Pipeline
     from goinst.plugin.manager import PluginSet
     from goinst.recording import Replay
 
-__all__ = ["open_replay", "replay_command", "replay_into"]
+__all__ = ["hooks_only", "open_replay", "replay_command", "replay_into"]
 
 
 @click.command("replay")
@@ -89,6 +90,16 @@ def open_replay(
     for failure in chosen.failures:
         failed(failure)
     return Replay(recordings, chosen.protocols, failed, options=settings_of(settings), redact=redact), chosen
+
+
+def hooks_only(chosen: PluginSet, log: Log) -> Pipeline:
+    """The plugins' hooks, for who takes the spans himself: ``hooked`` gives those that remain, ``losses`` counts."""
+    from goinst.export.pipeline import Pipeline
+
+    return Pipeline(
+        chosen, (), None, lambda _: None,
+        lambda error: log.error("plugin switched off", plugin=error.plugin, reason=str(error)), log=log,
+    )  # fmt: skip
 
 
 def replay_into(

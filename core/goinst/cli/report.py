@@ -9,7 +9,7 @@ import click
 
 from goinst import __version__
 from goinst.cli.options import setting_option
-from goinst.cli.replay import open_replay
+from goinst.cli.replay import hooks_only, open_replay
 from goinst.diagnostics import configure
 from goinst.errors import TargetError, UsageError
 
@@ -35,16 +35,17 @@ def report_command(
     from goinst.report import Collector, Waterfalls, write_page
 
     log = configure()
-    replay, _ = open_replay(files, plugins, (), log, redact=redact)
-    collector = Collector()
+    replay, chosen = open_replay(files, plugins, (), log, redact=redact)
+    pipeline, collector = hooks_only(chosen, log), Collector()
     for batch in replay:
-        collector.add(batch.spans)
+        collector.add(pipeline.hooked(batch.spans))
+    losses = replay.losses | pipeline.losses()
     if not collector.count:
         raise TargetError(f"{files[0]}: there is no span in it, so there is nothing to report")
     waterfalls = Waterfalls(collector.traces())
     again, _ = open_replay(files, plugins, (), log, redact=redact)
     for batch in again:
-        waterfalls.add(batch.spans)
+        waterfalls.add(pipeline.hooked(batch.spans))
     figures = collector.figures()
     services = sorted({route["service"] for route in figures["routes"]})
     page = write_page(
@@ -53,7 +54,7 @@ def report_command(
             "title": title or ", ".join(services[:3]) + (" …" if len(services) > 3 else ""),
             "services": services,
             "traces": waterfalls.members(),
-            "losses": dict(replay.losses),
+            "losses": dict(losses),
             "cut": replay.cut,
             "sources": [
                 {"executable": one["executable"], "go": one["binary"].get("go_version", ""), "plugins": one["plugins"]}

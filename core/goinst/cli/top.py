@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from goinst.cli.options import tracing_options, understand
-from goinst.cli.replay import open_replay
+from goinst.cli.replay import hooks_only, open_replay
 from goinst.diagnostics import configure
 from goinst.errors import UsageError
 from goinst.extras import need
@@ -59,9 +59,11 @@ def top_command(
     stop: Callable[[], None]
     if files:
         # what is said meanwhile would spoil the screen
-        replay, _ = open_replay(files, plugins, settings, configure(stream=said), redact=given.get("redact"))
+        log = configure(stream=said)
+        replay, chosen = open_replay(files, plugins, settings, log, redact=given.get("redact"))
+        hooks = hooks_only(chosen, log)
         over = threading.Event()
-        work, stop = lambda: pace(((one.time, one.spans) for one in replay), model, speed, over), over.set
+        work, stop = lambda: pace(((one.time, hooks.hooked(one.spans)) for one in replay), model, speed, over), over.set
     else:
         options, chosen, _ = understand(plugins, settings, config, given)
 
