@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 from goinst.plugins import nethttp
 
-from goinst import Column, Protocol, Record
+from goinst import Protocol, Record
 from goinst.plugin.layout import HEAD, OPERATION, lay_out
 from goinst.recording import Recorder, RotatingFile
 from goinst.records.observer import Source
 from goinst.records.ring import Slab
 from goinst.spans.span import Clock, Resource
-from wire import on_wire
+from wire import on_wire, row
 
 __all__ = ["PROTOCOL", "operation", "resource_of", "slab_of", "write", "write_shop"]
 
@@ -47,11 +47,11 @@ PROTOCOL = Protocol(
     records=(
         Record(
             "madeup_call",
-            (Column("number", "u64"), Column("status", "u16"), Column("text", "bytes", 32)),
+            row(number="u64", status="u16", text=32),
             decode_call,
             role="operation",
         ),
-        Record("madeup_note", (Column("weight", "u32"),), decode_note),
+        Record("madeup_note", row(weight="u32"), decode_note),
     ),
 )
 

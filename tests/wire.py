@@ -8,10 +8,17 @@ from typing import Any
 
 from goinst import DecodeContext, Protocol, Record, Resource, Span
 from goinst.plugin.layout import lay_out
+from goinst.plugin.rows import Column, row_of
 
-__all__ = ["context", "decode", "new_span", "on_wire"]
+__all__ = ["context", "decode", "new_span", "on_wire", "row"]
 
 _CODES = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q", "i32": "i", "i64": "q"}
+
+
+def row(**columns: str | int) -> type[Any]:
+    """A row with these columns: an integer's type, or how many bytes."""
+    kinds = {name: (kind,) if isinstance(kind, str) else ("bytes", kind) for name, kind in columns.items()}
+    return row_of("row", [Column(name, *kind) for name, kind in kinds.items()])
 
 
 def on_wire(record: Record, options: Mapping[str, Any], values: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,6 @@ from goinst.plugin.process import TracedProcess
 from goinst.plugin.protocol import (
     PIPED_STDIN,
     Capture,
-    Column,
     Field,
     Fragment,
     Option,
@@ -23,6 +22,7 @@ from goinst.plugin.protocol import (
     Type,
     Unseen,
 )
+from goinst.plugin.rows import i32, i64, u8, u16, u32, u64
 from goinst.plugin.summary import Summary
 from goinst.spans.memory import Memory
 from goinst.spans.span import Clock, DecodeContext, Resource, Span
@@ -34,7 +34,6 @@ __all__ = [
     "SECRET_HEADERS",
     "Capture",
     "Clock",
-    "Column",
     "DecodeContext",
     "Exporter",
     "Field",
@@ -60,9 +59,15 @@ __all__ = [
     "__version__",
     "context_words",
     "hookimpl",
+    "i32",
+    "i64",
     "parse_traceparent",
     "redact_header",
     "redact_query",
     "redact_url",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
 ]
 __version__ = "0.1.0"

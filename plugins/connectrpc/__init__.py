@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from goinst.plugins.connectrpc.decode import decode_rpc
+from goinst.plugins.connectrpc.records import Code, Rpc, Wire
 
-from goinst import Column, Field, Fragment, Package, Probe, Protocol, Record, Series, Site, Type
+from goinst import Field, Fragment, Package, Probe, Protocol, Record, Series, Site, Type
 
 __all__ = ["PROTOCOL"]
 
@@ -57,21 +58,13 @@ PROTOCOL = Protocol(
         _close("connectrpc_stream", _STREAM),
         _close("connectrpc_grpc", _GRPC),
     ),
+    enums=(Wire, Code),
     records=(
         Record(
             "connectrpc_rpc",
+            Rpc,
             decode=decode_rpc,
             series=Series(("procedure", "protocol", "code")),
-            columns=(
-                Column("code", "u32"),
-                Column("message_length", "u32"),
-                Column("procedure_length", "u16"),
-                Column("message_copied", "u16"),
-                Column("protocol", "u8"),
-                Column("kind", "u8"),
-                Column("procedure", "bytes", 128),
-                Column("message", "bytes", 256),
-            ),
         ),
     ),
     losses={

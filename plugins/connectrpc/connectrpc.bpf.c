@@ -3,13 +3,6 @@
  * goroutine of net/http's handler, whose span this names.
  */
 
-#define CONNECTRPC_CONNECT 0
-#define CONNECTRPC_GRPC 1
-#define CONNECTRPC_WEB 2
-
-#define CONNECTRPC_UNKNOWN 2
-/* a code that there is not: the error was of no kind that is known here */
-#define CONNECTRPC_UNCLEAR 0xffffffff
 #define CONNECTRPC_WRAPPED 4
 
 static __always_inline void connectrpc_message(struct connectrpc_rpc *r, u64 text)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from goinst.plugins.connectrpc.records import Code, Rpc, Wire
 
 from goinst import DecodeContext, Span
 
 __all__ = ["decode_rpc"]
 
-_CONNECT = 0
 _PROTOCOLS = ("connect", "grpc", "grpc_web")
 _KINDS = ("unary", "client_stream", "server_stream", "bidi_stream")
-_UNCLEAR = 0xFFFFFFFF
 
 # connect-go's code.go; the numbers are gRPC's
 _CODES = (
@@ -23,10 +21,10 @@ _CODES = (
 _SERVER_ERRORS = frozenset({2, 4, 12, 13, 14, 15})
 
 
-def decode_rpc(values: Any, span: Span, context: DecodeContext) -> None:  # noqa: ARG001
+def decode_rpc(values: Rpc, span: Span, context: DecodeContext) -> None:  # noqa: ARG001
     """Name the span after the RPC and set what came of it. Nothing in ``values`` is trusted."""
     attributes = span.attributes
-    connect = values.protocol == _CONNECT
+    connect = values.protocol == Wire.CONNECT
     attributes["rpc.system.name"] = "connectrpc" if connect else "grpc"
     attributes["goinst.connectrpc.protocol"] = _PROTOCOLS[min(values.protocol, 2)]
     attributes["goinst.connectrpc.kind"] = _KINDS[values.kind & 3]
@@ -39,7 +37,7 @@ def decode_rpc(values: Any, span: Span, context: DecodeContext) -> None:  # noqa
         attributes["rpc.method"] = method
         span.name = f"{service}/{method}"
     code = values.code
-    if code == _UNCLEAR:
+    if code == Code.UNCLEAR:
         span.status = "error"
         attributes["error.type"] = "_OTHER"
         return

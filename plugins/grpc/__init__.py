@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from goinst.plugins.grpc.decode import decode_client, decode_metadata, decode_server
-from goinst.plugins.grpc.messages import MESSAGE_COLUMNS, MESSAGE_PROBES, process
+from goinst.plugins.grpc.messages import MESSAGE_PROBES, process
 from goinst.plugins.grpc.packages import PACKAGES, UNSEEN
+from goinst.plugins.grpc.records import Address, Called, ErrorKind, Flag, Kind, Metadata, Served
 
-from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Series, Site, Tail, Type
+from goinst import Field, Fragment, Option, Probe, Protocol, Record, Series, Site, Tail, Type
 
 __all__ = ["PROTOCOL"]
 
@@ -39,32 +40,6 @@ def _write_status(transport: str) -> tuple[Site, ...]:
     arguments = f"t *{_TRANSPORT}.{transport}, s *{_STREAM}, st *{_STATUS}.Status"
     return tuple(Site(f"{_TRANSPORT}.(*{transport}).{name}", arguments) for name in ("writeStatus", "WriteStatus"))
 
-
-_ADDRESSES = (
-    Column("peer_kind", "u8"),
-    Column("peer_length", "u8"),
-    Column("local_kind", "u8"),
-    Column("local_length", "u8"),
-    Column("peer_port", "u16"),
-    Column("local_port", "u16"),
-    Column("peer", "bytes", 64),
-    Column("local", "bytes", 64),
-)
-_STATUS_COLUMNS = (
-    Column("deadline_wall", "u64"),
-    Column("deadline_ext", "i64"),
-    Column("code", "u32"),
-    Column("message_length", "u32"),
-    Column("message_copied", "u32"),
-    Column("stream_id", "u32"),
-    Column("method_length", "u16"),
-    Column("flags", "u8"),
-    Column("authority_length", "u8"),
-    Column("encoding_length", "u8"),
-    Column("answer_length", "u8"),
-    Column("agent_length", "u8"),
-    Column("context_length", "u8"),
-)
 
 PROTOCOL = Protocol(
     name="grpc",
@@ -295,61 +270,29 @@ PROTOCOL = Protocol(
         *MESSAGE_PROBES,
     ),
     tails=(Tail("grpc_seek"),),
+    enums=(Flag, Address, ErrorKind, Kind),
     records=(
         Record(
             "grpc_server",
+            Served,
             role="operation",
             kind="server",
             decode=decode_server,
             series=Series(("method", "code", "flags"), name=False),
-            columns=(
-                Column("stream", "u64"),
-                Column("metadata", "u64"),
-                *MESSAGE_COLUMNS,
-                *_STATUS_COLUMNS,
-                Column("kind", "u8"),
-                *_ADDRESSES,
-                Column("authority", "bytes", 64),
-                Column("encoding", "bytes", 16),
-                Column("answer", "bytes", 16),
-                Column("agent", "bytes", 64),
-                Column("context", "bytes", 56),
-                Column("method", "bytes", 128),
-                Column("tail", "bytes", 336),
-            ),
         ),
         Record(
             "grpc_client",
+            Called,
             role="operation",
             kind="client",
             decode=decode_client,
             series=Series(("method", "code", "error", "authority", ("tail", "message_copied")), name=False),
-            columns=(
-                *MESSAGE_COLUMNS,
-                Column("attempts", "u32"),
-                Column("context", "u8"),
-                Column("error", "u8"),
-                Column("kind", "u8"),
-                *_STATUS_COLUMNS,
-                *_ADDRESSES,
-                Column("authority", "bytes", 64),
-                Column("encoding", "bytes", 16),
-                Column("answer", "bytes", 16),
-                Column("method", "bytes", 128),
-                Column("tail", "bytes", 256),
-            ),
         ),
         Record(
             "grpc_metadata",
+            Metadata,
             decode=decode_metadata,
             series=Series(()),
-            columns=(
-                Column("value_whole", "u32"),
-                Column("value_length", "u16"),
-                Column("key_length", "u8"),
-                Column("key", "bytes", 64),
-                Column("value", "bytes", 256),
-            ),
         ),
     ),
     options=(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
-from typing import Any
+
+from goinst.plugins.grpc.records import Address, Called, ErrorKind, Flag, Kind, Metadata, Served
 
 from goinst import DecodeContext, Span, context_words, parse_traceparent, redact_header
 
 __all__ = ["CODES", "decode_client", "decode_metadata", "decode_server"]
 
-TLS, CRASHED, METADATA_CUT, DEADLINE, SERVED_BY_HTTP, EXITED = 1, 2, 4, 8, 16, 64
-_TCP, _UNIX, _TEXT = 1, 2, 3
-_NO_ERROR, _STATUS_ERROR, _TEXT_ERROR, _DEADLINE_ERROR = 0, 1, 2, 3
+# as plain numbers: with flags, the operators that run for each RPC take far longer
+_TLS, _CRASHED, _METADATA_CUT, _DEADLINE, _SERVED_BY_HTTP, _EXITED = (
+    int(flag) for flag in (Flag.TLS, Flag.CRASHED, Flag.METADATA_CUT, Flag.DEADLINE, Flag.SERVED_BY_HTTP, Flag.EXITED)
+)
+_KIND_KNOWN = int(Kind.KIND_KNOWN)
 
 CODES = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
@@ -24,7 +27,6 @@ CODES = (
 _CANCELLED, _UNKNOWN, _DEADLINE_EXCEEDED, _UNAVAILABLE = 1, 2, 4, 14
 # a server's other codes are its client's doing (semantic conventions for gRPC, "gRPC Status")
 _SERVER_ERRORS = frozenset({2, 4, 12, 13, 14, 15})
-_KIND_KNOWN = 4
 _KINDS = ("unary", "client_stream", "server_stream", "bidi_stream")
 
 # time.Time (time/time.go): with this bit in wall, wall has 33 bits of seconds since 1885 and 30 of nanoseconds and
@@ -35,12 +37,12 @@ _UNIX_TO_YEAR_1 = -62_135_596_800
 _LONGEST_NS = 10**18
 
 
-def decode_server(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_server(values: Served, span: Span, context: DecodeContext) -> None:
     """Fill in the span of an RPC that was served. Nothing in ``values`` is trusted."""
     attributes = span.attributes
     _method(values, span)
     _addresses(values, span)
-    if values.local_kind == _TCP:
+    if values.local_kind == Address.TCP:
         attributes["server.address"] = attributes.get("network.local.address")
         attributes["server.port"] = values.local_port
     if "network.peer.address" in attributes:
@@ -56,14 +58,14 @@ def decode_server(values: Any, span: Span, context: DecodeContext) -> None:
     _common(values, span, context)
     if values.kind & _KIND_KNOWN:
         attributes["goinst.grpc.kind"] = _KINDS[values.kind & 3]
-    if values.flags & SERVED_BY_HTTP:
+    if values.flags & _SERVED_BY_HTTP:
         attributes["goinst.grpc.transport"] = "net/http"
-    if values.flags & METADATA_CUT:
+    if values.flags & _METADATA_CUT:
         span.truncated.append("goinst.grpc.metadata")
-    if values.flags & CRASHED:
+    if values.flags & _CRASHED:
         attributes["error.type"] = "panic"
         span.status, span.status_message = "error", "the handler panicked and the process ended"
-    elif values.flags & EXITED:
+    elif values.flags & _EXITED:
         attributes["error.type"] = "goexit"
         span.status, span.status_message = "error", "the handler left by runtime.Goexit: no status was sent"
     else:
@@ -71,7 +73,7 @@ def decode_server(values: Any, span: Span, context: DecodeContext) -> None:
     _trace_parent(_text(values.context, values.context_length), span)
 
 
-def decode_client(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_client(values: Called, span: Span, context: DecodeContext) -> None:
     """Fill in the span of an RPC that was made. Nothing in ``values`` is trusted."""
     attributes = span.attributes
     _method(values, span)
@@ -92,7 +94,7 @@ def decode_client(values: Any, span: Span, context: DecodeContext) -> None:
     _status(_client_code(values), values, span, failed=True)
 
 
-def decode_metadata(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_metadata(values: Metadata, span: Span, context: DecodeContext) -> None:
     """Set one entry of the incoming metadata if the option names it, secrets in it only without redaction."""
     key = _text(values.key, values.key_length).lower()
     if key not in _names(str(context.options["capture_metadata"])):
@@ -110,16 +112,16 @@ def _names(option: str) -> frozenset[str]:
     return frozenset(name.strip().lower() for name in option.split(",") if name.strip())
 
 
-def _client_code(values: Any) -> int:
+def _client_code(values: Called) -> int:
     """The code that the caller sees (grpc's toRPCErr, rpc_util.go)."""
     error = values.error
-    if error == _NO_ERROR:
+    if error == ErrorKind.NO_ERROR:
         return 0
-    if error == _STATUS_ERROR:
+    if error == ErrorKind.STATUS_ERROR:
         return int(values.code)
-    if error == _DEADLINE_ERROR:
+    if error == ErrorKind.DEADLINE_ERROR:
         return _DEADLINE_EXCEEDED
-    if error == _TEXT_ERROR:
+    if error == ErrorKind.TEXT_ERROR:
         text = values.tail[: values.message_copied]
         if text == b"EOF":
             return 0  # how a stream that went well ends
@@ -128,7 +130,7 @@ def _client_code(values: Any) -> int:
     return _UNKNOWN
 
 
-def _method(values: Any, span: Span) -> None:
+def _method(values: Served | Called, span: Span) -> None:
     """rpc.service and rpc.method from ``/package.Service/Method``."""
     attributes = span.attributes
     attributes["rpc.system.name"] = "grpc"
@@ -144,7 +146,7 @@ def _method(values: Any, span: Span) -> None:
         span.name = full or "grpc"
 
 
-def _common(values: Any, span: Span, context: DecodeContext) -> None:
+def _common(values: Served | Called, span: Span, context: DecodeContext) -> None:
     attributes = span.attributes
     if context.options["messages"]:
         attributes["goinst.grpc.messages.sent"] = values.sent
@@ -161,9 +163,9 @@ def _common(values: Any, span: Span, context: DecodeContext) -> None:
     answer = _text(values.answer, values.answer_length)
     if answer:
         attributes["goinst.grpc.response_encoding"] = answer
-    if values.flags & TLS:
+    if values.flags & _TLS:
         attributes["goinst.grpc.tls"] = True
-    if values.flags & DEADLINE:
+    if values.flags & _DEADLINE:
         left = _unix_ns(values.deadline_wall, values.deadline_ext) - span.start_ns
         if abs(left) < _LONGEST_NS:
             attributes["goinst.grpc.timeout_ns"] = left
@@ -176,7 +178,7 @@ def _unix_ns(wall: int, ext: int) -> int:
     return unix * 1_000_000_000 + nanoseconds
 
 
-def _status(code: int, values: Any, span: Span, *, failed: bool) -> None:
+def _status(code: int, values: Served | Called, span: Span, *, failed: bool) -> None:
     attributes = span.attributes
     attributes["rpc.grpc.status_code"] = code
     name = CODES[code] if 0 <= code < len(CODES) else f"CODE({code})"
@@ -198,24 +200,24 @@ def _text(data: bytes, length: int) -> str:
     return data[:length].decode("utf-8", "replace") if length else ""
 
 
-def _addresses(values: Any, span: Span) -> None:
+def _addresses(values: Served | Called, span: Span) -> None:
     attributes = span.attributes
     for side in ("peer", "local"):
         kind = getattr(values, f"{side}_kind")
         data = getattr(values, side)[: getattr(values, f"{side}_length")]
-        if kind == _TCP:
+        if kind == Address.TCP:
             address = _ip(data)
             attributes["network.transport"] = "tcp"
             attributes["network.type"] = "ipv6" if ":" in address else "ipv4"
             attributes[f"network.{side}.address"] = address
             attributes[f"network.{side}.port"] = getattr(values, f"{side}_port")
-        elif kind == _UNIX:
+        elif kind == Address.UNIX:
             attributes["network.transport"] = "unix"
             if data:
                 attributes[f"network.{side}.address"] = data.decode("utf-8", "replace")
             if len(data) == len(getattr(values, side)):
                 span.truncated.append(f"network.{side}.address")
-        elif kind == _TEXT:
+        elif kind == Address.TEXT:
             host, port = _host_port(data.decode("utf-8", "replace"))
             attributes[f"network.{side}.address"] = host
             if port is not None:

@@ -7,27 +7,6 @@
  * another one comes later. So calls are known by their address.
  */
 
-#define GRPC_TLS 1
-#define GRPC_CRASHED 2
-#define GRPC_METADATA_CUT 4
-#define GRPC_DEADLINE 8
-#define GRPC_SERVED_BY_HTTP 16
-#define GRPC_HAS_STATUS 32
-#define GRPC_EXITED 64
-
-/* what an address is */
-#define GRPC_UNKNOWN 0
-#define GRPC_TCP 1
-#define GRPC_UNIX 2
-#define GRPC_TEXT 3
-
-/* what the error of a finished call is */
-#define GRPC_NO_ERROR 0
-#define GRPC_STATUS_ERROR 1
-#define GRPC_TEXT_ERROR 2
-#define GRPC_DEADLINE_ERROR 3
-#define GRPC_OTHER_ERROR 4
-
 #define GRPC_CONTEXTS 10
 
 struct grpc_pair {

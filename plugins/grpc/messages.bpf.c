@@ -4,7 +4,6 @@
  */
 
 #if GRPC_MESSAGES
-#define GRPC_KIND_KNOWN 4 /* of kind: a server's has nothing else that tells unary from unknown */
 
 static __always_inline u64 grpc_length(u64 header)
 {

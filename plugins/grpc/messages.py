@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from goinst import Column, Probe, Site
+from goinst import Probe, Site
 
-__all__ = ["MESSAGE_COLUMNS", "MESSAGE_PROBES", "process"]
+__all__ = ["MESSAGE_PROBES", "process"]
 
 _GRPC = "google.golang.org/grpc"
 _TRANSPORT = f"{_GRPC}/internal/transport"
@@ -40,14 +40,6 @@ _ANSWER = Site(
     f"{_GRPC}.(*csAttempt).recvMsg",
     f"a *{_GRPC}.csAttempt -> err error",
     versions=_SINCE,
-)
-
-MESSAGE_COLUMNS = (
-    Column("sent_bytes", "u64"),
-    Column("received_bytes", "u64"),
-    Column("first_response", "u64"),
-    Column("sent", "u32"),
-    Column("received", "u32"),
 )
 
 MESSAGE_PROBES = (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from goinst.plugins.http2.decode import decode_headers
 from goinst.plugins.http2.enrich import Arrivals
+from goinst.plugins.http2.records import Flag, Headers, Limit, Pseudo
 
-from goinst import Column, Field, Fragment, Probe, Protocol, Record, Site, Span, Type, hookimpl
+from goinst import Field, Fragment, Probe, Protocol, Record, Site, Span, Type, hookimpl
 
 __all__ = ["PROTOCOL"]
 
@@ -129,25 +130,14 @@ PROTOCOL = Protocol(
         ),
     ),
     types={"T_NO_BODY": Type("net/http.noBody")},
+    enums=(Flag, Pseudo, Limit),
     records=(
         Record(
             "http2_headers",
+            Headers,
             role="span",
             kind="internal",
             decode=decode_headers,
-            columns=(
-                Column("at", "u64"),
-                Column("parent", "u64"),
-                Column("trace_high", "u64"),
-                Column("trace_low", "u64"),
-                Column("connection", "u64"),
-                Column("stream", "u32"),
-                Column("status", "u16"),
-                Column("length", "u16"),
-                Column("out", "u8"),
-                Column("flags", "u8"),
-                Column("data", "bytes", 2048),
-            ),
         ),
     ),
 )

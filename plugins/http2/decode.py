@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from goinst.plugins.http2.records import Flag, Headers, Limit, Pseudo
 
 from goinst import DecodeContext, Span, redact_header, redact_query
 
 __all__ = ["decode_headers"]
 
-# http2.bpf.c
-_END_STREAM, _CUT = 1, 4
-_VALUE = 254
-# http2_put_pseudo
-_PSEUDO = {"\1": ":method", "\2": ":authority", "\3": ":scheme", "\4": ":path", "\5": "query"}
+# as plain numbers: an operator of a flag takes far longer
+_END_STREAM, _CUT, _VALUE = int(Flag.END_STREAM), int(Flag.CUT), int(Limit.VALUE)
+_PSEUDO = {chr(number): "query" if number is Pseudo.QUERY else f":{number.name.lower()}" for number in Pseudo}
 _PATH = "goinst.http2.header.:path"
 
 
-def decode_headers(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_headers(values: Headers, span: Span, context: DecodeContext) -> None:
     """Set the stream, the direction and the fields, pseudo-headers among them, without secrets and query values."""
     attributes = span.attributes
     span.trace_id, span.parent_span_id = values.trace_high << 64 | values.trace_low, values.parent

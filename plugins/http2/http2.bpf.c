@@ -4,13 +4,10 @@
  */
 
 #define HTTP2_NAME 64
-#define HTTP2_VALUE 254 /* a length of this says that there may be more */
 #define HTTP2_FIELDS 64
 /* hpack.HeaderField{Name, Value string; Sensitive bool} */
 #define HTTP2_FIELD_SIZE 40
 
-#define HTTP2_END_STREAM 1
-#define HTTP2_CUT 4
 
 /* Not of an operation: one of its own, below what the goroutine does, if it does something (a server's handler that
  * answers; the goroutine that reads frames works for all streams). */
@@ -204,7 +201,7 @@ PROBE(http2_out_xnet_server)
     return 0;
 }
 
-/* A pseudo-header: http2/decode.py knows it by a number below 32, which no name of a field has. */
+/* A pseudo-header: it has a number instead of a name. */
 #define http2_put_pseudo(r, number, value)                                                                           \
     ({                                                                                                               \
         u64 http2_at = *(volatile u16 *)&(r)->length, http2_v;                                                       \
@@ -230,12 +227,12 @@ static __always_inline void http2_request(struct goinst_hit *hit, u64 stream, u6
     if (!r)
         return;
     r->flags = (!body || (T_NO_BODY && kind == T_NO_BODY)) && !trailer ? HTTP2_END_STREAM : 0;
-    http2_put_pseudo(r, 1, method);
-    http2_put_pseudo(r, 2, go_word(host + 8) ? host : url + URL_HOST);
-    http2_put_pseudo(r, 3, url + URL_SCHEME);
-    http2_put_pseudo(r, 4, url + URL_PATH);
+    http2_put_pseudo(r, HTTP2_METHOD, method);
+    http2_put_pseudo(r, HTTP2_AUTHORITY, go_word(host + 8) ? host : url + URL_HOST);
+    http2_put_pseudo(r, HTTP2_SCHEME, url + URL_SCHEME);
+    http2_put_pseudo(r, HTTP2_PATH, url + URL_PATH);
     if (go_word(url + URL_QUERY + 8))
-        http2_put_pseudo(r, 5, url + URL_QUERY);
+        http2_put_pseudo(r, HTTP2_QUERY, url + URL_QUERY);
     http2_put_map(r, header);
     http2_headers_submit(r);
 #endif

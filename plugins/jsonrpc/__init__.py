@@ -8,8 +8,17 @@ from goinst.plugins.jsonrpc.decode import decode_piece, decode_request, decode_r
 from goinst.plugins.jsonrpc.events import decode_event, finish
 from goinst.plugins.jsonrpc.options import MESSAGE_OPTIONS
 from goinst.plugins.jsonrpc.probes import FIELDS, PROBES, TYPES
+from goinst.plugins.jsonrpc.records import (
+    BodyPiece,
+    EventPiece,
+    Mark,
+    RequestBody,
+    RequestSource,
+    ResponseBody,
+    ResponseSource,
+)
 
-from goinst import Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
+from goinst import Field, Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
 
 __all__ = ["PROTOCOL"]
 
@@ -109,61 +118,30 @@ PROTOCOL = Protocol(
         Tail("jsonrpc_first_read"),
         Tail("jsonrpc_write_event"),
     ),
+    enums=(RequestSource, ResponseSource, Mark),
     records=(
         # first: decoded before what they are pieces of
         Record(
             "jsonrpc_piece",
+            BodyPiece,
             decode=decode_piece,
-            columns=(
-                Column("offset", "u32"),
-                Column("length", "u32"),
-                Column("reply", "u8"),
-                Column("data", "bytes", 4096),
-            ),
         ),
         Record(
             "jsonrpc_request",
+            RequestBody,
             decode=decode_request,
-            columns=(
-                Column("length", "u64"),
-                Column("head_length", "u32"),
-                Column("body_length", "u32"),
-                Column("source", "u8"),
-                Column("chunked", "u8"),
-                Column("head", "bytes", 512),
-                Column("body", "bytes", 1024),
-            ),
         ),
         Record(
             "jsonrpc_response",
+            ResponseBody,
             decode=decode_response,
-            columns=(
-                Column("length", "u64"),
-                Column("body_length", "u32"),
-                Column("status", "u16"),
-                Column("query_length", "u16"),
-                Column("source", "u8"),
-                Column("query", "bytes", 64),
-                Column("body", "bytes", 1024),
-            ),
         ),
         Record(
             "jsonrpc_event",
+            EventPiece,
             role="span",
             decode=decode_event,
             finish=finish,
-            columns=(
-                Column("time", "u64"),
-                Column("stream", "u64"),
-                Column("request", "u64"),
-                Column("length", "u64"),
-                Column("offset", "u32"),
-                Column("copied", "u32"),
-                Column("begins", "u8"),
-                Column("told", "u8"),
-                Column("last", "u8"),
-                Column("data", "bytes", 4096),
-            ),
         ),
     ),
     options=(

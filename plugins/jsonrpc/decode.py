@@ -7,21 +7,27 @@ from typing import Any
 
 from goinst.plugins.jsonrpc.events import Told, answered, defer, own_events
 from goinst.plugins.jsonrpc.message import answer, called, calls, describe, identity, parse, replied, replies
+from goinst.plugins.jsonrpc.records import (
+    BodyPiece,
+    Mark,
+    RequestBody,
+    RequestSource,
+    ResponseBody,
+    ResponseSource,
+)
 
 from goinst import DecodeContext, Span
 
 __all__ = ["decode_piece", "decode_request", "decode_response"]
 
-_AT_START, _AT_END, _READ, _POSTED, _PART = 0, 1, 2, 3, 4
-_WRITER, _WIRE, _WRITTEN, _EVENT_STREAM, _CHUNKED = 0, 1, 2, 3, 4
-_TOLD = 128  # added to the source
+_BY_LIBRARY = int(Mark.BY_LIBRARY)  # a plain number: an operator of a flag takes far longer
 _PIECES = 64  # bodies whose pieces may wait
 _ACCEPTED = 202
 _OF_CALL = ("rpc.", "jsonrpc.", "mcp.", "gen_ai.", "goinst.jsonrpc.", "goinst.mcp.", "network.transport")
 _EVENTS = 64  # messages of a stream that become spans
 
 
-def decode_piece(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_piece(values: BodyPiece, span: Span, context: DecodeContext) -> None:
     """Keep a later part of a body for the decoder of its first part, which comes next."""
     waiting = context.state.setdefault("pieces", {})
     if len(waiting) > _PIECES:
@@ -29,7 +35,7 @@ def decode_piece(values: Any, span: Span, context: DecodeContext) -> None:
     waiting.setdefault((span.span_id, values.reply), {})[values.offset] = values.data[: values.length]
 
 
-def _whole(values: Any, span: Span, context: DecodeContext, reply: int) -> bytes:
+def _whole(values: RequestBody | ResponseBody, span: Span, context: DecodeContext, reply: int) -> bytes:
     """The body from its first part and the pieces, up to a gap."""
     body: bytes = values.body[: values.body_length]
     pieces = context.state.get("pieces", {}).pop((span.span_id, reply), None)
@@ -38,15 +44,16 @@ def _whole(values: Any, span: Span, context: DecodeContext, reply: int) -> bytes
     return body
 
 
-def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_request(values: RequestBody, span: Span, context: DecodeContext) -> None:
     """Name the span after the call and set what the request tells of it; nothing for what is not JSON-RPC."""
-    body = _whole(values, span, context, 0) if values.source != _PART else values.body[: values.body_length]
-    if values.source == _READ:
+    part = values.source == RequestSource.PART
+    body = values.body[: values.body_length] if part else _whole(values, span, context, 0)
+    if values.source == RequestSource.READ:
         _forget(span, context)
     declared = span.attributes.get("http.request.body.size")
     ended = len(body) == declared or (bool(values.chunked) and body.endswith(b"\r\n0\r\n\r\n"))
     # A late body that was left in the buffer may stand behind a chunk size line; one that was read does not.
-    if values.chunked and values.source != _READ:
+    if values.chunked and values.source != RequestSource.READ:
         body = _dechunk(body)
     message, cut = parse(body)
     # what has all come and does not end as JSON is none
@@ -60,7 +67,7 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
     if not found:
         if b'"jsonrpc"' in body and not given:
             # a call whose method lies behind the cut, or JSON that cannot be read
-            if values.source == _PART:
+            if part:
                 context.state["unclear"] = span.span_id
             else:
                 context.count("body_unclear")
@@ -119,11 +126,11 @@ def _batch(found: list[dict[str, Any]], span: Span, context: DecodeContext, *, c
     span.name = f"batch {methods[0]}" if len(set(methods)) == 1 else "batch"
 
 
-def decode_response(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_response(values: ResponseBody, span: Span, context: DecodeContext) -> None:
     """Set what came of the calls. Only for spans that decode_request found to be JSON-RPC."""
     body = _whole(values, span, context, 1)
     of, waiting, name, session = context.state.pop("asked", (0, {}, "", ""))
-    source, told = values.source & ~_TOLD, bool(values.source & _TOLD)
+    source, told = values.source & ~_BY_LIBRARY, bool(values.source & _BY_LIBRARY)
     query = values.query[: values.query_length].decode("latin-1") if values.status == _ACCEPTED else ""
     to, given, by = context.state.pop("given", (0, [], ""))
     if to == span.span_id and not told:
@@ -141,15 +148,15 @@ def decode_response(values: Any, span: Span, context: DecodeContext) -> None:
         asked = {identifier: one for identifier, one in waiting.items() if identifier}
         _elsewhere(span, asked, name, query or session, context)
         return
-    if source == _EVENT_STREAM:
+    if source == ResponseSource.EVENTS:
         _events(own_events(span.span_id, context), span, waiting, context, told=told)
         return
-    if source == _WIRE:
+    if source == ResponseSource.WIRE:
         body = _off_the_wire(body, values.length)
         if not body:
             context.count("response_gone")
             return
-    elif source == _CHUNKED:
+    elif source == ResponseSource.CHUNKED:
         body = _chunks(body)
     elif not values.length:
         return

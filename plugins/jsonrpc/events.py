@@ -13,6 +13,7 @@ from typing import Any
 
 from goinst.plugins.jsonrpc.asking import Question, Questions
 from goinst.plugins.jsonrpc.message import answer, called, describe, identity, parse, replied
+from goinst.plugins.jsonrpc.records import EventPiece
 
 from goinst import DecodeContext, Span
 
@@ -59,7 +60,7 @@ def _state(context: DecodeContext) -> _State:
     return found
 
 
-def decode_event(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_event(values: EventPiece, span: Span, context: DecodeContext) -> None:
     """A part of an event stream. ``values.request`` is the span of the POST whose response it is, if it is one's."""
     span.dropped = True
     state = _state(context)

@@ -9,20 +9,7 @@
  * elsewhere they come with the first late one, which is looked for when the handler ends.
  */
 
-/* what the bytes of a jsonrpc_request are */
-#define JSONRPC_AT_START 0 /* buf[r:w] when the handler started */
-#define JSONRPC_AT_END 1   /* buf[:w] when it ended: what is left of a body that came later */
-#define JSONRPC_READ 2     /* what (*body).Read returned first */
-#define JSONRPC_POSTED 3   /* what a client sends */
-#define JSONRPC_PART 4     /* buf[r:w] when the handler started: a chunked body that may come whole as JSONRPC_READ */
-/* and of a jsonrpc_response */
-#define JSONRPC_WRITER 0 /* the response's own buffer: the body */
-#define JSONRPC_WIRE 1   /* the connection's buffer: the header block, then the body as it goes over the wire */
-#define JSONRPC_WRITTEN 2 /* nothing: its pieces were caught when they were written */
-#define JSONRPC_EVENTS 3  /* nothing: it was an event stream, which was caught so */
-#define JSONRPC_CHUNKED 4 /* what a client got: the body as it came over the wire, in chunks */
-/* Added to the source: what the server asks or tells its client is shown by its library, to jsonstream */
-#define JSONRPC_TOLD (T_SDK_REQUEST ? 128 : 0)
+#define JSONRPC_TOLD (T_SDK_REQUEST ? JSONRPC_BY_LIBRARY : 0) /* added to a response's source */
 #define JSONRPC_ACCEPTED 202 /* HTTP's status */
 
 struct jsonrpc_pending {

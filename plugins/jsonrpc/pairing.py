@@ -11,14 +11,13 @@ from typing import Any
 
 from goinst.plugins.jsonrpc.framing import Frames, Lines, Message, Piece
 from goinst.plugins.jsonrpc.message import answer, called, describe, identity, parse, replied
+from goinst.plugins.jsonrpc.records import Direction, StreamPiece, StreamSource
 
 from goinst import DecodeContext, Span, parse_traceparent
 
 __all__ = ["decode_piece", "finish"]
 
-_STDIO, _WEBSOCKET, _LIBRARY, _SOCKET, _PIPE = 0, 1, 2, 3, 4
-_BYTES = (_STDIO, _SOCKET, _PIPE)  # no frames
-_IN, _OUT = 0, 1
+_BYTES = (StreamSource.STDIO, StreamSource.SOCKET, StreamSource.PIPE)  # no frames
 _STREAMS = 4096
 _ASKED = 16384
 _LAST_ID = re.compile(rb'[,{]\s*"id"\s*:\s*("[\w .:/+-]*"|-?\d{1,18})\s*\}\s*\Z', re.ASCII)
@@ -40,13 +39,13 @@ class _State:
     pipes: OrderedDict[tuple[int, int], int] = field(default_factory=OrderedDict)  # the one of the other direction
 
 
-def decode_piece(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_piece(values: StreamPiece, span: Span, context: DecodeContext) -> None:
     """Take a part of what was read or written; the spans that are complete with it go out as children of ``span``,
     which is none itself."""
     span.dropped = True
     state: _State = context.state.setdefault("streams", _State())
     process = span.resource.attributes["process.pid"]
-    if values.source == _LIBRARY:
+    if values.source == StreamSource.LIBRARY:
         if process not in state.libraries:
             state.libraries.add(process)
             for question in [one for one in state.asked if one[0] == process and one[1] in _BYTES]:
@@ -92,11 +91,13 @@ def _unanswered(waiting: list[tuple[int, Span, int]], context: DecodeContext) ->
         yield span
 
 
-def _take(message: Message, values: Any, span: Span, context: DecodeContext, state: _State, done: list[Span]) -> None:
+def _take(
+    message: Message, values: StreamPiece, span: Span, context: DecodeContext, state: _State, done: list[Span]
+) -> None:
     parsed, cut = parse(message.text)
     items = parsed if isinstance(parsed, list) else [parsed]
     for number, item in enumerate(items):
-        if values.source == _SOCKET and isinstance(item, dict) and "jsonrpc" not in item:
+        if values.source == StreamSource.SOCKET and isinstance(item, dict) and "jsonrpc" not in item:
             continue  # net/rpc's codec has probes of its own
         short = (cut or message.cut) and number == len(items) - 1
         if short and parsed is item and isinstance(item, dict) and "id" not in item:
@@ -111,7 +112,7 @@ def _take(message: Message, values: Any, span: Span, context: DecodeContext, sta
 def _ask(
     call: dict[str, Any],
     message: Message,
-    values: Any,
+    values: StreamPiece,
     template: Span,
     context: DecodeContext,
     state: _State,
@@ -119,13 +120,13 @@ def _ask(
     *,
     cut: bool,
 ) -> None:
-    if values.source == _LIBRARY and values.direction == _IN and values.parent:
+    if values.source == StreamSource.LIBRARY and values.direction == Direction.IN and values.parent:
         return  # it came in an HTTP request, whose span has it
     process = template.resource.attributes["process.pid"]
     wall, new_id = context.clock.wall, context.clock.new_id
     trace = values.trace_high << 64 | values.trace_low
     made = Span(
-        template.plugin, "", "server" if values.direction == _IN else "client", trace or new_id(128), new_id(),
+        template.plugin, "", "server" if values.direction == Direction.IN else "client", trace or new_id(128), new_id(),
         values.parent, message.began + wall, max(message.ended - message.began, 0), template.resource,
     )  # fmt: skip
     connection = process, values.source, values.stream
@@ -137,9 +138,9 @@ def _ask(
                 state.mcp.popitem(last=False)
         if known:
             made.attributes.setdefault("mcp.protocol.version", known)
-        if values.source in (_STDIO, _PIPE):
+        if values.source in (StreamSource.STDIO, StreamSource.PIPE):
             made.attributes["network.transport"] = "pipe"
-    if values.source == _WEBSOCKET:
+    if values.source == StreamSource.WEBSOCKET:
         made.attributes["network.protocol.name"] = "websocket"
     _trace_parent(call, made)
     if "id" not in call or (call["id"] is None and call.get("jsonrpc") != "2.0"):
@@ -156,7 +157,7 @@ def _ask(
 def _reply(
     reply: dict[str, Any],
     message: Message,
-    values: Any,
+    values: StreamPiece,
     template: Span,
     context: DecodeContext,
     state: _State,
@@ -168,7 +169,8 @@ def _reply(
         context.count("answer_cut")
         return
     process = template.resource.attributes["process.pid"]
-    question = process, values.source, _OUT if values.direction == _IN else _IN, identity(reply)
+    other = Direction.OUT if values.direction == Direction.IN else Direction.IN
+    question = process, values.source, other, identity(reply)
     waiting = state.asked.get(question, [])
     entry = _asked(waiting, values, process, state, context)
     if entry is not None:
@@ -183,17 +185,19 @@ def _reply(
         done.append(span)
         return
     # a library shows the responses to requests that came over HTTP, too
-    if values.source != _LIBRARY and identity(reply) and not waiting:
+    if values.source != StreamSource.LIBRARY and identity(reply) and not waiting:
         context.count("request_unseen")
 
 
 _Asked = tuple[int, Span, int]
 
 
-def _asked(waiting: list[_Asked], values: Any, process: int, state: _State, context: DecodeContext) -> _Asked | None:
+def _asked(
+    waiting: list[_Asked], values: StreamPiece, process: int, state: _State, context: DecodeContext
+) -> _Asked | None:
     """The request that a response is to: on the same connection; or on one that is not known, when it began before
     goinst did; or, of pipes, on the one that is known to belong to this one, or can be the only one to."""
-    if values.source != _PIPE:
+    if values.source != StreamSource.PIPE:
         same = (entry for entry in waiting if entry[0] == values.stream)
         return next(same, None) or next((entry for entry in waiting if not (entry[0] and values.stream)), None)
     other = state.pipes.get((process, values.stream))

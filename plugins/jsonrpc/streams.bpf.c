@@ -6,15 +6,6 @@
  * began like a message. Until then, nothing of it is sent.
  */
 
-#define JSONSTREAM_STDIO 0
-#define JSONSTREAM_WEBSOCKET 1
-#define JSONSTREAM_LIBRARY 2
-#define JSONSTREAM_SOCKET 3
-#define JSONSTREAM_PIPE 4
-
-#define JSONSTREAM_IN 0
-#define JSONSTREAM_OUT 1
-
 #define JSONSTREAM_RECORDS 8 /* of 1 KiB that one run of jsonstream_send sends; it goes on by tail calls */
 
 struct jsonstream_goroutine {

@@ -6,8 +6,9 @@ from typing import Literal
 
 from goinst.plugins.jsonrpc.options import MENTIONS, MESSAGE_OPTIONS
 from goinst.plugins.jsonrpc.pairing import decode_piece, finish
+from goinst.plugins.jsonrpc.records import Direction, StreamPiece, StreamSource
 
-from goinst import PIPED_STDIN, Column, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail
+from goinst import PIPED_STDIN, Field, Fragment, Option, Probe, Protocol, Record, Site, Tail
 
 __all__ = ["PROTOCOL"]
 
@@ -171,30 +172,15 @@ PROTOCOL = Protocol(
         *_library("source", _SOURCE, "Conn", "send", "readMessages"),
     ),
     tails=(Tail("jsonstream_look"), Tail("jsonstream_send")),
+    enums=(StreamSource, Direction),
     records=(
         Record(
             "jsonstream_piece",
+            StreamPiece,
             role="span",
             kind="server",
             decode=decode_piece,
             finish=finish,
-            columns=(
-                Column("time", "u64"),
-                Column("stream", "u64"),
-                Column("length", "u64"),
-                Column("trace_high", "u64"),
-                Column("trace_low", "u64"),
-                Column("parent", "u64"),
-                Column("offset", "u32"),
-                Column("copied", "u32"),
-                Column("source", "u8"),
-                Column("direction", "u8"),
-                Column("final", "u8"),
-                Column("last", "u8"),
-                Column("tail_length", "u8"),
-                Column("tail", "bytes", 64),
-                Column("data", "bytes", 1024),
-            ),
         ),
     ),
     options=(

@@ -4,11 +4,6 @@
  * connection, and its RET: only there are the response and the error in reach, for every way that a round trip ends.
  */
 
-#define NETHTTP_ESCAPED 16  /* path is URL.RawPath */
-#define NETHTTP_USER 32     /* the URL holds credentials, which are not read */
-#define NETHTTP_REUSED 64   /* the connection was used before */
-#define NETHTTP_CONNECTED 128
-
 #if defined(URL_PATH) && defined(RESPONSE_CODE)
 #define NETHTTP_CLIENTS 1
 
@@ -115,8 +110,7 @@ static __always_inline u64 nethttp_error_inside(u64 data)
     return 0;
 }
 
-/* Which kind of error it is, down the chain of what it wraps: plugins/nethttp/client.py has the same numbers. */
-
+/* Which kind of error it is, down the chain of what it wraps. */
 static __always_inline void nethttp_client_failed(struct goinst_operation *op, struct goinst_hit *hit, u64 type,
                                                   u64 data)
 {
@@ -126,7 +120,7 @@ static __always_inline void nethttp_client_failed(struct goinst_operation *op, s
     if (!r)
         return;
     r->errno = 0;
-    r->kind = 0;
+    r->kind = NETHTTP_OTHER_ERROR;
     r->text_length = 0;
     r->op_length = 0;
     for (u32 i = 0; i < NETHTTP_ERRORS; i++) {
@@ -159,24 +153,24 @@ static __always_inline void nethttp_client_failed(struct goinst_operation *op, s
             continue;
         }
         if (hash == T_ERRNO) {
-            r->kind = 1;
+            r->kind = NETHTTP_ERRNO_ERROR;
             r->errno = go_word(data);
         } else if (hash == T_ERROR_STRING) {
-            r->kind = 2;
+            r->kind = NETHTTP_TEXT_ERROR;
             r->text_length = go_string_at(r->text, sizeof(r->text), data);
         } else if (hash == T_DNS_ERROR) { /* net.DNSError: Err is its first string; */
-            r->kind = 3;
+            r->kind = NETHTTP_DNS_ERROR;
 #ifdef DNS_ERROR_ERR
             r->text_length = go_string_at(r->text, sizeof(r->text), data + DNS_ERROR_ERR);
 #endif
         } else if (hash == T_DEADLINE || hash == T_POLL_DEADLINE || hash == T_TLS_TIMEOUT || hash == T_NET_TIMEOUT ||
                    hash == T_HTTP_TIMEOUT || hash == T_HTTP_ERROR || hash == T_H2_ERROR) {
-            r->kind = 4;
+            r->kind = NETHTTP_TIMEOUT_ERROR;
         } else if (hash == T_CERTIFICATE || hash == T_AUTHORITY || hash == T_HOSTNAME || hash == T_INVALID ||
                    hash == T_RECORD_HEADER || hash == T_ALERT) {
-            r->kind = 5;
+            r->kind = NETHTTP_TLS_ERROR;
         } else if (hash == T_NET_CANCELED) {
-            r->kind = 6;
+            r->kind = NETHTTP_CANCELED_ERROR;
         } else {
             data = nethttp_error_inside(data);
             if (data) {

@@ -5,21 +5,24 @@ from __future__ import annotations
 import errno
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import quote
 
 from goinst.plugins.nethttp import semantics
+from goinst.plugins.nethttp.records import Call, CallFlag, ErrorKind, Failure
 
 from goinst import DecodeContext, Span, context_words, redact_query
 
 __all__ = ["decode_client", "decode_error"]
 
-# client.bpf.c
-_ESCAPED, _USER, _REUSED, _CONNECTED = 16, 32, 64, 128
 _PATH_SAFE = "/$&+,:;=@-_.~"  # net/url/url.go, shouldEscape for encodePath
+_ESCAPED, _USER, _REUSED, _CONNECTED = map(int, (CallFlag.ESCAPED, CallFlag.USER, CallFlag.REUSED, CallFlag.CONNECTED))
 _PORTS = {"http": 80, "https": 443}
-_ERRNO, _TEXT, _DNS, _TIMEOUT, _TLS, _CANCELED = range(1, 7)
-_KINDS = {_DNS: "dns", _TIMEOUT: "timeout", _TLS: "tls", _CANCELED: "canceled"}
+_KINDS: dict[int, str] = {
+    ErrorKind.DNS_ERROR: "dns",
+    ErrorKind.TIMEOUT_ERROR: "timeout",
+    ErrorKind.TLS_ERROR: "tls",
+    ErrorKind.CANCELED_ERROR: "canceled",
+}
 _SYSTEM = {
     errno.ECONNREFUSED: "connection_refused",
     errno.ECONNRESET: "connection_reset",
@@ -41,7 +44,7 @@ _WORDS = {
 }
 
 
-def decode_client(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_client(values: Call, span: Span, context: DecodeContext) -> None:
     """Fill in the span of one round trip: from Transport.roundTrip's beginning to the response's header."""
     attributes, flags = span.attributes, values.flags
     method = values.method[: values.method_length] or b"GET"  # net/http.Request: an empty string means GET
@@ -81,14 +84,14 @@ def decode_client(values: Any, span: Span, context: DecodeContext) -> None:
         attributes["http.response.header.content-type"] = semantics.content_type_of(kind)
 
 
-def decode_error(values: Any, span: Span, _: DecodeContext) -> None:
+def decode_error(values: Failure, span: Span, _: DecodeContext) -> None:
     """Say why there was no response: a word of few (error.type), and Go's own as the status message."""
     text = values.text[: values.text_length].decode("utf-8", "replace")
     kind = _KINDS.get(values.kind, "_OTHER")
-    if values.kind == _ERRNO:
+    if values.kind == ErrorKind.ERRNO_ERROR:
         kind = _SYSTEM.get(values.errno, errno.errorcode.get(values.errno, "_OTHER"))
         text = errno.errorcode.get(values.errno, str(values.errno))
-    elif values.kind == _TEXT:
+    elif values.kind == ErrorKind.TEXT_ERROR:
         kind = _WORDS.get(text, "_OTHER")
     span.status = "error"
     span.attributes["error.type"] = kind
@@ -96,7 +99,7 @@ def decode_error(values: Any, span: Span, _: DecodeContext) -> None:
     span.status_message = ": ".join(word for word in words if word)
 
 
-def _url(values: Any, scheme: str, host: str, span: Span, *, redact: bool) -> str:
+def _url(values: Call, scheme: str, host: str, span: Span, *, redact: bool) -> str:
     path: str = values.path[: values.path_copied].decode("utf-8", "replace")
     if not values.flags & _ESCAPED:
         path = quote(values.path[: values.path_copied], safe=_PATH_SAFE)

@@ -1,19 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* What the parts of nethttp share: flags of a request, and what is read of connections and of TLS. */
-
-#define NETHTTP_TLS 1
-#define NETHTTP_HIJACKED 2
-#define NETHTTP_BLOCK_CUT 8
-#define NETHTTP_XNET 32 /* a stream of golang.org/x/net/http2 */
-#define NETHTTP_LINE_SENT 16 /* there is no block; a nethttp_line has what counts of it */
-
-/* how a handler ended: semantics.py has the same numbers */
-#define NETHTTP_RETURNED 0
-#define NETHTTP_PANICKED 1
-#define NETHTTP_EXITED 2   /* runtime.Goexit */
-#define NETHTTP_ABORTED 3  /* it panicked with http.ErrAbortHandler, which net/http takes for "drop the connection" */
-#define NETHTTP_LEFT 4     /* the same, when the client had left before */
-#define NETHTTP_NOT_SEEN 5 /* it may have returned, only nobody saw it */
+/* What the parts of nethttp share: what is read of connections and of TLS. The numbers in records, such as NETHTTP_TLS,
+ * are those of records.py. */
 
 /* In a function that the handler's goroutine deferred: how it came to run. While it runs because of a panic or of
  * runtime.Goexit, g._panic is set (runtime/panic.go, runtime2.go); `otherwise` when it is not. */

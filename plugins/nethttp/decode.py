@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from goinst.plugins.nethttp.context import set_other_context, set_trace_parent
+from goinst.plugins.nethttp.records import Flag, Line, Request
 from goinst.plugins.nethttp.semantics import (
     HIJACKED,
     RETURNED,
@@ -30,7 +31,7 @@ from goinst import DecodeContext, Resource, Span
 
 __all__ = ["decode_line", "decode_request"]
 
-_BLOCK_CUT, _LINE_SENT = 8, 16
+_BLOCK_CUT, _LINE_SENT = int(Flag.BLOCK_CUT), int(Flag.LINE_SENT)
 
 
 class _Parsed(NamedTuple):
@@ -52,7 +53,7 @@ _REMEMBERED = 4096
 _NOWHERE = Resource({}, b"{}")
 
 
-def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_request(values: Request, span: Span, context: DecodeContext) -> None:
     """Fill in the span of one HTTP/1 request. Nothing in ``values`` is trusted."""
     flags = values.flags
     if span.partial:
@@ -118,7 +119,7 @@ def decode_request(values: Any, span: Span, context: DecodeContext) -> None:
     span.name = f"{name} {route}" if route else name
 
 
-def _unusual(values: Any, flags: int, span: Span) -> None:
+def _unusual(values: Request, flags: int, span: Span) -> None:
     """Status of what did not end as a handler should."""
     if flags & HIJACKED:
         span.attributes["goinst.http.hijacked"] = True
@@ -132,7 +133,7 @@ def _unusual(values: Any, flags: int, span: Span) -> None:
         set_status(values.status, span)
 
 
-def _parse(values: Any, *, redact: bool) -> _Parsed:
+def _parse(values: Request, *, redact: bool) -> _Parsed:
     """The block begins with the request's own line: its program has compared them."""
     flags, block = values.flags, values.block
     span = Span("", "", "", 0, 0, 0, 0, 0, _NOWHERE)
@@ -156,7 +157,7 @@ def _parse(values: Any, *, redact: bool) -> _Parsed:
     return _Parsed(span.attributes, name, route, method == b"HEAD", *trace, tuple(span.truncated))
 
 
-def decode_line(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_line(values: Line, span: Span, context: DecodeContext) -> None:
     """What the header block did not have in full: it came in pieces. Comes behind the request's own record."""
     attributes = span.attributes
     for missing in ("url.path", "http.request.header"):

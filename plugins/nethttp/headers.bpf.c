@@ -45,7 +45,6 @@ static __always_inline u64 nethttp_find_header(u64 map, u64 name_length, u64 nam
 #define NETHTTP_CAPTURES (sizeof(NETHTTP_TEXT(NETHTTP_CAPTURE)) > 1)
 
 #define NETHTTP_NAME 64   /* longer names are cut, and so never found */
-#define NETHTTP_VALUE 254 /* a length of this says that there may be more */
 
 /* All headers of a map as a fact: for each a byte with the name's length, one with the value's, name and first value. */
 static __always_inline void nethttp_capture(struct goinst_operation *op, struct goinst_hit *hit, u64 map, u8 response)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+
+from goinst.plugins.nethttp.records import Headers, Limit
 
 from goinst import DecodeContext, Span, redact_header
 
 __all__ = ["decode_headers"]
 
-_VALUE = 254  # headers.bpf.c
 
-
-def decode_headers(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_headers(values: Headers, span: Span, context: DecodeContext) -> None:
     """Set those headers that the option names, secrets in them only without redaction."""
     wanted = _names(str(context.options["capture_headers"]))
     where = "http.response.header" if values.response else "http.request.header"
@@ -28,7 +27,7 @@ def decode_headers(values: Any, span: Span, context: DecodeContext) -> None:
         text = value.decode("utf-8", "replace")
         shown = redact_header(name, text) if context.redact else text
         span.attributes[f"{where}.{name}"] = [shown]
-        if len(value) == _VALUE and shown != "REDACTED":
+        if len(value) == Limit.VALUE and shown != "REDACTED":
             span.truncated.append(f"{where}.{name}")
     if values.cut and missing:
         span.truncated.append(where)

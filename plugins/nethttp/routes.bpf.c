@@ -5,8 +5,6 @@
  * Put it still says what matched.
  */
 
-#define NETHTTP_PARTS 4
-
 /* A fact of the request, NULL when there is none */
 static __always_inline struct nethttp_route *nethttp_route_start(struct goinst_hit *hit, u8 router, u64 count)
 {
@@ -61,7 +59,7 @@ PROBE(nethttp_mux)
 PROBE(nethttp_gin)
 {
 #if defined(GIN_PATH) && defined(nethttp_gin__x_data)
-    nethttp_routed(hit, 0, ARG(nethttp_gin, x_data) + GIN_PATH, 1);
+    nethttp_routed(hit, NETHTTP_ONE_ROUTER, ARG(nethttp_gin, x_data) + GIN_PATH, 1);
 #endif
     return 0;
 }
@@ -69,7 +67,7 @@ PROBE(nethttp_gin)
 PROBE(nethttp_echo)
 {
 #if defined(ECHO_PATH) && defined(nethttp_echo__x_data)
-    nethttp_routed(hit, 0, ARG(nethttp_echo, x_data) + ECHO_PATH, 1);
+    nethttp_routed(hit, NETHTTP_ONE_ROUTER, ARG(nethttp_echo, x_data) + ECHO_PATH, 1);
 #endif
     return 0;
 }
@@ -77,7 +75,7 @@ PROBE(nethttp_echo)
 PROBE(nethttp_echo5)
 {
 #if defined(ECHO5_PATH) && defined(nethttp_echo5__x_data)
-    nethttp_routed(hit, 0, ARG(nethttp_echo5, x_data) + ECHO5_PATH, 1);
+    nethttp_routed(hit, NETHTTP_ONE_ROUTER, ARG(nethttp_echo5, x_data) + ECHO5_PATH, 1);
 #endif
     return 0;
 }
@@ -87,7 +85,7 @@ PROBE(nethttp_chi)
 #if defined(CHI_PATTERNS) && defined(nethttp_chi__x_data)
     u64 patterns = ARG(nethttp_chi, x_data) + CHI_PATTERNS;
 
-    nethttp_routed(hit, 1, go_word(patterns), go_word(patterns + 8));
+    nethttp_routed(hit, NETHTTP_CHI_ROUTER, go_word(patterns), go_word(patterns + 8));
 #endif
     return 0;
 }
@@ -110,7 +108,7 @@ PROBE(nethttp_gorilla)
         return 0;
     text = go_word(path + GORILLA_TEMPLATE);
     length = go_word(path + GORILLA_TEMPLATE + 8);
-    r = nethttp_route_start(hit, 2, length >> 7);
+    r = nethttp_route_start(hit, NETHTTP_GORILLA_ROUTER, length >> 7);
     if (!r)
         return 0;
     r->length0 = nethttp_piece(r->part0, text, length, 0);

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
+
+from goinst.plugins.nethttp.records import Route, Router
 
 from goinst import DecodeContext, Span
 
 __all__ = ["decode_route", "guess_route", "without_expressions"]
 
-_CHI, _GORILLA = 1, 2  # routes.bpf.c
-_PARTS = 4
 _IDENTIFIER = re.compile(
     r"[0-9]+|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
     r"|(?=[^/]*[0-9])[0-9a-fA-F]{8,}|[^/]{33,}|[^/]*(?:%|@)[^/]*"
@@ -19,7 +18,7 @@ _IDENTIFIER = re.compile(
 _SEGMENTS = 8
 
 
-def decode_route(values: Any, span: Span, _: DecodeContext) -> None:
+def decode_route(values: Route, span: Span, _: DecodeContext) -> None:
     """Set the template that a router matched; it names the span. Comes behind the request's own record."""
     parts = [
         values.part0[: values.length0],
@@ -28,14 +27,14 @@ def decode_route(values: Any, span: Span, _: DecodeContext) -> None:
         values.part3[: values.length3],
     ]
     whole = len(values.part0)
-    if values.router == _GORILLA:
+    if values.router == Router.GORILLA_ROUTER:
         route = b"".join(parts).decode("utf-8", "replace")
-        cut = values.count >= _PARTS
+        cut = values.count >= len(parts)
         name = without_expressions(route)
     else:
-        texts = [part.decode("utf-8", "replace") for part in parts[: min(values.count, _PARTS)]]
-        route = name = _joined(texts) if values.router == _CHI else texts[0] if texts else ""
-        cut = values.count > _PARTS or max(map(len, parts)) == whole
+        texts = [part.decode("utf-8", "replace") for part in parts[: values.count]]
+        route = name = _joined(texts) if values.router == Router.CHI_ROUTER else texts[0] if texts else ""
+        cut = values.count > len(parts) or max(map(len, parts)) == whole
     if not route:
         return
     if cut:

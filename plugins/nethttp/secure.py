@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from goinst.plugins.nethttp.records import Secured
 
 from goinst import DecodeContext, Span
 
@@ -39,7 +39,7 @@ _CIPHERS = {
 }
 
 
-def decode_tls(values: Any, span: Span, _: DecodeContext) -> None:
+def decode_tls(values: Secured, span: Span, _: DecodeContext) -> None:
     """Set what was negotiated and, when the client named the server (SNI), that name."""
     attributes = span.attributes
     attributes["tls.protocol.name"] = "tls"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
+from goinst.plugins.nethttp.records import Ending, Flag, Request, Stream
 from goinst.plugins.nethttp.routes import guess_route
 
 from goinst import DecodeContext, Span, redact_query
@@ -28,15 +29,15 @@ __all__ = [
     "so_far",
 ]
 
-# common.bpf.c
-TLS, HIJACKED, XNET = 1, 2, 32
-RETURNED, _PANICKED, _EXITED, _ABORTED, _LEFT, _NOT_SEEN = range(6)
+# as plain numbers: with flags and enums, the operators that run for each request take far longer
+TLS, HIJACKED, XNET = int(Flag.TLS), int(Flag.HIJACKED), int(Flag.XNET)
+RETURNED = int(Ending.RETURNED)
 # of handlers that did not return: error.type, and words for what is an error of the server's
-_ENDINGS = {
-    _PANICKED: ("panic", "the handler panicked"),
-    _EXITED: ("goexit", "the handler left by runtime.Goexit"),
-    _ABORTED: ("aborted", "the handler aborted the response (http.ErrAbortHandler)"),
-    _LEFT: ("client_disconnected", ""),
+_ENDINGS: dict[int, tuple[str, str]] = {
+    Ending.PANICKED: ("panic", "the handler panicked"),
+    Ending.EXITED: ("goexit", "the handler left by runtime.Goexit"),
+    Ending.ABORTED: ("aborted", "the handler aborted the response (http.ErrAbortHandler)"),
+    Ending.LEFT: ("client_disconnected", ""),
 }
 
 # RFC 9110 and RFC 5789; anything else is _OTHER, so that a client cannot make up span names
@@ -46,7 +47,10 @@ _METHODS = {
 }
 
 
-def so_far(values: Any, context: DecodeContext, response: int, status: str, written: str) -> Any:
+_Served = TypeVar("_Served", Request, Stream)
+
+
+def so_far(values: _Served, context: DecodeContext, response: int, status: str, written: str) -> _Served:
     """The columns of a request that is still open, with what its handler has sent until now and the pattern that it
     matched, from the process's memory: ``response`` is the address of what keeps the fields ``status`` and
     ``written``."""
@@ -111,7 +115,7 @@ def other_form(text: str, method: bytes) -> tuple[str, str]:
     return path if path[:1] == "/" else f"/{path}", rest[:end].rpartition("@")[2]
 
 
-def route_of(values: Any, span: Span) -> str:
+def route_of(values: Request | Stream, span: Span) -> str:
     """Set http.route from a ServeMux pattern: ``[METHOD ][HOST]/[PATH]`` (net/http/pattern.go, Go 1.22)."""
     pattern: str = values.pattern[: values.pattern_length].decode("utf-8", "replace")
     slash = pattern.find("/")

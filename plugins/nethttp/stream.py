@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from goinst.plugins.nethttp import semantics
 from goinst.plugins.nethttp.context import set_trace_parent
+from goinst.plugins.nethttp.records import Stream
 
 from goinst import DecodeContext, Span
 
 __all__ = ["decode_stream"]
 
 
-def decode_stream(values: Any, span: Span, context: DecodeContext) -> None:
+def decode_stream(values: Stream, span: Span, context: DecodeContext) -> None:
     """Fill in the span of one stream: the attributes that an HTTP/1 request has, and its number."""
     if span.partial:
         owner = "XNET" if values.flags & semantics.XNET else "H2"

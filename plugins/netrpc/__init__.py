@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from goinst.plugins.netrpc.decode import decode_client, decode_server
+from goinst.plugins.netrpc.records import Call, Codec, Flag
 
-from goinst import Column, Field, Fragment, Probe, Protocol, Record, Series, Site, Tail, Type
+from goinst import Field, Fragment, Probe, Protocol, Record, Series, Site, Tail, Type
 
 __all__ = ["PROTOCOL"]
 
 _REQUEST, _RESPONSE = "net/rpc.Request", "net/rpc.Response"
-_COMMON = (
-    Column("sequence", "u64"),
-    Column("method_length", "u32"),
-    Column("error_length", "u32"),
-    Column("method_copied", "u16"),
-    Column("error_copied", "u16"),
-    Column("id_length", "u32"),
-    Column("codec", "u8"),
-    Column("flags", "u8"),
-    Column("id", "bytes", 62),
-    Column("method", "bytes", 128),
-    Column("error", "bytes", 128),
-)
 _SERIES = Series((("method", "method_copied"), "codec", "flags"))
 
 
@@ -121,9 +109,10 @@ PROTOCOL = Protocol(
         ),
     ),
     tails=(Tail("netrpc_find_id"), Tail("netrpc_find_codec_id")),
+    enums=(Codec, Flag),
     records=(
-        Record("netrpc_server", role="operation", kind="server", decode=decode_server, columns=_COMMON, series=_SERIES),
-        Record("netrpc_client", role="operation", kind="client", decode=decode_client, columns=_COMMON, series=_SERIES),
+        Record("netrpc_server", Call, decode_server, role="operation", kind="server", series=_SERIES),
+        Record("netrpc_client", Call, decode_client, role="operation", kind="client", series=_SERIES),
     ),
     losses={
         "id_unknown": "some 200 calls of one connection at a time, or more: a call's id is missing",

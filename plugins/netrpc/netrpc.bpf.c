@@ -6,12 +6,6 @@
  * called the response's header has been read, which the JSON codec keeps itself, and gob's caller keeps for it.
  */
 
-#define NETRPC_GOB 0
-#define NETRPC_JSON 1
-#define NETRPC_OTHER 2
-#define NETRPC_UNKNOWN_METHOD 1 /* flag: no method was called */
-#define NETRPC_FAILED 2         /* flag: there is an error, even when its text is empty or no string */
-
 #define NETRPC_MAP_GROUPS 32
 
 /* by goroutine of (*Client).input: where gob's ReadResponseHeader puts the header */

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import gobuild
-from goinst import Column, Fragment, Probe, Protocol, Record, Site, Span, Tail
+from goinst import Fragment, Probe, Protocol, Record, Site, Span, Tail
 from goinst.errors import PluginError
 from goinst.golang.facts import GoFacts
 from goinst.kernel import syscalls as kernel
@@ -28,6 +28,7 @@ from goinst.plugin.manager import PluginSet
 from goinst.run.build import Built, build
 from goinst.run.tracer import Tracer
 from goinst.spans.span import Resource
+from wire import row
 
 pytestmark = [
     pytest.mark.bpf,
@@ -361,7 +362,7 @@ def test_programs_of_two_plugins_share_an_instruction_and_an_operation(ping: Pat
         broken("second", CHAIN, losses={"no_operation": "no operation"}),
         builds_on=("nethttp",),
         tails=(Tail("second_more"),),
-        records=(Record("second_fact", (Column("sp", "u64"),), decode=decode),),
+        records=(Record("second_fact", row(sp="u64"), decode=decode),),
     )
     with ExitStack() as stack:
         pid, address = stack.enter_context(serving(ping))

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 import nativebuild
-from goinst import Column, Fragment, Probe, Protocol, Record, Site
+from goinst import Fragment, Probe, Protocol, Record, Site
 from goinst.kernel.compiler import Compiler
 from goinst.native import NativeFacts, open_facts
 from goinst.plan.settings import PlanSettings
 from goinst.run.build import Built, build
 from goinst.run.tracer import Tracer
 from goinst.spans.span import Resource
+from wire import row
 
 pytestmark = [
     pytest.mark.bpf,
@@ -131,12 +132,12 @@ PROBE(nine_enter)
     records=(
         Record(
             "placed",
-            (Column("length", "u64"), Column("result", "i64"), Column("flags", "i32"), Column("note", "bytes", 32)),
+            row(length="u64", result="i64", flags="i32", note=32),
             shown("length", "result", "flags", "note"),
             role="operation",
             kind="internal",
         ),
-        Record("ninth", (Column("g", "u64"), Column("h", "u32"), Column("i", "u8")), shown("g", "h", "i"), role="span"),
+        Record("ninth", row(g="u64", h="u32", i="u8"), shown("g", "h", "i"), role="span"),
     ),
 )
 
@@ -213,17 +214,17 @@ PROBE(mark_costly)
     records=(
         Record(
             "begun",
-            (Column("i", "i64"), Column("large", "u64"), Column("row", "i64"), Column("level", "i64")),
+            row(i="i64", large="u64", row="i64", level="i64"),
             shown("i", "large", "row", "level"),
             role="span",
         ),
         Record(
             "worded",
-            (Column("at", "u64"), Column("low", "i64"), Column("fixed", "i64"), Column("text", "bytes", 8)),
+            row(at="u64", low="i64", fixed="i64", text=8),
             shown("at", "low", "fixed", "text"),
             role="span",
         ),
-        Record("cost", (Column("prepared", "u64"), Column("text", "bytes", 8)), shown("prepared", "text"), role="span"),
+        Record("cost", row(prepared="u64", text=8), shown("prepared", "text"), role="span"),
     ),
 )
 WORDS_SAID = ("alpha", "beta", "gamma", "delta")

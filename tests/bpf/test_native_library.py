@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import nativebuild
-from goinst import Column, Fragment, Probe, Protocol, Record, Site
+from goinst import Fragment, Probe, Protocol, Record, Site
 from goinst.config import RunConfig
 from goinst.diagnostics import Log
 from goinst.errors import TargetError
@@ -24,6 +24,7 @@ from goinst.plugin.exporter import Exporter
 from goinst.plugin.manager import PluginSet
 from goinst.run.session import Session
 from goinst.spans.span import Span
+from wire import row
 
 pytestmark = [
     pytest.mark.bpf,
@@ -66,7 +67,7 @@ PROBE(text_given)
             ),
         ),
         probes=(Probe("text_given", (Site(symbol),)),),
-        records=(Record("given", (Column("pid", "u32"), Column("text", "bytes", 16)), decode, role="span"),),
+        records=(Record("given", row(pid="u32", text=16), decode, role="span"),),
     )
     return PluginSet.of(protocol)
 

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from goinst import Column, Record
+from goinst import Record
 from goinst.errors import BuildError
 from goinst.kernel.compiler import Compiler, blame
 from goinst.kernel.loader import Rejected, _complaint, _summary, load
 from goinst.kernel.refusal import is_about_the_machine, refused, shortage
 from goinst.plan.source import Program, write_source
 from parts import GOROUTINE, part, probe
+from wire import row
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="loads BPF programs: needs root (make test uses sudo)")
 
@@ -141,7 +142,7 @@ def ignore(values: object, span: object, context: object) -> None:
     """A decoder for records that are never decoded."""
 
 
-RECORD = Record("bad_record", (Column("n", "u64"), Column("text", "bytes", 64)), ignore)
+RECORD = Record("bad_record", row(n="u64", text=64), ignore)
 ARCH = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 WORD = {"WORD": "(*(u64 *)((char *)ctx + 80))"}  # a register, on either architecture
 LOSSES = {"seen": "so that a value is used"}

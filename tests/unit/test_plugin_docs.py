@@ -12,22 +12,24 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 import gobuild
 import goinst
-from goinst import Column, DecodeContext, Exporter, Record, Resource, Span, Summary, TracedProcess
+from goinst import DecodeContext, Exporter, Record, Resource, Span, Summary, TracedProcess
 from goinst.errors import UsageError
 from goinst.export.guarded import GuardedExporter
 from goinst.plan.counters import CORE_LOSSES
 from goinst.plan.source import write_source
 from goinst.plugin import protocol as declare
+from goinst.plugin.enums import macros_of
 from goinst.plugin.hooks import Hooks
 from goinst.plugin.hookspecs import HookSpec
 from goinst.plugin.manager import PluginSet, installed
 from parts import GOROUTINE, part, probe
+from wire import row
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "PLUGINS.md").read_text()
@@ -92,7 +94,7 @@ def test_every_c_helper_is_explained(name: str) -> None:
 def test_every_helper_of_a_record_is_explained() -> None:
     def ignore(values: Any, span: Any, context: Any) -> None: ...
 
-    columns = (Column("n", "u64"),)
+    columns = row(n="u64")
     records = [Record("shop_order", columns, ignore, role="operation"), Record("shop_note", columns, ignore)]
     shop = part("shop", "", [probe("a")], records=records)
     source, _, _ = write_source("amd64", GOROUTINE, [shop], filter_pids=False)
@@ -160,8 +162,31 @@ def test_what_decoders_count_is_declared(name: str) -> None:
                 assert reason in declared[called], f"{path.name}:{node.lineno}: {called}({reason!r})"
 
 
-@pytest.mark.parametrize("protocol", [p.protocol for p in installed() if p.protocol and p.distribution == "goinst"],
-                         ids=lambda protocol: protocol.name)  # fmt: skip
+BUILT_IN = pytest.mark.parametrize(
+    "protocol",
+    [p.protocol for p in installed() if p.protocol and p.distribution == "goinst"],
+    ids=lambda protocol: protocol.name,
+)
+
+
+@BUILT_IN
+def test_numbers_stand_once(protocol: declare.Protocol) -> None:
+    """Those of its enums are used by name in C, but for a 0 that nobody has to write, and not defined there again."""
+    folder = ROOT / "plugins" / protocol.fragments[0].package.rpartition(".")[2]
+    text = "\n".join((folder / fragment.file).read_text() for fragment in protocol.fragments)
+    for macro, value in macros_of(protocol).items():
+        assert value == "0" or re.search(rf"\b{macro}\b", text), f"{macro} is used nowhere"
+        assert not re.search(rf"#define {macro}\b", text)
+
+
+@BUILT_IN
+def test_decoders_are_typed(protocol: declare.Protocol) -> None:
+    for record in protocol.records:
+        hint = get_type_hints(record.decode)["values"]
+        assert hint is record.row, f"{record.name}: its decoder takes {hint}"
+
+
+@BUILT_IN
 def test_every_declared_reason_is_counted_somewhere(protocol: declare.Protocol) -> None:
     (package,) = {fragment.package for fragment in protocol.fragments}
     folder = ROOT / "plugins" / package.rpartition(".")[2]

@@ -12,15 +12,16 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from goinst import Column, PluginError, Record
+from goinst import PluginError, Record, i32, i64, u8, u16, u32, u64
 from goinst.kernel import syscalls as kernel
 from goinst.kernel.attach import attach
 from goinst.plugin.layout import HEAD, OPERATION, OPERATION_AT, OPERATION_SIZE, lay_out
+from goinst.plugin.rows import Column, columns_of, row_of
 from goinst.records.ring import Ring
 
 BPF = Path(__file__).parents[2] / "bpf"
@@ -32,7 +33,7 @@ def ignore(values: Any, span: Any, context: Any) -> None:
 
 
 def record(columns: Sequence[Column], name: str = "thing") -> Record:
-    return Record(name, tuple(columns), ignore)
+    return Record(name, row_of(name, columns), ignore)
 
 
 def run_c(folder: Path, body: str, declarations: str) -> list[str]:
@@ -133,21 +134,78 @@ def test_type_that_is_none() -> None:
         lay_out("test", record([Column("a", "int")]), 1, {})
 
 
+def test_a_record_of_nothing() -> None:
+    with pytest.raises(PluginError, match="plugin test: record thing has no columns"):
+        lay_out("test", record([]), 1, {})
+
+
 @pytest.mark.parametrize(
     "columns",
     [
-        [],
         [Column("a", "u8"), Column("a", "u8")],
         [Column("not a name", "u8")],
         [Column("class", "u8")],
         [Column("_hidden", "u8")],
     ],
-    ids=["none", "twice", "no name", "keyword", "underscore"],
+    ids=["twice", "no name", "keyword", "underscore"],
 )
-def test_columns_that_make_no_sense(columns: list[Column]) -> None:
-    """A plugin's mistake is named as the plugin's, so that only that plugin is switched off."""
-    with pytest.raises(PluginError, match=r"record 'thing' needs columns"):
-        lay_out("test", record(columns), 1, {})
+def test_columns_whose_names_are_none(columns: list[Column]) -> None:
+    """As a recording may say; a class cannot have them."""
+    with pytest.raises(ValueError, match=r"duplicate|identifier|keyword|underscore"):
+        row_of("thing", columns)
+
+
+class Order(NamedTuple):
+    count: u64
+    small: u8
+    change: i32
+    name: Annotated[bytes, 3]
+    middle: u16
+    large: u32
+    balance: i64
+    item: Annotated[bytes, "item_bytes"]
+
+
+def test_a_class_is_the_struct_and_what_is_read() -> None:
+    assert columns_of(Order) == (
+        Column("count", "u64"), Column("small", "u8"), Column("change", "i32"), Column("name", "bytes", 3),
+        Column("middle", "u16"), Column("large", "u32"), Column("balance", "i64"),
+        Column("item", "bytes", "item_bytes"),
+    )  # fmt: skip
+    assert columns_of(row_of("order", columns_of(Order))) == columns_of(Order)
+    layout = lay_out("test", Record("order", Order, ignore), 1, {"item_bytes": 9})
+    wire = struct.pack("<QB3xi3sxH2xI4xq9s", 7, 8, -9, b"abc", 10, 11, -12, b"tea")
+    read = layout.read(memoryview(wire), 0, len(wire))
+    assert type(read) is Order
+    assert read == Order(7, 8, -9, b"abc", 10, 11, -12, b"tea" + bytes(6))
+    assert "char item[9];" in layout.members
+
+
+class Typed(NamedTuple):
+    count: int
+
+
+class Sized(NamedTuple):
+    text: bytes
+
+
+class Floating(NamedTuple):
+    number: Annotated[float, "u8"]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (Typed, "Typed.count: int is none of u8, .*i64 and Annotated"),
+        (Sized, "Sized.text: bytes is none of"),
+        (Floating, "Floating.number: .*float.* is none of"),
+        (dict, "'dict' is no typing.NamedTuple"),
+    ],
+)
+def test_classes_that_are_no_rows(row: Any, words: str) -> None:
+    """When the plugin is imported, so that it is off and the words say why."""
+    with pytest.raises(TypeError, match=words):
+        Record("thing", row, ignore)
 
 
 def test_operation_head_is_that_of_c(tmp_path: Path) -> None:

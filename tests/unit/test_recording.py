@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from goinst import Column, Protocol, Record, Span
+from goinst import Protocol, Record, Span
 from goinst.cli.main import cli, execute
 from goinst.errors import GoinstError, PluginError, UsageError
 from goinst.export import open_exporters
+from goinst.plugin.rows import Column, row_of
 from goinst.recording import Replay, open_recordings
 from goinst.records.observer import Telemetry
 from recordings import PROTOCOL, decode_call, note, operation, write
@@ -130,8 +131,8 @@ def test_a_newer_decoder_gets_zeros_for_what_was_not_recorded(path: Path) -> Non
         span.attributes["color"] = (values.color, values.shade)
 
     call, fact = PROTOCOL.records
-    newer = Record(call.name, (Column("color", "u32"), *call.columns[:-1], Column("shade", "bytes", 9),
-                   call.columns[-1]), decode, role="operation")  # fmt: skip
+    columns = (Column("color", "u32"), *call.columns[:-1], Column("shade", "bytes", 9), call.columns[-1])
+    newer = Record(call.name, row_of(call.name, columns), decode, role="operation")
     (span,), _, _ = replayed(path, protocol=replace(PROTOCOL, records=(newer, fact)))
     assert (span.name, span.attributes["color"]) == ("call abc", (0, b""))
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from enum import IntEnum, IntFlag
 from itertools import pairwise
 
 import pytest
 
-from goinst import PIPED_STDIN, Column, Fragment, PluginError, Record
+from goinst import PIPED_STDIN, Fragment, PluginError, Protocol, Record
 from goinst.plan.counters import CORE_GONE, CORE_LOSSES, CORE_NOTES
 from goinst.plan.source import TAIL_SLOTS, Counter, Part, Program, write_source
+from goinst.plugin.enums import macros_of
 from goinst.run.demand import Demand
 from parts import GOROUTINE, part, probe
+from wire import row
 
 LOSSES = {"gone": "it was gone", "late": "it came late"}
 
@@ -95,7 +98,7 @@ def test_one_plugin_does_not_count_anothers_losses() -> None:
 
 
 def test_every_loss_of_the_core_is_explained() -> None:
-    operation = Record("shop_order", (Column("n", "u64"),), lambda values, span, context: None, role="operation")
+    operation = Record("shop_order", row(n="u64"), lambda values, span, context: None, role="operation")
     _, _, counters = write(part("shop", "", [probe("a")], records=[operation], tails=["a"]))
     core = [c for c in counters if c.kind == "loss"]
     assert {c.name for c in core} <= set(CORE_LOSSES)
@@ -253,6 +256,22 @@ def test_a_signal_that_cannot_be_meant(text: str, signals: list[str], words: str
     assert caught.value.plugin == "shop"
 
 
+class Paid(IntEnum):
+    CASH = 0
+    CARD = 1
+
+
+class Mark(IntFlag):
+    CARD = 2
+
+
+def test_numbers_that_c_and_decoders_share() -> None:
+    shop = Protocol("shop", "made up", enums=(Paid,))
+    assert macros_of(shop) == {"SHOP_CASH": "0", "SHOP_CARD": "1"}
+    with pytest.raises(PluginError, match="plugin shop: two of its enums have a member CARD: SHOP_CARD"):
+        macros_of(replace(shop, enums=(Paid, Mark)))
+
+
 def test_what_the_core_counts_for_itself_is_not_for_plugins() -> None:
     source, _, counters = write(part("shop", "PROBE(a) { GONE(absorbed); return 0; }", [probe("a")]))
     assert "{ GONE(absorbed); return 0; }" in source
@@ -310,9 +329,9 @@ def test_a_closing_brace_of_one_plugin_is_not_lost_in_the_next() -> None:
 def test_payload_is_that_of_the_largest_operation() -> None:
     def ignore(values: object, span: object, context: object) -> None: ...
 
-    small = Record("shop_small", (Column("n", "u8"),), ignore, role="operation")
-    large = Record("shop_large", (Column("text", "bytes", 100),), ignore, role="operation")
-    fact = Record("shop_fact", (Column("text", "bytes", 1000),), ignore)
+    small = Record("shop_small", row(n="u8"), ignore, role="operation")
+    large = Record("shop_large", row(text=100), ignore, role="operation")
+    fact = Record("shop_fact", row(text=1000), ignore)
     source, _, _ = write(part("shop", "", [probe("a")], records=[small, large, fact]))
     assert "#define GOINST_PAYLOAD_WORDS 13\n" in source
     assert "goinst_operation_begin(hit, 2, 0)" in source
@@ -324,7 +343,7 @@ def test_what_the_goroutine_was_started_in_counts_for_all_but_servers() -> None:
     def ignore(values: object, span: object, context: object) -> None: ...
 
     for kind, inherits in (("server", 0), ("client", 1), ("internal", 1)):
-        record = Record("shop_order", (Column("n", "u8"),), ignore, role="operation", kind=kind)  # type: ignore[arg-type]
+        record = Record("shop_order", row(n="u8"), ignore, role="operation", kind=kind)  # type: ignore[arg-type]
         source, _, _ = write(part("shop", "", [probe("a")], records=[record]))
         assert f"goinst_operation_begin(hit, 1, {inherits})" in source
 

@@ -13,7 +13,7 @@ import pytest
 from goinst.plugins import grpc, nethttp, netrpc
 
 import recordings
-from goinst import Column, PluginError, Protocol, Record, Resource, Series
+from goinst import PluginError, Protocol, Record, Resource, Series
 from goinst.metrics import Limits, MetricStore
 from goinst.metrics.tally import Tally
 from goinst.plugin.layout import HEAD, OPERATION, lay_out
@@ -24,7 +24,7 @@ from goinst.records.observer import Source
 from goinst.records.ring import Slab, walk
 from goinst.spans.span import Clock
 from tallied import compare
-from wire import on_wire
+from wire import on_wire, row
 
 _PIECES = (
     b"GET", b"PUT", b"POST", b"BREW", b"PROPFINDING", b" ", b"  ", b"/", b"/a/b?c=d", b"/orders/17", b"HTTP/1.1", b"\0",
@@ -240,7 +240,7 @@ def test_more_series_than_there_is_room_for() -> None:
 
 
 def test_a_series_of_columns_that_are_not_there_is_a_mistake_of_the_plugin() -> None:
-    record = Record("x_y", (Column("a", "u8"),), _with_child, series=Series(("b",), {"c.size": "d"}))
+    record = Record("x_y", row(a="u8"), _with_child, series=Series(("b",), {"c.size": "d"}))
     with pytest.raises(PluginError, match=r"no columns \['b', 'd'\]"):
         lay_out("x", record, 1, {})
 

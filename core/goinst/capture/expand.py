@@ -213,7 +213,7 @@ def with_captures(protocol: Protocol, made: list[Generated]) -> Protocol:
         Fragment("captures.c", text="\n".join(m.text for m in made)),
     )
     probes: list[Probe] = [probe for each in made for probe in each.probes]
-    records: list[Record] = [each.record for each in made if each.record is not None]
+    records: list[Record[Any]] = [each.record for each in made if each.record is not None]
     return replace(
         protocol,
         captures=(),

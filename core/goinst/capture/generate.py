@@ -21,6 +21,7 @@ from goinst.capture.wire.interfaces import Errors
 from goinst.capture.wire.nodes import Raw
 from goinst.errors import BinaryError
 from goinst.plugin import protocol as declare
+from goinst.plugin.rows import Column, row_of
 
 __all__ = ["Around", "Generated", "generate"]
 
@@ -58,7 +59,7 @@ class Generated:
 
     text: str
     probes: list[declare.Probe]
-    record: declare.Record | None
+    record: declare.Record[Any] | None
     tables: list[Table] = field(default_factory=list)
     limited: list[str] = field(default_factory=list)
 
@@ -353,20 +354,18 @@ class _Generator:
 
     # The record
 
-    def _record(self, role: Literal["operation", "span"]) -> declare.Record:
-        columns: tuple[declare.Column, ...] = ()
+    def _record(self, role: Literal["operation", "span"]) -> declare.Record[Any]:
+        columns: tuple[Column, ...] = ()
         if role == "span":
-            columns = tuple(
-                declare.Column(each, "u64") for each in ("moment", "trace_high", "trace_low", "parent", "goid")
-            )
-        columns += (declare.Column("values", "bytes", max(self._size, 8)),)
+            columns = tuple(Column(each, "u64") for each in ("moment", "trace_high", "trace_low", "parent", "goid"))
+        columns += (Column("values", "bytes", max(self._size, 8)),)
         around = self._around
         decode = Decoder(
             around.function, self._span, self._slots, min(self._wanted.stack, STACK_FRAMES), around.names, around.symbol
         )
         return declare.Record(
-            self._name, columns, decode.operation if role == "operation" else decode.moment, role=role,
-            kind=self._kind,  # type: ignore[arg-type]
+            self._name, row_of(self._name, columns), decode.operation if role == "operation" else decode.moment,
+            role=role, kind=self._kind,  # type: ignore[arg-type]
         )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from goinst.plan.settings import PlanSettings
 from goinst.plan.source import Counter, Part, Program, write_source
 from goinst.plan.unseen import left_out, of_binary, unseen
 from goinst.plugin import protocol as declare
+from goinst.plugin.enums import macros_of
 from goinst.plugin.layout import Layout, lay_out
 
 __all__ = ["Plan", "PluginPlan", "ResolvedField", "ResolvedProbe", "make_plan"]
@@ -362,7 +363,7 @@ def _placed(facts: Facts, draft: _Draft, probe: declare.Probe) -> ResolvedProbe:
 
 def _part(draft: _Draft, *, pie: bool) -> Part:
     """What the source writer needs of a plugin: every decision made, only text left to write."""
-    defines: dict[str, str] = {}
+    defines = macros_of(draft.protocol)
     for found in draft.fields:
         if found.fact is not None:
             defines[found.macro] = str(found.fact.value)

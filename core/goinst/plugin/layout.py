@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections import namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from goinst.errors import PluginError
-from goinst.plugin.protocol import Column, Record, Series
+from goinst.plugin.protocol import Record, Series
+from goinst.plugin.rows import Column
 
 __all__ = ["HEAD", "OPERATION", "OPERATION_AT", "OPERATION_SIZE", "Layout", "lay_out"]
 
@@ -42,13 +42,13 @@ class Layout:
     """A record of one plugin as it is on the wire.
 
     ``columns`` are the record's with their sizes in bytes, ``offsets`` where each begins; ``members`` is the C text of
-    the struct's members; ``size`` its size in bytes; ``read(buffer, offset, end)`` returns the columns as a named tuple
+    the struct's members; ``size`` its size in bytes; ``read(buffer, offset, end)`` returns the record's row
     from the bytes between offset and end, where the last column may be cut short, or raises ``struct.error`` when there
     are too few.
     """
 
     plugin: str
-    record: Record
+    record: Record[Any]
     type: int
     columns: tuple[Column, ...]
     offsets: tuple[int, ...]
@@ -65,7 +65,7 @@ def _size(plugin: str, column: Column, options: Mapping[str, Any]) -> int:
     return size
 
 
-def lay_out(plugin: str, record: Record, number: int, options: Mapping[str, Any]) -> Layout:
+def lay_out(plugin: str, record: Record[Any], number: int, options: Mapping[str, Any]) -> Layout:
     """Lay out a record as C does on both architectures (natural alignment, a multiple of 8 in all)."""
     members: list[str] = []
     columns: list[Column] = []
@@ -88,13 +88,12 @@ def lay_out(plugin: str, record: Record, number: int, options: Mapping[str, Any]
         form += f"{padding}x{code}" if padding else code
         offsets.append(at + padding)
         at += padding + size
-    names = [column.name for column in record.columns]
-    try:
-        make = _named(record.name, names)
-        last = record.columns[-1]
-    except (ValueError, IndexError) as error:
-        raise PluginError(plugin, f"record {record.name!r} needs columns with names of their own: {error}") from None
-    if record.series is not None and (unknown := _named_in(record.series) - set(names)):
+    if not record.columns:
+        raise PluginError(plugin, f"record {record.name} has no columns")
+    row: Any = record.row
+    make, last = row._make, record.columns[-1]
+    names = {column.name for column in record.columns}
+    if record.series is not None and (unknown := _named_in(record.series) - names):
         raise PluginError(plugin, f"record {record.name}: there are no columns {sorted(unknown)} that its series names")
     head = struct.Struct(form.removesuffix(code))
     if last.type == "bytes":
@@ -111,11 +110,6 @@ def _named_in(series: Series) -> set[str]:
     for one in series.columns:
         names.update((one,) if isinstance(one, str) else one)
     return names
-
-
-def _named(name: str, columns: list[str]) -> Any:
-    kind: Any = namedtuple  # the names are data, which mypy's own understanding of namedtuple does not take
-    return kind(name, columns)._make
 
 
 def _reader_of_tail(head: struct.Struct, whole: int, make: Any) -> Callable[[Any, int, int], Any]:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from enum import IntEnum, IntFlag
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from goinst.plugin.rows import Column, columns_of
 
 if TYPE_CHECKING:
     from goinst.spans.span import DecodeContext, Span
@@ -15,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "PIPED_STDIN",
     "Capture",
-    "Column",
-    "Decoder",
     "Field",
     "Fragment",
     "Option",
@@ -34,8 +35,8 @@ __all__ = [
 PIPED_STDIN = "piped_stdin"
 # "call" goes with Site.callee
 Place = Literal["entry", "return", "call"]
-Decoder = Callable[[Any, "Span", "DecodeContext"], None]
 Finisher = Callable[["DecodeContext"], "Iterable[Span]"]
+Row = TypeVar("Row", bound=tuple[Any, ...])
 # columns as numpy arrays, one row for each record -> (more of the key: bytes, 2-D; rows that may be counted so)
 Deriver = Callable[[Mapping[str, Any]], tuple[Any, Any]]
 
@@ -171,18 +172,6 @@ class Tail:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One member of a record. ``type``: u8 u16 u32 u64 i32 i64, or ``bytes`` with ``size`` > 0.
-
-    ``size`` may be the name of an option of the plugin.
-    """
-
-    name: str
-    type: str
-    size: int | str = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Series:
     """What of a record decides in which series of the metrics its span is counted. Where metrics are all that is
     wanted, the records of a batch that have the same there are counted at once, and only one of them is decoded.
@@ -205,9 +194,12 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A wire layout, declared once: the C struct, its helpers and the decoder's view are generated from it.
+class Record(Generic[Row]):
+    """A wire layout, declared once: the C struct and its helpers, and the reader of its bytes, are made from ``row``.
 
+    ``row`` is a ``typing.NamedTuple``: its members are the columns, each annotated with ``u8``, ``u16``, ``u32``,
+    ``u64``, ``i32`` or ``i64``, or with ``Annotated[bytes, size]``, where ``size`` is a number of bytes, or the name of
+    an option of the plugin that is one. ``columns`` are those, as data.
     ``role``:
     ``operation``: the record lives in the goroutine's operation from ``NAME_begin`` to ``NAME_end`` and becomes a span
     of ``kind``; ``fact``: sent on its own (``NAME_reserve``/``NAME_submit``) and applied to the span of the operation
@@ -219,14 +211,14 @@ class Record:
     ``active`` is the metric of how many operations of this record are under way, by OpenTelemetry's name.
     ``partial``: the decoder can also make a span of an operation that is still open (``span.partial``): what the
     record holds then is what the programs have written so far.
-    ``decode(values, span, context)`` gets a named tuple of the columns; it must not trust what is in them.
+    ``decode(values, span, context)`` gets a ``row``; it must not trust what is in it.
     ``finish(context)`` gives, once, when the run ends, the spans that its decoder has kept in ``context.state``.
     ``series`` lets many records be counted at once where only metrics are wanted.
     """
 
     name: str
-    columns: tuple[Column, ...]
-    decode: Decoder
+    row: type[Row]
+    decode: Callable[[Row, Span, DecodeContext], None]
     role: Literal["operation", "fact", "span"] = "fact"
     kind: Literal["server", "client", "internal", "producer", "consumer"] = "server"
     begun_by: tuple[str, ...] = ()
@@ -234,6 +226,10 @@ class Record:
     finish: Finisher | None = None
     partial: bool = False
     series: Series | None = None
+    columns: tuple[Column, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", columns_of(self.row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +284,7 @@ class Protocol:
     """A plugin. ``builds_on`` names plugins that must be on too and whose programs and decoders run first.
     ``unseen`` (each an Unseen): what users may expect of this plugin, and it does not see.
     ``packages``: how forks of the packages that probes are in can be known.
+    ``enums``: numbers that its C text and its decoders share: member ``MEMBER`` is the macro ``PLUGIN_MEMBER``.
     ``on_request``: on only where it is named, not by default. ``losses``, ``notes``: reasons, and words for the user.
     ``signals``: what its C text and its decoders say to its own probes, and to nobody else. ``captures`` (each a
     Capture) become fragments, probes and records of their own, for each binary."""
@@ -296,10 +293,11 @@ class Protocol:
     summary: str
     fragments: tuple[Fragment, ...] = ()
     probes: tuple[Probe, ...] = ()
-    records: tuple[Record, ...] = ()
+    records: tuple[Record[Any], ...] = ()
     captures: tuple[Any, ...] = ()
     fields: Mapping[str, Field] = field(default_factory=dict)
     types: Mapping[str, Type] = field(default_factory=dict)
+    enums: tuple[type[IntEnum | IntFlag], ...] = ()
     tails: tuple[Tail, ...] = ()
     options: tuple[Option, ...] = ()
     losses: Mapping[str, str] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from goinst.recording.frame import columns_of
 __all__ = ["captured_records"]
 
 
-def captured_records(protocol: Protocol, frame: Mapping[str, Any]) -> dict[str, Record]:
+def captured_records(protocol: Protocol, frame: Mapping[str, Any]) -> dict[str, Record[Any]]:
     """What a protocol's captures came to when a source was recorded, by name of the record.
 
     PluginError when the binary is no longer there as it was: a recording does not hold its types.
@@ -42,7 +42,7 @@ def captured_records(protocol: Protocol, frame: Mapping[str, Any]) -> dict[str, 
     raise PluginError(protocol.name, f"its captures in {path} are not those that were recorded: they are left out")
 
 
-def _fit(wanted: Mapping[str, Sequence[Any]], records: Mapping[str, Record]) -> bool:
+def _fit(wanted: Mapping[str, Sequence[Any]], records: Mapping[str, Record[Any]]) -> bool:
     found = {name: [(one.name, one.type, one.size) for one in record.columns] for name, record in records.items()}
     return all(
         found.get(name) == [(one.name, one.type, one.size) for one in columns] for name, columns in wanted.items()

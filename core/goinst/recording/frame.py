@@ -17,7 +17,7 @@ from typing import Any
 
 from goinst.errors import GoinstError
 from goinst.plugin.layout import HEAD, OPERATION, Layout
-from goinst.plugin.protocol import Column
+from goinst.plugin.rows import Column
 
 __all__ = ["EXTENSIONS", "VERSION", "ZSTD_MAGIC", "RecordingError", "columns_of", "layout_members", "wire_format"]
 

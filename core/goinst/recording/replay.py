@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections import Counter, namedtuple
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from goinst.errors import PluginError
 from goinst.plugin.layout import Layout, lay_out
 from goinst.plugin.protocol import Protocol, Record
+from goinst.plugin.rows import row_of
 from goinst.recording.frame import columns_of
 from goinst.recording.reader import Recording
 from goinst.records.correlate import Correlator
@@ -128,11 +129,19 @@ class Replay:
                             plugin, f"records called {name} were made by a plugin that is not on here: left out"
                         )
                     )
-                record = Record(name, (), _leave_out(self._lost, plugin), members["role"], members["kind"])
+                record = Record(
+                    name, row_of(name, ()), _leave_out(self._lost, plugin), members["role"], members["kind"]
+                )
             columns = columns_of(members)
             series = record.series if {one.name for one in record.columns} <= {one.name for one in columns} else None
             recorded = Record(
-                name, columns, record.decode, members["role"], members["kind"], finish=record.finish, series=series
+                name,
+                row_of(name, columns),
+                record.decode,
+                members["role"],
+                members["kind"],
+                finish=record.finish,
+                series=series,
             )
             layouts.append(_with_new_columns(lay_out(plugin, recorded, members["type"], {}), record))
         given = frame["options"]
@@ -152,9 +161,9 @@ class Replay:
         )
         return _Target(correlator, processes)
 
-    def _captured(self, frame: Mapping[str, Any]) -> tuple[dict[tuple[str, str], Record], set[str]]:
+    def _captured(self, frame: Mapping[str, Any]) -> tuple[dict[tuple[str, str], Record[Any]], set[str]]:
         """Records of captures by plugin and name, and the plugins whose captures cannot be read."""
-        found: dict[tuple[str, str], Record] = {}
+        found: dict[tuple[str, str], Record[Any]] = {}
         unreadable = set()
         for protocol in self._capturing:
             if protocol.name not in frame["plugins"]:
@@ -218,14 +227,13 @@ def _leave_out(lost: Counter[str], plugin: str) -> Any:
     return decode
 
 
-def _with_new_columns(layout: Layout, installed: Record) -> Layout:
+def _with_new_columns(layout: Layout, installed: Record[Any]) -> Layout:
     """The layout, read with the columns that the installed decoder knows and the recording has not."""
     there = {column.name for column in layout.columns}
     new = [column for column in installed.columns if column.name not in there]
     if not new:
         return layout
-    kind: Any = namedtuple
-    make = kind(layout.record.name, [*(column.name for column in layout.columns), *(column.name for column in new)])
+    make = row_of(layout.record.name, (*layout.columns, *new))
     defaults = tuple(b"" if column.type == "bytes" else 0 for column in new)
     read = layout.read
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goinst.plugin.layout import OPERATION_AT, Layout
-from goinst.plugin.protocol import Column
+from goinst.plugin.rows import Column
 from goinst.records.ring import BUSY, DISCARD, LENGTH
 
 __all__ = ["Table", "places"]

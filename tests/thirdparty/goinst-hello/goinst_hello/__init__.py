@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, NamedTuple
 
-from goinst import Column, DecodeContext, Fragment, Option, Probe, Protocol, Record, Site, Span
+from goinst import DecodeContext, Fragment, Option, Probe, Protocol, Record, Site, Span, i64, u32, u64
 
 __all__ = ["PROTOCOL"]
 
@@ -12,8 +12,18 @@ __all__ = ["PROTOCOL"]
 _GREET = Site("main.greet", "name string, times int -> greeting string")
 
 
-def decode_greeting(values: Any, span: Span, context: DecodeContext) -> None:
-    """Fill in the span of one call. ``values`` has the columns of the record below."""
+class Greeting(NamedTuple):
+    """What is sent of one call."""
+
+    times: i64
+    greeting_length: u64
+    name_length: u64
+    name_copied: u32
+    name: Annotated[bytes, 32]
+
+
+def decode_greeting(values: Greeting, span: Span, context: DecodeContext) -> None:
+    """Fill in the span of one call."""
     name = values.name[: values.name_copied].decode("utf-8", "replace")
     span.name = f"greet {name}" if context.options["with_name"] else "greet"
     span.attributes["hello.name"] = name
@@ -32,20 +42,6 @@ PROTOCOL = Protocol(
         Probe("hello_enter", (_GREET,)),
         Probe("hello_leave", (_GREET,), place="return", closes=True),
     ),
-    records=(
-        Record(
-            "hello_greeting",
-            role="operation",
-            kind="internal",
-            decode=decode_greeting,
-            columns=(
-                Column("times", "i64"),
-                Column("greeting_length", "u64"),
-                Column("name_length", "u64"),
-                Column("name_copied", "u32"),
-                Column("name", "bytes", 32),
-            ),
-        ),
-    ),
+    records=(Record("hello_greeting", Greeting, decode_greeting, role="operation", kind="internal"),),
     options=(Option("with_name", True, "put the name that is greeted into the span's name"),),
 )
