@@ -49,13 +49,14 @@ class Delivered:
 
 @pytest.mark.usefixtures("hooks")
 def test_the_order_and_the_arguments_are_pluggys() -> None:
+    from goinst_hooks import bare
+
+    bare.calls.clear()
     run = Delivered(*WHOLE)
     assert run.plugins.failures == ()
     assert run.seen() == ORDER
     assert run.seen() == ORDER
     assert run.failures == []
-    from goinst_hooks import bare
-
     assert bare.calls == [1, 1]
 
 

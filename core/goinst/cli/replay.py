@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -96,10 +96,11 @@ def hooks_only(chosen: PluginSet, log: Log) -> Pipeline:
     """The plugins' hooks, for who takes the spans himself: ``hooked`` gives those that remain, ``losses`` counts."""
     from goinst.export.pipeline import Pipeline
 
-    return Pipeline(
-        chosen, (), None, lambda _: None,
-        lambda error: log.error("plugin switched off", plugin=error.plugin, reason=str(error)), log=log,
-    )  # fmt: skip
+    return Pipeline(chosen, (), None, lambda _: None, _switched_off(log), log=log)
+
+
+def _switched_off(log: Log) -> Callable[[PluginError], None]:
+    return lambda error: log.error("plugin switched off", plugin=error.plugin, reason=str(error))
 
 
 def replay_into(
@@ -129,10 +130,7 @@ def replay_into(
     exporters = open_exporters(outputs, stdout=sys.stdout.buffer, is_terminal=sys.stdout.isatty(), otlp=otlp)
     began, ends = time.monotonic(), list[str]()
     try:
-        pipeline = Pipeline(
-            chosen, exporters, max_spans, ends.append,
-            lambda error: log.error("plugin switched off", plugin=error.plugin, reason=str(error)), keep, log=log,
-        )  # fmt: skip
+        pipeline = Pipeline(chosen, exporters, max_spans, ends.append, _switched_off(log), keep, log=log)
         replay.store = pipeline.store
         for batch in replay:
             pipeline.tallied(batch.tallied)
