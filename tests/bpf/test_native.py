@@ -31,7 +31,6 @@ def shown(*names: str) -> Any:
     """A decoder that takes these columns over as attributes."""
 
     def decode(values: Any, span: Any, context: Any) -> None:
-        span.name = type(values).__name__
         for name in names:
             value = getattr(values, name)
             span.attributes[name] = value.partition(b"\0")[0].decode() if isinstance(value, bytes) else value
