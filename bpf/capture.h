@@ -19,6 +19,7 @@ static long (*goinst_get_stack)(void *ctx, void *to, u32 size, u64 flags) = (voi
 #define CAPTURE_OTHER 3     /* the interface holds another type */
 #define CAPTURE_BEYOND 5    /* not in the part of a map that was searched */
 #define CAPTURE_OK 8
+#define CAPTURE_IN_PART 9   /* read, but for what is in registers that BPF cannot see: floating point */
 
 /* The word at an address: the next address of a path. */
 static __always_inline u64 capture_hop(u64 address, u64 offset)

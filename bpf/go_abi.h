@@ -2,13 +2,12 @@
 /* ARG(program, name) and RESULT(program, name) are made by the plan from the signature that the plugin declared and
  * the ABI of the binary; a word that the ABI puts on the stack is read by this. */
 
-#if defined(GOINST_ARM64)
 #define GOINST_SP(ctx) ((ctx)->sp)
+#if defined(GOINST_ARM64)
 #define GOINST_IP(ctx) ((ctx)->pc)
 /* b.ls is taken when C is clear or Z is set; then the function starts again after runtime.morestack */
 #define GOINST_BRANCH_TAKEN(ctx) (!((ctx)->pstate & (1UL << 29)) || ((ctx)->pstate & (1UL << 30)))
 #else
-#define GOINST_SP(ctx) ((ctx)->sp)
 #define GOINST_IP(ctx) ((ctx)->ip)
 /* jbe is taken when CF or ZF is set */
 #define GOINST_BRANCH_TAKEN(ctx) ((ctx)->flags & 0x41)

@@ -273,6 +273,22 @@ static __always_inline struct goinst_operation *goinst_operation_make(struct goi
     return goinst_operations.lookup(key);
 }
 
+/* Puts an operation that has just begun into its parent's trace, or into one of its own. */
+static __always_inline void goinst_operation_under(struct goinst_operation *op, struct goinst_operation *parent)
+{
+    if (parent) {
+        op->head.flags = goinst_operation_inherited(parent);
+        op->trace_high = parent->trace_high;
+        op->trace_low = parent->trace_low;
+        op->parent_id = parent->head.span_id;
+    } else {
+        op->head.flags = 0;
+        op->trace_high = goinst_random_id();
+        op->trace_low = goinst_random_id();
+        op->parent_id = 0;
+    }
+}
+
 /* Begins an operation of record `type` on the goroutine of the hit, as the child of the innermost one that is still
  * open there, or, with `inherit`, of the one that the goroutine was started in (never for servers: what a request's
  * goroutine starts to serve others is not part of the request). NULL (and counted) when the goroutine is not known or
@@ -317,7 +333,6 @@ static __always_inline struct goinst_operation *goinst_operation_begin(struct go
         parent = goinst_operation_ancestor(hit);
     slot->reused = slot->head.type == type && slot->goid == goid;
     slot->head.type = type;
-    slot->head.flags = 0;
     slot->head.tgid = hit->tgid;
     slot->head.span_id = goinst_random_id();
     slot->goid = goid;
@@ -326,17 +341,9 @@ static __always_inline struct goinst_operation *goinst_operation_begin(struct go
     slot->nested = 0;
     slot->facts = 0;
     slot->end = 0;
-    if (parent) {
-        slot->head.flags = goinst_operation_inherited(parent);
+    if (parent)
         parent->nested = 1; /* true for the levels of this goroutine; a spare look-up for those of another */
-        slot->trace_high = parent->trace_high;
-        slot->trace_low = parent->trace_low;
-        slot->parent_id = parent->head.span_id;
-    } else {
-        slot->trace_high = goinst_random_id();
-        slot->trace_low = goinst_random_id();
-        slot->parent_id = 0;
-    }
+    goinst_operation_under(slot, parent);
     slot->state = GOINST_OPEN;
     slot->start = bpf_ktime_get_ns();
     if (inherit) /* no caller's context can come in any more */
@@ -402,15 +409,7 @@ static __always_inline struct goinst_operation *goinst_operation_begin_keyed(str
     op->head.tgid = hit->tgid;
     op->head.span_id = goinst_random_id();
     op->goid = hit->g ? goinst_goid(hit) : 0;
-    if (parent) {
-        op->head.flags = goinst_operation_inherited(parent);
-        op->trace_high = parent->trace_high;
-        op->trace_low = parent->trace_low;
-        op->parent_id = parent->head.span_id;
-    } else {
-        op->trace_high = goinst_random_id();
-        op->trace_low = goinst_random_id();
-    }
+    goinst_operation_under(op, parent);
     op->state = GOINST_OPEN;
     op->start = bpf_ktime_get_ns();
     if (inherit)

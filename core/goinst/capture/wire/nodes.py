@@ -20,7 +20,7 @@ __all__ = ["COPIED", "OK", "STATE", "Bytes", "CString", "Elements", "Follow", "P
 
 STATE = struct.Struct("<Q")
 COPIED = struct.Struct("<II")
-OK = 8
+OK, _IN_PART = 8, 9  # bpf/capture.h
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class Raw:
                 if text:
                     out.line(f"*({kind} *)({to} + {8 + offset}) = {text};")
             if any(not text for _, _, text in place.pieces):
-                out.line(f"*(u64 *)({to}) = CAPTURE_OK + 1;")
+                out.line(f"*(u64 *)({to}) = CAPTURE_IN_PART;")
             self._fetch_follows(out, to)
             return
         if not self.shape.size:
@@ -103,7 +103,7 @@ class Raw:
         state = STATE.unpack_from(reader.buffer, at)[0]
         if state < OK:
             return ABSENT.get(state, ABSENT[1])
-        if state > OK and self.shape.kind in ("float", "complex"):
+        if state == _IN_PART and self.shape.kind in ("float", "complex"):
             return ABSENT[4]
         found: dict[int, Captured] = {}
         behind = at + self.behind
