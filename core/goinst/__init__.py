@@ -26,6 +26,7 @@ from goinst.plugin.rows import i32, i64, u8, u16, u32, u64
 from goinst.plugin.summary import Summary
 from goinst.spans.memory import Memory
 from goinst.spans.span import Clock, DecodeContext, Resource, Span
+from goinst.toolkit.address import host_port, ip_text
 from goinst.toolkit.context import TraceParent, context_words, parse_traceparent
 from goinst.toolkit.redact import SECRET_HEADERS, redact_header, redact_query, redact_url
 
@@ -59,8 +60,10 @@ __all__ = [
     "__version__",
     "context_words",
     "hookimpl",
+    "host_port",
     "i32",
     "i64",
+    "ip_text",
     "parse_traceparent",
     "redact_header",
     "redact_query",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from functools import lru_cache
 
 from goinst.plugins.grpc.records import Address, Called, ErrorKind, Flag, Kind, Metadata, Served
 
-from goinst import DecodeContext, Span, context_words, parse_traceparent, redact_header
+from goinst import DecodeContext, Span, context_words, host_port, ip_text, parse_traceparent, redact_header
 
 __all__ = ["CODES", "decode_client", "decode_metadata", "decode_server"]
 
@@ -81,7 +80,7 @@ def decode_client(values: Called, span: Span, context: DecodeContext) -> None:
     authority = _text(values.authority, values.authority_length)
     if authority:
         attributes["goinst.grpc.authority"] = authority
-        host, port = _host_port(authority)
+        host, port = host_port(authority)
         attributes["server.address"] = host
         if port is not None:
             attributes["server.port"] = port
@@ -206,7 +205,7 @@ def _addresses(values: Served | Called, span: Span) -> None:
         kind = getattr(values, f"{side}_kind")
         data = getattr(values, side)[: getattr(values, f"{side}_length")]
         if kind == Address.TCP:
-            address = _ip(data)
+            address = ip_text(data)
             attributes["network.transport"] = "tcp"
             attributes["network.type"] = "ipv6" if ":" in address else "ipv4"
             attributes[f"network.{side}.address"] = address
@@ -218,25 +217,10 @@ def _addresses(values: Served | Called, span: Span) -> None:
             if len(data) == len(getattr(values, side)):
                 span.truncated.append(f"network.{side}.address")
         elif kind == Address.TEXT:
-            host, port = _host_port(data.decode("utf-8", "replace"))
+            host, port = host_port(data)
             attributes[f"network.{side}.address"] = host
             if port is not None:
                 attributes[f"network.{side}.port"] = port
-
-
-def _ip(data: bytes) -> str:
-    if len(data) not in (4, 16):
-        return ""
-    address = ipaddress.ip_address(data)
-    mapped = getattr(address, "ipv4_mapped", None)  # Go keeps IPv4 addresses in 16 bytes
-    return str(mapped or address)
-
-
-def _host_port(text: str) -> tuple[str, int | None]:
-    host, colon, port = text.rpartition(":")
-    if colon and port.isascii() and port.isdigit() and (":" not in host or host.startswith("[")):
-        return host.strip("[]"), int(port)
-    return text.strip("[]"), None
 
 
 def _trace_parent(value: str, span: Span) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import errno
-from functools import lru_cache
-from ipaddress import ip_address
 from urllib.parse import quote
 
 from goinst.plugins.nethttp import semantics
 from goinst.plugins.nethttp.records import Call, CallFlag, ErrorKind, Failure
 
-from goinst import DecodeContext, Span, context_words, redact_query
+from goinst import DecodeContext, Span, context_words, host_port, ip_text, redact_query
 
 __all__ = ["decode_client", "decode_error"]
 
@@ -52,7 +50,7 @@ def decode_client(values: Call, span: Span, context: DecodeContext) -> None:
     host = values.host[: values.host_length].decode("utf-8", "replace")
     scheme = values.scheme[: values.scheme_length].decode("latin-1")
     attributes["url.full"] = _url(values, scheme, host, span, redact=context.redact)
-    name, port = _server(host)
+    name, port = host_port(host)
     attributes["server.address"] = name
     if port is None:
         port = _PORTS.get(scheme)
@@ -75,7 +73,7 @@ def decode_client(values: Call, span: Span, context: DecodeContext) -> None:
         if values.attempts > 1:
             attributes["http.request.resend_count"] = values.attempts - 1
     if values.peer_length in (4, 16):
-        attributes["network.peer.address"] = _peer(values.peer[: values.peer_length])
+        attributes["network.peer.address"] = ip_text(values.peer[: values.peer_length])
         attributes["network.peer.port"] = values.peer_port
     if values.context:
         attributes["goinst.propagation"] = context_words(values.context)
@@ -111,20 +109,3 @@ def _url(values: Call, scheme: str, host: str, span: Span, *, redact: bool) -> s
         span.truncated.append("url.full")
     user = "REDACTED:REDACTED@" if values.flags & _USER else ""
     return f"{scheme}://{user}{host}{path}{'?' if query else ''}{words if query else ''}"
-
-
-@lru_cache(256)
-def _server(host: str) -> tuple[str, int | None]:
-    if host.startswith("["):
-        name, _, rest = host[1:].partition("]")
-        port = rest.removeprefix(":")
-    else:
-        name, _, port = host.partition(":")
-    return name, int(port) if port.isdigit() and len(port) <= 5 else None
-
-
-@lru_cache(1024)
-def _peer(address: bytes) -> str:
-    found = ip_address(address)
-    mapped = getattr(found, "ipv4_mapped", None)
-    return str(mapped or found)

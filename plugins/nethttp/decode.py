@@ -15,7 +15,6 @@ from goinst.plugins.nethttp.semantics import (
     HIJACKED,
     RETURNED,
     TLS,
-    address_of,
     content_type_of,
     guessed,
     host_of,
@@ -27,7 +26,7 @@ from goinst.plugins.nethttp.semantics import (
     so_far,
 )
 
-from goinst import DecodeContext, Resource, Span
+from goinst import DecodeContext, Resource, Span, host_port
 
 __all__ = ["decode_line", "decode_request"]
 
@@ -72,7 +71,7 @@ def decode_request(values: Request, span: Span, context: DecodeContext) -> None:
         parsed = known[key] = _parse(values, redact=context.redact)
     if not parsed.name and not flags & _LINE_SENT:
         context.count("header_unreadable")
-    address, port = address_of(values.peer[: values.peer_length])
+    address, port = host_port(values.peer[: values.peer_length])
     status = values.status or 200  # finishRequest writes 200 for a handler that wrote nothing
     # one literal: far quicker than a store for each; what does not apply is taken out again
     span.attributes = attributes = {

@@ -8,14 +8,13 @@ from typing import Any, TypeVar
 from goinst.plugins.nethttp.records import Ending, Flag, Request, Stream
 from goinst.plugins.nethttp.routes import guess_route
 
-from goinst import DecodeContext, Span, redact_query
+from goinst import DecodeContext, Span, host_port, redact_query
 
 __all__ = [
     "HIJACKED",
     "RETURNED",
     "TLS",
     "XNET",
-    "address_of",
     "content_type_of",
     "guessed",
     "host_of",
@@ -164,21 +163,12 @@ def set_ending(ending: int, status: int, span: Span) -> None:
 
 def set_peer(peer: bytes, attributes: dict[str, Any]) -> None:
     """Set the client from net.Conn.RemoteAddr's text."""
-    address, port = address_of(peer)
+    address, port = host_port(peer)
     if address:
         attributes["network.peer.address"] = address
     if port is not None:
         attributes["client.address"] = address
         attributes["client.port"] = attributes["network.peer.port"] = port
-
-
-@lru_cache(1024)
-def address_of(peer: bytes) -> tuple[str, int | None]:
-    """Address and port; no port for what is not IP (a Unix socket)."""
-    host, colon, port = peer.rpartition(b":")
-    if colon and port.isdigit() and len(port) <= 5:
-        return host.strip(b"[]").decode("latin-1"), int(port)
-    return peer.decode("utf-8", "replace"), None
 
 
 @lru_cache(256)
