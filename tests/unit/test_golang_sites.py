@@ -36,7 +36,9 @@ class Fake:
     @property
     def info(self) -> Any:
         always = {"amd64": "r14" if self.abi == "register" else "", "arm64": "regs[28]"}[self.arch]
-        return SimpleNamespace(arch=self.arch, abi=self.abi, goroutine=always if self.g is None else self.g)
+        return SimpleNamespace(
+            arch=self.arch, abi=self.abi, native=self.abi == "c", goroutine=always if self.g is None else self.g
+        )
 
     @property
     def image(self) -> Any:
