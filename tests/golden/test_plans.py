@@ -5,6 +5,7 @@
 
 import os
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ PLANS = {
     "arith-1.27-amd64": ("arith", "1.27.3", "amd64", ("nethttp", "jsonrpc")),
     "ping-1.26-arm64": ("ping", "1.26.8", "arm64", ("nethttp", "jsonrpc")),
 }
+# those of all other plugins that come with goinst
+OTHERS = {
+    "chain-1.26-amd64": ("chain", "1.26.8", "amd64", ("nethttp", "http2", "jsonrpc", "jsonstream", "grpc")),
+    "netrpc-1.26-amd64": ("netrpc", "1.26.8", "amd64", ("netrpc",)),
+    "connectrpc-1.26-amd64": ("connectrpc", "1.26.8", "amd64", ("nethttp", "connectrpc")),
+}
 
 
 def plan_of(program: str, go: str, arch: str, plugins: tuple[str, ...]):
@@ -30,16 +37,36 @@ def plan_of(program: str, go: str, arch: str, plugins: tuple[str, ...]):
     return make_plan(GoFacts.open(str(binary)), PluginSet.load(plugins).protocols)
 
 
-@pytest.mark.parametrize("name", PLANS)
-def test_plan_is_what_it_was(name: str) -> None:
-    plan = plan_of(*PLANS[name])
-    # where the linker put things is not a decision
-    text = re.sub(r"0x[0-9a-f]+", "ADDRESS", plan.describe())
-    file = HERE / "plans" / f"{name}.txt"
+def same(text: str, *where: str) -> None:
+    """That a text is what it was; where the linker put things is not a decision."""
+    text = re.sub(r"0x[0-9a-f]{4,}", "ADDRESS", text)
+    file = HERE.joinpath(*where)
     if os.environ.get("GOLDEN") == "write":
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
     assert file.read_text() == text
+
+
+def generated(source: str) -> str:
+    """The C that goinst writes itself: without headers and fragments, whose text is in the tree, and without
+    the numbers of counters, which change with every new one."""
+    parts = re.findall(r'^#line \d+ "goinst/generated\.[hc]"\n(.*?)(?=^#line |\Z)', source, re.DOTALL | re.MULTILINE)
+    return re.sub(r"\bgoinst_count\(\d+\)", "goinst_count(NUMBER)", "".join(parts))
+
+
+@pytest.mark.parametrize("name", [*PLANS, *OTHERS])
+def test_plan_is_what_it_was(name: str) -> None:
+    same(plan_of(*{**PLANS, **OTHERS}[name]).describe(), "plans", f"{name}.txt")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_generated_c_is_what_it_was(name: str) -> None:
+    same(generated(plan_of(*OTHERS[name]).source), "source", f"{name}.c")
+
+
+def test_every_plugin_has_a_golden_plan() -> None:
+    own = {point.name for point in entry_points(group="goinst") if point.value.startswith("goinst.plugins.")}
+    assert own == {plugin for *_, plugins in (*PLANS.values(), *OTHERS.values()) for plugin in plugins}
 
 
 def test_the_same_input_gives_the_same_plan() -> None:
