@@ -18,12 +18,10 @@ from goinst.plugins.jsonrpc.records import (
     ResponseSource,
 )
 
-from goinst import Field, Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
+from goinst import Fragment, Option, Probe, Protocol, Record, Site, Tail, Type
+from goinst.toolkit.http import BODY_ANNOUNCED, HANDLER_RETURNED, SERVE_HTTP, http_fields
 
 __all__ = ["PROTOCOL"]
-
-_RESPONSE = "net/http.response"
-_REQUEST = "net/http.Request"
 
 
 def _read(program: str, place: Literal["entry", "return"]) -> Probe:
@@ -43,44 +41,36 @@ PROTOCOL = Protocol(
         Fragment(f"{name}.bpf.c", package="goinst.plugins.jsonrpc") for name in ("jsonrpc", "http2", "client")
     ),
     fields={
-        "RESPONSE_CONN": Field(_RESPONSE, "conn"),
-        "RESPONSE_REQ": Field(_RESPONSE, "req"),
-        "RESPONSE_W": Field(_RESPONSE, "w"),
-        "RESPONSE_STATUS": Field(_RESPONSE, "status"),
-        "RESPONSE_WRITTEN": Field(_RESPONSE, "written"),
-        "REQUEST_METHOD": Field(_REQUEST, "Method"),
-        "REQUEST_CONTENT_LENGTH": Field(_REQUEST, "ContentLength"),
-        "REQUEST_URL": Field(_REQUEST, "URL"),
-        "URL_RAW_QUERY": Field("net/url.URL", "RawQuery"),
-        "CONN_CURRENT": Field("net/http.conn", "curReq.v"),
-        "CONN_BUFR": Field("net/http.conn", "bufr"),
-        "CONN_BUFW": Field("net/http.conn", "bufw"),
-        "READER_CONN": Field("net/http.connReader", "conn"),
-        "READER_BUF": Field("bufio.Reader", "buf"),
-        "READER_R": Field("bufio.Reader", "r"),
-        "READER_W": Field("bufio.Reader", "w"),
-        "WRITER_BUF": Field("bufio.Writer", "buf"),
+        **http_fields(
+            "RESPONSE_CONN",
+            "RESPONSE_REQ",
+            "RESPONSE_W",
+            "RESPONSE_STATUS",
+            "RESPONSE_WRITTEN",
+            "REQUEST_METHOD",
+            "REQUEST_CONTENT_LENGTH",
+            "REQUEST_URL",
+            "URL_RAW_QUERY",
+            "CONN_CURRENT",
+            "CONN_BUFR",
+            "CONN_BUFW",
+            "READER_CONN",
+            "READER_BUF",
+            "READER_R",
+            "READER_W",
+            "WRITER_BUF",
+        ),
         **FIELDS,
     },
     types={"T_RESPONSE": Type("*net/http.response"), **TYPES},
     probes=(
         Probe(
             "jsonrpc_serve",
-            (
-                Site(
-                    "net/http.serverHandler.ServeHTTP",
-                    "sh struct{srv *net/http.Server}, rw interface{}, req *net/http.Request",
-                ),
-            ),
+            (SERVE_HTTP,),
         ),
         Probe(
             "jsonrpc_bodied",
-            (
-                Site("net/http.(*conn).serve", "rc interface{}, fn func()", callee="net/http.registerOnHitEOF"),
-                Site(
-                    "net/http.(*conn).serve", "b *net/http.body, fn func()", callee="net/http.(*body).registerOnHitEOF"
-                ),
-            ),
+            BODY_ANNOUNCED,
             place="call",
             optional=True,
             instead_of="jsonrpc_serve",
@@ -88,10 +78,7 @@ PROTOCOL = Protocol(
         ),
         Probe(
             "jsonrpc_finish",
-            (
-                Site("net/http.(*conn).serve", "c *net/http.conn", callee="net/http.(*conn).hijacked", place="call"),
-                Site("net/http.(*response).finishRequest", "w *net/http.response"),  # Go 1.16
-            ),
+            HANDLER_RETURNED,
         ),
         _read("jsonrpc_read", "entry"),
         _read("jsonrpc_read_done", "return"),

@@ -7,25 +7,14 @@ from typing import Literal
 from goinst.plugins.jsonrpc.options import MENTIONS
 
 from goinst import Field, Probe, Site, Type
+from goinst.toolkit.http import RETURNS_TELL, ROUND_TRIP, XNET_ROUND_TRIPS, http_fields
 
 __all__ = ["FIELDS", "PROBES", "TYPES"]
 
 _STD, _STD127, _XNET = "net/http.http2", "net/http/internal/http2.", "golang.org/x/net/http2."
 _SDK = "github.com/modelcontextprotocol/go-sdk/internal/jsonrpc2.EncodeMessage"
-_REGISTERS = ((1, 17), (1, 99))  # before, a RET does not tell the goroutine
 _BODIES = "JSON-RPC in HTTP/2 bodies"
 _POSTED = "JSON-RPC that the program's HTTP client posts"
-_ROUND_TRIP = "req *net/http.Request -> resp *net/http.Response, err error"
-_CALL = Site("net/http.(*Transport).roundTrip", f"t *net/http.Transport, {_ROUND_TRIP}", versions=_REGISTERS)
-# newer versions have roundTripOpt, of which RoundTripOpt is an inlined caller
-_XNET_CALLS = tuple(
-    Site(
-        f"{_XNET.rstrip('.')}.(*Transport).{name}",
-        f"t *{_XNET}Transport, req *net/http.Request, opt {_XNET}RoundTripOpt -> resp *net/http.Response, err error",
-        versions=_REGISTERS,
-    )
-    for name in ("roundTripOpt", "RoundTripOpt")
-)
 
 
 def _field(kind: str, path: str, *prefixes: str) -> Field:
@@ -35,7 +24,7 @@ def _field(kind: str, path: str, *prefixes: str) -> Field:
 
 def _method(prefix: str, kind: str, name: str, signature: str) -> Site:
     package, _, lead = prefix.rpartition(".")
-    return Site(f"{package}.(*{lead}{kind}).{name}", signature, versions=_REGISTERS)
+    return Site(f"{package}.(*{lead}{kind}).{name}", signature, versions=RETURNS_TELL)
 
 
 def _read(program: str, place: Literal["entry", "return"], *prefixes: str) -> Probe:
@@ -83,10 +72,10 @@ PROBES = (
     _write("jsonrpc_xnet_write", _XNET),
     _done("jsonrpc_stream_done", _STD, _STD127),
     _done("jsonrpc_xnet_done", _XNET),
-    _call("jsonrpc_call", (_CALL,), "entry"),
-    _call("jsonrpc_call_done", (_CALL,), "return"),
-    _call("jsonrpc_xnet_call", _XNET_CALLS, "entry"),
-    _call("jsonrpc_xnet_call_done", _XNET_CALLS, "return"),
+    _call("jsonrpc_call", (ROUND_TRIP,), "entry"),
+    _call("jsonrpc_call_done", (ROUND_TRIP,), "return"),
+    _call("jsonrpc_xnet_call", XNET_ROUND_TRIPS, "entry"),
+    _call("jsonrpc_xnet_call_done", XNET_ROUND_TRIPS, "return"),
 )
 
 FIELDS = {
@@ -101,7 +90,7 @@ FIELDS = {
         )
     },
     "SERVER_REQUEST_METHOD": Field(f"{_STD127}ServerRequest", "Method", optional=True),
-    "REQUEST_BODY": Field("net/http.Request", "Body"),
+    **http_fields("REQUEST_BODY"),
     "REQUEST_GET_BODY": Field("net/http.Request", "GetBody", optional=True),
     "BYTES_READER_S": Field("bytes.Reader", "s", optional=True),
     "BYTES_READER_I": Field("bytes.Reader", "i", optional=True),

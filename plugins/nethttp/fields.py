@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from goinst import Field, Type
+from goinst.toolkit.http import http_fields
 
 __all__ = ["FIELDS", "SERVER", "TYPES"]
 
@@ -44,40 +45,46 @@ def _h2(prefix: str, *owners: tuple[str, str]) -> dict[str, Field]:
 
 
 FIELDS = {
-    "RESPONSE_CONN": Field(_RESPONSE, "conn", side=SERVER),
-    "RESPONSE_STATUS": Field(_RESPONSE, "status", side=SERVER),
-    "RESPONSE_WRITTEN": Field(_RESPONSE, "written", side=SERVER),
-    "RESPONSE_HEADER": Field(_RESPONSE, "handlerHeader", side=SERVER),
-    "RESPONSE_REQ": Field(_RESPONSE, "req", side=SERVER),
-    "RESPONSE_BODY": Field(_RESPONSE, "reqBody", side=SERVER),
+    **http_fields(
+        "RESPONSE_CONN",
+        "RESPONSE_STATUS",
+        "RESPONSE_WRITTEN",
+        "RESPONSE_HEADER",
+        "RESPONSE_REQ",
+        "RESPONSE_BODY",
+        "CONN_RWC",
+        "CONN_REMOTE_ADDR",
+        "CONN_TLS_STATE",
+        "CONN_BUFR",
+        "CONN_CURRENT",
+        "CONN_HIJACKED",
+        "READER_CONN",
+        "READER_BUF",
+        "READER_R",
+        "READER_W",
+        side=SERVER,
+    ),
+    **http_fields(
+        "REQUEST_METHOD",
+        "REQUEST_URI",
+        "REQUEST_HOST",
+        "REQUEST_PROTO_MINOR",
+        "REQUEST_HEADER",
+        "REQUEST_CONTEXT",
+        "REQUEST_CONTENT_LENGTH",
+        "REQUEST_REMOTE_ADDR",
+        "REQUEST_TLS",
+        "REQUEST_URL",
+        "REQUEST_BODY",
+    ),
+    **http_fields("URL_RAW_QUERY", "WRITER_BUF", "WRITER_N", optional=True),
     "BODY_EOF": Field("net/http.body", "sawEOF", optional=True),
     # whether the client left: Go 1.27 has the second
     "RESPONSE_LEFT": Field(
         _RESPONSE, "didCloseNotify", optional=True, alternatives=((_RESPONSE, "closeNotifyTriggered"),)
     ),
-    "REQUEST_METHOD": Field(_REQUEST, "Method"),
-    "REQUEST_URI": Field(_REQUEST, "RequestURI"),
-    "REQUEST_HOST": Field(_REQUEST, "Host"),
-    "REQUEST_PROTO_MINOR": Field(_REQUEST, "ProtoMinor"),
-    "REQUEST_HEADER": Field(_REQUEST, "Header"),
-    "REQUEST_CONTEXT": Field(_REQUEST, "ctx"),
-    "REQUEST_CONTENT_LENGTH": Field(_REQUEST, "ContentLength"),
-    "REQUEST_REMOTE_ADDR": Field(_REQUEST, "RemoteAddr"),
-    "REQUEST_TLS": Field(_REQUEST, "TLS"),
-    "REQUEST_URL": Field(_REQUEST, "URL"),
-    "REQUEST_BODY": Field(_REQUEST, "Body"),
     "REQUEST_PATTERN": Field(_REQUEST, "Pattern", optional=True),  # Go 1.23
-    "CONN_RWC": Field(_CONN, "rwc", side=SERVER),
-    "CONN_REMOTE_ADDR": Field(_CONN, "remoteAddr", side=SERVER),
-    "CONN_TLS_STATE": Field(_CONN, "tlsState", side=SERVER),
-    "CONN_BUFR": Field(_CONN, "bufr", side=SERVER),
-    "CONN_CURRENT": Field(_CONN, "curReq.v", side=SERVER),
-    "CONN_HIJACKED": Field(_CONN, "hijackedv", side=SERVER),
     "CONN_ERROR": Field(_CONN, "werr", optional=True),
-    "READER_CONN": Field("net/http.connReader", "conn", side=SERVER),
-    "READER_BUF": Field("bufio.Reader", "buf", side=SERVER),
-    "READER_R": Field("bufio.Reader", "r", side=SERVER),
-    "READER_W": Field("bufio.Reader", "w", side=SERVER),
     "NETFD_LADDR": Field("net.netFD", "laddr", optional=True),
     "NETFD_RADDR": Field("net.netFD", "raddr", optional=True),
     "TCPADDR_IP": Field("net.TCPAddr", "IP", optional=True),
@@ -95,7 +102,6 @@ FIELDS = {
     "URL_HOST": Field(_URL, "Host", optional=True),
     "URL_PATH": Field(_URL, "Path", optional=True),
     "URL_RAW_PATH": Field(_URL, "RawPath", optional=True),
-    "URL_RAW_QUERY": Field(_URL, "RawQuery", optional=True),
     "RESPONSE_CODE": Field(_ANSWER, "StatusCode", optional=True),
     "RESPONSE_MAJOR": Field(_ANSWER, "ProtoMajor", optional=True),
     "RESPONSE_MINOR": Field(_ANSWER, "ProtoMinor", optional=True),
@@ -104,8 +110,6 @@ FIELDS = {
     "RESPONSE_TLS": Field(_ANSWER, "TLS", optional=True),
     "PCONN_CONN": Field(_PCONN, "conn", optional=True),
     "PCONN_WRITER": Field(_PCONN, "bw", optional=True),
-    "WRITER_BUF": Field("bufio.Writer", "buf", optional=True),
-    "WRITER_N": Field("bufio.Writer", "n", optional=True),
     "PCONN_REUSED": Field(_PCONN, "reused", optional=True),
     "OP_ERROR_OP": Field("net.OpError", "Op", optional=True),
     "OP_ERROR_ERR": Field("net.OpError", "Err", optional=True),

@@ -5,29 +5,14 @@ from __future__ import annotations
 from goinst.plugins.nethttp.fields import SERVER
 
 from goinst import Probe, Site
+from goinst.toolkit.http import BODY_ANNOUNCED, HANDLER_RETURNED, ROUND_TRIP, SERVE_HTTP, XNET, XNET_ROUND_TRIPS
 
 __all__ = ["CLIENT_PROBES", "ROUTER_PROBES", "SERVER_PROBES"]
 
-_SERVE = "sh struct{srv *net/http.Server}, rw interface{}, req *net/http.Request"
 _STREAMS_LOST = "HTTP/2 requests"
 _ROUTES_LOST = "a router's templates"
 _CALLS_LOST = "client requests"
 _CONNECTION_LOST = "a client request's peer, and whether its connection was used before"
-_ROUND_TRIP = "req *net/http.Request -> resp *net/http.Response, err error"
-_XNET = "golang.org/x/net/http2"
-# Do and RoundTrip are often inlined: these are not
-# Go 1.16 keeps the goroutine where it cannot be read at a RET
-_SINCE = ((1, 17), (1, 99))
-_CALL = Site("net/http.(*Transport).roundTrip", f"t *net/http.Transport, {_ROUND_TRIP}", versions=_SINCE)
-# newer versions have roundTripOpt, of which RoundTripOpt is an inlined caller
-_XNET_CALLS = tuple(
-    Site(
-        f"{_XNET}.(*Transport).{name}",
-        f"t *{_XNET}.Transport, req *net/http.Request, opt {_XNET}.RoundTripOpt -> resp *net/http.Response, err error",
-        versions=_SINCE,
-    )
-    for name in ("roundTripOpt", "RoundTripOpt")
-)
 
 
 def _run(package: str, request: str) -> Site:
@@ -56,19 +41,19 @@ SERVER_PROBES = (
         optional=True,
         lost="B3's and Jaeger's trace contexts of a connection's first request",
     ),
-    Probe("nethttp_serve", (Site("net/http.serverHandler.ServeHTTP", _SERVE),), side=SERVER),
+    Probe("nethttp_serve", (SERVE_HTTP,), side=SERVER),
     _before_handler("nethttp_bodiless", ("cr *net/http.connReader", "net/http.(*connReader).startBackgroundRead")),
-    _before_handler(
+    Probe(
         "nethttp_bodied",
-        ("rc interface{}, fn func()", "net/http.registerOnHitEOF"),
-        ("b *net/http.body, fn func()", "net/http.(*body).registerOnHitEOF"),  # Go 1.27
+        BODY_ANNOUNCED,
+        place="call",
+        optional=True,
+        instead_of="nethttp_serve",
+        lost="HTTP/1 requests",
     ),
     Probe(
         "nethttp_finish",
-        (
-            Site("net/http.(*conn).serve", "c *net/http.conn", callee="net/http.(*conn).hijacked", place="call"),
-            Site("net/http.(*response).finishRequest", "w *net/http.response"),  # Go 1.16
-        ),
+        HANDLER_RETURNED,
         closes=True,
         side=SERVER,
     ),
@@ -109,13 +94,13 @@ SERVER_PROBES = (
     ),
     Probe(
         "nethttp_xnet_run",
-        (_run(_XNET, "net/http.Request"),),
+        (_run(XNET, "net/http.Request"),),
         optional=True,
         lost=_STREAMS_LOST,
     ),
     Probe(
         "nethttp_xnet_done",
-        (Site(f"{_XNET}.(*serverConn).runHandler.func1"),),
+        (Site(f"{XNET}.(*serverConn).runHandler.func1"),),
         optional=True,
         closes=True,
         lost=_STREAMS_LOST,
@@ -123,10 +108,10 @@ SERVER_PROBES = (
 )
 
 CLIENT_PROBES = (
-    Probe("nethttp_call", (_CALL,), optional=True, lost=_CALLS_LOST),
-    Probe("nethttp_call_done", (_CALL,), place="return", optional=True, closes=True, lost=_CALLS_LOST),
-    Probe("nethttp_xnet_call", _XNET_CALLS, optional=True, lost=_CALLS_LOST),
-    Probe("nethttp_xnet_call_done", _XNET_CALLS, place="return", optional=True, closes=True, lost=_CALLS_LOST),
+    Probe("nethttp_call", (ROUND_TRIP,), optional=True, lost=_CALLS_LOST),
+    Probe("nethttp_call_done", (ROUND_TRIP,), place="return", optional=True, closes=True, lost=_CALLS_LOST),
+    Probe("nethttp_xnet_call", XNET_ROUND_TRIPS, optional=True, lost=_CALLS_LOST),
+    Probe("nethttp_xnet_call_done", XNET_ROUND_TRIPS, place="return", optional=True, closes=True, lost=_CALLS_LOST),
     Probe(
         "nethttp_call_conn",
         (Site("net/http.(*persistConn).roundTrip", "pc *net/http.persistConn, req *net/http.transportRequest"),),
@@ -147,8 +132,8 @@ CLIENT_PROBES = (
     Probe(
         "nethttp_call_xnet",
         (
-            Site(f"{_XNET}.(*ClientConn).roundTrip", f"cc *{_XNET}.ClientConn"),
-            Site(f"{_XNET}.(*ClientConn).RoundTrip", f"cc *{_XNET}.ClientConn"),
+            Site(f"{XNET}.(*ClientConn).roundTrip", f"cc *{XNET}.ClientConn"),
+            Site(f"{XNET}.(*ClientConn).RoundTrip", f"cc *{XNET}.ClientConn"),
         ),
         optional=True,
         lost=_CONNECTION_LOST,
