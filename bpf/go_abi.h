@@ -5,10 +5,13 @@
 #define GOINST_SP(ctx) ((ctx)->sp)
 #if defined(GOINST_ARM64)
 #define GOINST_IP(ctx) ((ctx)->pc)
+/* what a closure finds its variables by, where it begins (cmd/compile/abi-internal.md) */
+#define GOINST_CLOSURE(ctx) ((u64)(ctx)->regs[26])
 /* b.ls is taken when C is clear or Z is set; then the function starts again after runtime.morestack */
 #define GOINST_BRANCH_TAKEN(ctx) (!((ctx)->pstate & (1UL << 29)) || ((ctx)->pstate & (1UL << 30)))
 #else
 #define GOINST_IP(ctx) ((ctx)->ip)
+#define GOINST_CLOSURE(ctx) ((u64)(ctx)->dx)
 /* jbe is taken when CF or ZF is set */
 #define GOINST_BRANCH_TAKEN(ctx) ((ctx)->flags & 0x41)
 #endif

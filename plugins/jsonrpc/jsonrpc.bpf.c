@@ -549,6 +549,8 @@ PROBE(jsonrpc_write_event)
 
 static __always_inline void jsonrpc_read_begin(struct goinst_hit *hit, u64 buffer, u64 position)
 {
+    nethttp_stand_in(hit);
+
     struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
     struct jsonrpc_pending *pending = jsonrpc_late.lookup(&key);
 
@@ -564,6 +566,8 @@ static __always_inline void jsonrpc_read_begin(struct goinst_hit *hit, u64 buffe
 /* What a Read of a late body returned. Whether it is the body's beginning, which jsonrpc_first_read looks at then. */
 static __always_inline int jsonrpc_read_end(struct goinst_hit *hit, s64 length)
 {
+    nethttp_stand_in(hit);
+
     struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
     struct jsonrpc_pending *pending = jsonrpc_late.lookup(&key);
     struct goinst_operation *op;
@@ -625,6 +629,8 @@ PROBE(jsonrpc_read_done)
 /* The first bytes of a body that had not come when the handler started. */
 PROBE(jsonrpc_first_read)
 {
+    nethttp_stand_in(hit);
+
     struct jsonrpc_goroutine key = {.g = hit->g, .tgid = hit->tgid};
     struct jsonrpc_pending *pending = jsonrpc_late.lookup(&key);
     struct goinst_operation *op = goinst_operation_find(hit, 0);

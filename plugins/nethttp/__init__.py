@@ -8,7 +8,7 @@ from goinst.plugins.nethttp.decode import decode_line, decode_request
 from goinst.plugins.nethttp.fields import FIELDS, TYPES
 from goinst.plugins.nethttp.headers import decode_headers
 from goinst.plugins.nethttp.packages import PACKAGES, UNSEEN
-from goinst.plugins.nethttp.probes import CLIENT_PROBES, ROUTER_PROBES, SERVER_PROBES
+from goinst.plugins.nethttp.probes import CLIENT_PROBES, ROUTER_PROBES, SERVER_PROBES, TIMEOUT_PROBES
 from goinst.plugins.nethttp.propagate import CONTEXT_PROBES
 from goinst.plugins.nethttp.records import (
     Call,
@@ -43,7 +43,9 @@ PROTOCOL = Protocol(
     name="nethttp",
     summary="HTTP/1 and HTTP/2 requests, served and sent by net/http",
     hits="server: HTTP/1 2 a request and 2 a connection, HTTP/2 2 or 3 a request; client: 3, 1 of them single-stepped",
-    fragments=tuple(map(_fragment, ("common", "headers", "stream", "nethttp", "propagate", "client", "routes"))),
+    fragments=tuple(
+        map(_fragment, ("common", "headers", "stream", "nethttp", "propagate", "client", "timeout", "routes"))
+    ),
     fields=FIELDS,
     types=TYPES,
     enums=(Flag, CallFlag, Ending, ErrorKind, Router, Limit),
@@ -53,6 +55,7 @@ PROTOCOL = Protocol(
         *SERVER_PROBES,
         *CLIENT_PROBES,
         *CONTEXT_PROBES,
+        *TIMEOUT_PROBES,
         *ROUTER_PROBES,
     ),
     tails=(Tail("nethttp_serve_stream"), Tail("nethttp_read_line")),

@@ -7,7 +7,7 @@ from goinst.plugins.nethttp.fields import SERVER
 from goinst import Probe, Site
 from goinst.toolkit.http import BODY_ANNOUNCED, HANDLER_RETURNED, ROUND_TRIP, SERVE_HTTP, XNET, XNET_ROUND_TRIPS
 
-__all__ = ["CLIENT_PROBES", "ROUTER_PROBES", "SERVER_PROBES"]
+__all__ = ["CLIENT_PROBES", "ROUTER_PROBES", "SERVER_PROBES", "TIMEOUT_PROBES"]
 
 _STREAMS_LOST = "HTTP/2 requests"
 _ROUTES_LOST = "a router's templates"
@@ -138,6 +138,22 @@ CLIENT_PROBES = (
         optional=True,
         lost=_CONNECTION_LOST,
     ),
+)
+
+_TIMEOUT = "net/http.(*timeoutHandler).ServeHTTP"
+_TIMEOUT_LOST = "routes, and bodies that come late, of requests whose handler is in an http.TimeoutHandler"
+TIMEOUT_PROBES = (
+    Probe(
+        "nethttp_timeout",
+        (
+            Site(_TIMEOUT, "fn *byte", versions=((1, 18), (1, 99)), callee="runtime.newproc", place="call"),
+            Site(_TIMEOUT, "size int32, fn *byte", versions=((1, 16), (1, 17)), callee="runtime.newproc", place="call"),
+        ),
+        place="call",
+        optional=True,
+        lost=_TIMEOUT_LOST,
+    ),
+    Probe("nethttp_timeout_runs", (Site(f"{_TIMEOUT}.func1"),), optional=True, lost=_TIMEOUT_LOST),
 )
 
 ROUTER_PROBES = (

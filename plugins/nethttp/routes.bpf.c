@@ -8,13 +8,12 @@
 /* A fact of the request, NULL when there is none */
 static __always_inline struct nethttp_route *nethttp_route_start(struct goinst_hit *hit, u8 router, u64 count)
 {
-    struct nethttp_request *request = nethttp_request_current(hit);
-    struct nethttp_stream *stream = request ? 0 : nethttp_stream_current(hit);
+    struct goinst_operation *op;
     struct nethttp_route *r;
 
-    if (!request && !stream)
-        return 0;
-    r = nethttp_route_reserve(request ? nethttp_request_operation(request) : nethttp_stream_operation(stream), hit);
+    nethttp_stand_in(hit);
+    op = nethttp_served(hit);
+    r = op ? nethttp_route_reserve(op, hit) : 0;
     if (!r)
         return 0;
     r->router = router;
@@ -45,9 +44,12 @@ static __always_inline void nethttp_routed(struct goinst_hit *hit, u8 router, u6
 PROBE(nethttp_mux)
 {
 #ifdef nethttp_mux__r
-    struct nethttp_request *request = nethttp_request_current(hit);
-    struct nethttp_stream *stream = request ? 0 : nethttp_stream_current(hit);
+    struct nethttp_request *request;
+    struct nethttp_stream *stream;
 
+    nethttp_stand_in(hit);
+    request = nethttp_request_current(hit);
+    stream = request ? 0 : nethttp_stream_current(hit);
     if (request && !request->copy)
         request->copy = ARG(nethttp_mux, r);
     if (stream && !stream->copy)

@@ -37,12 +37,26 @@ def decode_route(values: Route, span: Span, _: DecodeContext) -> None:
         cut = values.count > len(parts) or max(map(len, parts)) == whole
     if not route:
         return
+    before = "" if cut or span.truncated else _before(route, str(span.attributes.get("url.path", "")))
+    route, name = before + route, before + name
     if cut:
         span.truncated.append("http.route")
     attributes = span.attributes
     attributes["http.route"] = route
     attributes.pop("goinst.http.route.guess", None)
     span.name = f"{span.name.partition(' ')[0]} {name}"
+
+
+def _before(template: str, path: str) -> str:
+    """What of the path stands before the part that a router saw: http.StripPrefix has taken it away. Empty where the
+    template is for all of the path, or may be for parts of several lengths."""
+    segments, wanted = path.split("/"), template.split("/")
+    missing = len(segments) - len(wanted)
+    if missing <= 0 or "*" in template or template != without_expressions(template):
+        return ""
+    behind = zip(wanted[1:], segments[missing + 1 :], strict=True)
+    fits = all(part == there or part[:1] in ("{", ":") for part, there in behind)
+    return "/".join(segments[: missing + 1]) if fits else ""
 
 
 @lru_cache(1024)

@@ -197,6 +197,18 @@ def test_the_first_late_body_is_caught() -> None:
     assert ended.summary["notes"] == {"jsonrpc.body_late": 1}
 
 
+def test_a_late_body_that_another_goroutine_reads() -> None:
+    """http.TimeoutHandler has the handler on one of its own."""
+    head = HEAD.replace(b"/rpc", b"/timeout") + b"Content-Length: %d\r\n\r\n" % len(LONG)
+    with serving(build(PROGRAMS / "jsonhand")) as server, tracing("--pid", str(server.pid), *BOTH) as tracer:
+        server.raw(head, LONG, pause=0.05)
+        server.raw(head + LONG[:4000], LONG[4000:], pause=0.05)
+        spans = tracer.wait_spans(2)
+        ended = tracer.stop()
+    assert [span["name"] for span in spans] == ["echo", "echo"]
+    assert not {"jsonrpc.body_gone", "jsonrpc.body_unclear"} & {*ended.summary["losses"]}
+
+
 def test_reads_are_not_watched_for_ever() -> None:
     """After so many bodies that were whole the probes go: no hit is left. The first late body is missed and counted,
     and brings them back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http.client import HTTPConnection
 
 import pytest
 from harness import needs_root, serving, tracing
@@ -13,6 +14,8 @@ pytestmark = [pytest.mark.bpf, needs_root]
 
 _FIFTH = {"/echo5/users/7/a/b": "/echo5/users/:id/*"}
 _TEMPLATES = {
+    "/late/users/7": "/late/users/{id}",  # on a goroutine of its own
+    "/mounted/v1/articles/a-b": "/mounted/v1/articles/{slug}",  # below a prefix that the router does not see
     "/gin/users/7/a/b": "/gin/users/:id/*rest",
     "/echo/users/7/a/b": "/echo/users/:id/*",
     "/chi/users/7/a/b": "/chi/users/{id}/*",
@@ -57,6 +60,23 @@ def test_templates_of_routers(go: str | None, flags: str) -> None:
     assert ended.summary["losses"] == {}
     hits = ended.summary["hits"]
     assert sum(count for name, count in hits.items() if "github.com" in name) == len(templates), hits
+
+
+def test_a_handler_that_outlives_its_request_says_nothing_of_the_next_one() -> None:
+    """It is on a goroutine of its own (http.TimeoutHandler), and its router is done when another request goes on."""
+    with (
+        serving(build(PROGRAMS / "routers", extra_env={"GOFLAGS": "-modfile=latest.mod -tags=echo5"})) as running,
+        tracing("--pid", str(running.pid), "--plugins", "nethttp") as tracer,
+    ):
+        connection = HTTPConnection("127.0.0.1", running.port, timeout=10)
+        for path, status in (("/late/slow/7", 503), ("/free", 200), ("/late/users/7", 200)):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            assert (answer.status, len(answer.read()) > 0) == (status, path != "/free")
+        connection.close()
+        spans = tracer.wait_spans(3)
+        tracer.stop()
+    assert [span["attributes"].get("http.route", "") for span in spans] == ["", "", "/late/users/{id}"]
 
 
 def test_a_panic_in_echo_v5_keeps_its_template() -> None:

@@ -1,7 +1,8 @@
 // Command jsonhand is a JSON-RPC 2.0 server written by hand, without net/rpc: encoding/json over an http.Handler.
 //
 // After "listening ADDRESS" it prints one JSON object for each call, so that a test can compare what was traced with
-// what happened. POST /rpc reads the whole body first; POST /stream decodes it as it arrives.
+// what happened. POST /rpc reads the whole body first; POST /stream decodes it as it arrives; POST /timeout
+// reads it on a goroutine of its own.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 )
 
 type call struct {
@@ -135,6 +137,7 @@ func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/rpc", serve)
 	mux.HandleFunc("/stream", stream)
+	mux.Handle("/timeout", http.TimeoutHandler(http.HandlerFunc(serve), time.Minute, "too late"))
 	listener, err := net.Listen("tcp", *address)
 	if err != nil {
 		log.Fatal(err)

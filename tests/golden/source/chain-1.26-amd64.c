@@ -1160,6 +1160,7 @@ static __always_inline void grpc_metadata_discard(struct grpc_metadata *record)
 #define nethttp_call_h2__bias 0UL
 #define nethttp_call_h2__cc ((u64)ctx->ax)
 #define nethttp_call_xnet__cc 0
+#define nethttp_timeout__fn 0
 #define nethttp_mux__bias 0UL
 #define nethttp_mux__mux ((u64)ctx->ax)
 #define nethttp_mux__r ((u64)ctx->bx)
