@@ -115,7 +115,7 @@ PROTOCOL = Protocol(
         Record("netrpc_client", Call, decode_client, role="operation", kind="client", series=_SERIES),
     ),
     losses={
-        "id_unknown": "some 200 calls of one connection at a time, or more: a call's id is missing",
+        "id_unknown": "a call's id is missing: some 200 calls of one connection at a time, or their map was growing",
         "began_unseen": "a response to a call whose beginning was not seen (it began before goinst)",
     },
 )

@@ -114,7 +114,9 @@ def test_a_new_version_written_over_a_watched_program(
     assert [span["attributes"]["url.path"] for span in ended.spans] == ["/ping", "/new"]
     assert ended.summary["losses"] == {}
     taken = [event["reason"] for event in ended.events if event["event"] == "probes taken away"]
-    assert taken == ["somebody opens it to write"]
+    assert taken[0] == "somebody opens it to write"
+    # it may have been looked at again before the writer had closed it
+    assert {*taken[1:]} <= {"nobody runs it, and there is no lease on it"}
 
 
 def test_a_program_without_a_lease_loses_its_probes_with_its_last_process(old: Path, new: Path, tmp_path: Path) -> None:

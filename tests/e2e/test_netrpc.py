@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +75,16 @@ def check_pairs(ended: Ended, codec: str, server: int, client: int) -> None:
         assert len(made) == CALLS
         assert {span["attributes"]["rpc.system.name"] for span in ended.spans} == {"jsonrpc"}
         assert {span["attributes"]["jsonrpc.protocol.version"] for span in ended.spans} == {"1.0"}
-        sent = sorted((span["attributes"]["jsonrpc.request.id"], span["name"]) for span in made)
+        sent = Counter((span["attributes"]["jsonrpc.request.id"], span["name"]) for span in made)
         # a call of no method has no id on the server: its request is not kept
-        got = sorted(
-            (span["attributes"]["jsonrpc.request.id"], span["name"])
-            for span in served
-            if span["name"] != "Arith.Missing"
-        )
-        assert got == [pair for pair in sent if pair[1] != "Arith.Missing"]
-        assert ended.summary["losses"] == {}
+        known = [span for span in served if span["name"] != "Arith.Missing"]
+        got = Counter((span["attributes"].get("jsonrpc.request.id"), span["name"]) for span in known)
+        # the map of ids is read without its lock: it may be growing
+        lacking = sum(count for (number, _), count in got.items() if number is None)
+        assert lacking <= 2
+        assert (got - sent).total() == lacking
+        assert (sent - got).total() == lacking + sum(name == "Arith.Missing" for _, name in sent.elements())
+        assert ended.summary["losses"] == ({"netrpc.id_unknown": lacking} if lacking else {})
     else:
         # where the client put the header that it waited for when the tracer came was not seen
         assert len(made) == CALLS - 1

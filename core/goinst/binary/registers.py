@@ -55,9 +55,8 @@ CFA = {"amd64": 8, "arm64": 0}
 def _parts(whole: str) -> tuple[str, ...]:
     if whole[0] == "r":
         return whole, f"{whole}d", f"{whole}w", f"{whole}b"
-    bytes_ = (f"{whole[0]}l", f"{whole[0]}h") if whole[1] == "x" else (f"{whole}l",)
-    return whole, f"r{whole}", f"e{whole}", *bytes_
+    return whole, f"r{whole}", f"e{whole}", f"{whole[0]}l" if whole[1] == "x" else f"{whole}l"
 
 
 AMD64_PARTS = {part: whole for whole in _X86 for part in _parts(whole)}
-"""What the assembler calls a register or a part of it, and the whole."""
+"""What the assembler calls a register or its low part, and the whole. ``ah`` and its like are the second byte."""

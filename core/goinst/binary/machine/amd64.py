@@ -39,6 +39,7 @@ _REFUSED = re.compile(r"int\d?|hlt|iretq?|cli|sti|in|out|(?:rep )?(?:ins|outs)[b
 
 # as Intel writes them: with an r
 _WHOLE = {part: whole if whole[0] == "r" else f"r{whole}" for part, whole in AMD64_PARTS.items()}
+_WHOLE |= {f"{letter}h": f"r{letter}x" for letter in "abcd"}
 
 
 class AMD64:
