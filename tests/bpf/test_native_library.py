@@ -120,7 +120,7 @@ def run(config: RunConfig, plugins: PluginSet, drive: Callable[[Kept], None]) ->
             drive(kept)
         except BaseException as error:
             failed.append(error)
-        session.end("the test has seen enough")
+        session.end(Ending.QUIT)
 
     thread = threading.Thread(target=driver)
 

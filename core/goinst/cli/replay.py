@@ -14,6 +14,7 @@ from goinst.cli.options import setting_option, settings_of
 from goinst.diagnostics import Log, configure
 from goinst.errors import PluginError, UsageError
 from goinst.export import close_exporters, open_exporters
+from goinst.export.ending import Ending
 from goinst.export.filters import filters
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def replay_into(
     if sys.stdout is None:
         raise UsageError("standard output is closed, and spans go there; > /dev/null if you do not want them")
     exporters = open_exporters(outputs, stdout=sys.stdout.buffer, is_terminal=sys.stdout.isatty(), otlp=otlp)
-    began, ends = time.monotonic(), list[str]()
+    began, ends = time.monotonic(), list[Ending]()
     try:
         pipeline = Pipeline(chosen, exporters, max_spans, ends.append, _switched_off(log), keep, log=log)
         replay.store = pipeline.store
@@ -141,7 +142,7 @@ def replay_into(
         for words in replay.cut:
             log.warning("the recording has no good end; all that is before was replayed", reason=words)
         summary = pipeline.summary(
-            Telemetry(losses=replay.losses | pipeline.losses()), ended=[*ends, "the recording ended"][0],
+            Telemetry(losses=replay.losses | pipeline.losses()), ended=[*ends, Ending.RECORDING][0],
             seconds=time.monotonic() - began,
         )  # fmt: skip
         report_summary(log, summary, chosen.protocols, places=False, live=False)

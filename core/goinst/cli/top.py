@@ -16,6 +16,7 @@ from goinst.cli.options import tracing_options, understand
 from goinst.cli.replay import hooks_only, open_replay
 from goinst.diagnostics import configure
 from goinst.errors import UsageError
+from goinst.export.ending import Ending
 from goinst.extras import need
 
 __all__ = ["top_command"]
@@ -71,7 +72,7 @@ def top_command(
 
         # all that is open is asked for each time, for the number in flight of each route
         session = Session(replace(options, partial_after=0.0), chosen, [LiveExporter(model)], configure(stream=said))
-        work, stop = session.run, lambda: session.end("quit")
+        work, stop = session.run, lambda: session.end(Ending.QUIT)
     app = LiveApp(model, work, stop, lambda: _last(said))
     app.run()
     app.finish(_PATIENCE)

@@ -8,6 +8,7 @@ from typing import Any
 
 from goinst.errors import GoinstError
 from goinst.export.base import Listener, Meter, OutputClosed, OutputEnded, OutputStalled
+from goinst.export.ending import Ending
 from goinst.metrics import MetricStore
 from goinst.plugin.exporter import Exporter
 from goinst.plugin.hooks import Failed
@@ -73,7 +74,7 @@ class Pipeline:
         plugins: PluginSet,
         exporters: Sequence[Exporter],
         limit: int | None,
-        end: Callable[[str], None],
+        end: Callable[[Ending], None],
         failed: Failed,
         keep: Mapping[str, Callable[[Span], bool]] | None = None,
         *,
@@ -126,7 +127,7 @@ class Pipeline:
         if limit is not None and self.spans + count >= limit:
             count = limit - self.spans
             spans = spans[:count]
-            self._end("enough spans")
+            self._end(Ending.ENOUGH)
         self._give(spans, count, Counter([span.plugin for span in spans]))
 
     def _give(self, spans: list[Span], count: int, plugins: Mapping[str, int]) -> None:
@@ -174,7 +175,7 @@ class Pipeline:
             reasons = [*(one.ended for one in self._outputs), *(one.ended for one in self._observers)]
             self._over = None not in reasons
             if self._over and not isinstance(ended, OutputStalled):  # that happens only when the run ends anyway
-                self._end("the output was closed" if isinstance(ended, OutputClosed) else "no output is left")
+                self._end(Ending.CLOSED if isinstance(ended, OutputClosed) else Ending.NO_OUTPUT)
 
     def _kept(self, spans: list[Span]) -> list[Span]:
         for name, wanted in self.keep.items():

@@ -13,6 +13,7 @@ from goinst.capture.aggregate import Table
 from goinst.config import RunConfig, reloaded
 from goinst.errors import GoinstError, PluginError, TargetError
 from goinst.export.base import Listener, Meter
+from goinst.export.ending import Ending
 from goinst.export.filters import filters
 from goinst.export.pipeline import Pipeline
 from goinst.kernel.compiler import Compiler
@@ -94,7 +95,7 @@ class Session:
         self._processes = Processes(config.service_name or os.environ.get("OTEL_SERVICE_NAME", ""), self._said_of)
         self._accounts = Accounts()
         self._stop = Stop()
-        self._ended = ""
+        self._ended: Ending | None = None
         self._pipeline = Pipeline(
             plugins, exporters, config.max_spans, self.end, self._plugin_failed, filters(config.where, self._share),
             log=log, observers=observers,
@@ -306,14 +307,14 @@ class Session:
             taken = self._drain()
             now = time.monotonic()
             if now >= deadline:
-                self.end("duration")
+                self.end(Ending.DURATION)
                 break
             if now >= demand:
                 demand = now + _DEMAND_EVERY
                 self._attach_on_demand()
                 self._executables.settle()
                 if self._command is not None and self._command.poll() is not None:
-                    self.end("the command ended")
+                    self.end(Ending.COMMAND)
                 elif self._executables.replaced or (self._command is not None and self._command.moved()):
                     scan = now
             if (new := self._reload.take()) is not None:
@@ -358,11 +359,11 @@ class Session:
         self._executables.look()
         self._processes.prune()
         if not self._executables.alive and not self._waits:
-            self.end("all processes ended")
+            self.end(Ending.PROCESSES)
 
     # -- ending --------------------------------------------------------------------------------------------------
 
-    def end(self, why: str) -> None:
+    def end(self, why: Ending) -> None:
         """End the run soon; from any thread. Outputs are waited for a second longer."""
         self._patience.end()
         if not self._ended:
@@ -379,7 +380,7 @@ class Session:
         self._executables.end()
         self._stop.clear()
         tracers = self._executables.tracers
-        if self._ended != "enough spans":
+        if self._ended is not Ending.ENOUGH:
             while self._drain() and not self._stop.is_set():  # no probe is left that could add to it
                 pass
             self._pipeline.give_up(sum(one.correlator.count(one.ring, 1 << 30)[1] for one in tracers))
@@ -393,7 +394,7 @@ class Session:
         self.tables = self._accounts.tables
         report_silent(self._log, tracers, self._plugins.protocols, state.open.total())
         summary = self._pipeline.summary(
-            state, ended=self._ended, seconds=time.monotonic() - began, notes=self._accounts.notes,
+            state, ended=self._ended or "", seconds=time.monotonic() - began, notes=self._accounts.notes,
             places=self._accounts.places,
         )  # fmt: skip
         places = self._config.stats or self._config.verbose

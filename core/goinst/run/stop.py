@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from types import FrameType
 
+from goinst.export.ending import Ending
+
 __all__ = ["Stop", "catch_signals"]
 
 
@@ -64,7 +66,9 @@ class Stop:
         os.close(write)
 
 
-def catch_signals(stack: ExitStack, end: Callable[[str], None], reload: Callable[[], None] | None, wakeup: int) -> None:
+def catch_signals(
+    stack: ExitStack, end: Callable[[Ending], None], reload: Callable[[], None] | None, wakeup: int
+) -> None:
     """SIGINT and SIGTERM call ``end`` with their name until the stack is unwound; so does SIGHUP, which calls
     ``reload`` when there is one. Their numbers are also written to ``wakeup``, by the interpreter itself: a handler has
     to wait until the main thread is back in Python. Only the main thread can do that: elsewhere nothing happens."""
@@ -75,7 +79,7 @@ def catch_signals(stack: ExitStack, end: Callable[[str], None], reload: Callable
         if number == signal.SIGHUP and reload is not None:
             reload()
         else:
-            end(signal.Signals(number).name)
+            end(Ending[signal.Signals(number).name])
 
     stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

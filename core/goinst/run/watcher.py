@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from goinst.export.ending import Ending
 from goinst.processes.openfile import OpenFile
 from goinst.run.stop import Stop
 
@@ -33,7 +34,7 @@ class Watcher:
     are given, are called in the watcher's own thread."""
 
     def __init__(
-        self, stop: Stop, end: Callable[[str], None], ended: Callable[[], None], again: Callable[[], None]
+        self, stop: Stop, end: Callable[[Ending], None], ended: Callable[[], None], again: Callable[[], None]
     ) -> None:
         self._stop, self._end, self._ended, self._again = stop, end, ended, again
         self._files: dict[OpenFile, Callable[[], None]] = {}
@@ -120,7 +121,7 @@ class Watcher:
             if self._read in ready:
                 self._took(os.read(self._read, 64))
             if not ending and time.monotonic() >= self._deadline:
-                self._end("duration")
+                self._end(Ending.DURATION)
             if not ending and self._stop.is_set():
                 ending, self._deadline = True, float("inf")
                 self._poll.unregister(self._stop.descriptor)
@@ -137,7 +138,7 @@ class Watcher:
                     self._last_moment = min(self._last_moment, time.monotonic() + _HURRY)
                     self._again()
                 self._signals = number
-                self._end(signal.Signals(number).name)
+                self._end(Ending[signal.Signals(number).name])
 
 
 def _signal_descriptor(number: int) -> int:

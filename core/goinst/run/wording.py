@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from goinst.diagnostics import Log
+from goinst.export.ending import Ending
 from goinst.plan.counters import CORE_LOSSES, CORE_NOTES
 from goinst.plugin.protocol import Protocol
 from goinst.plugin.summary import Summary
@@ -13,12 +14,12 @@ from goinst.plugin.summary import Summary
 __all__ = ["ready_lines", "report_summary", "summary_lines", "words_of"]
 
 _FEW = 6
-_ENDS = {
-    "SIGINT": "ended by Ctrl-C",
-    "SIGTERM": "ended by SIGTERM",
-    "SIGHUP": "ended by SIGHUP",
-    "duration": "--duration is over",
-    "enough spans": "--max-spans is reached",
+_ENDS: dict[str, str] = {
+    Ending.SIGINT: "ended by Ctrl-C",
+    Ending.SIGTERM: "ended by SIGTERM",
+    Ending.SIGHUP: "ended by SIGHUP",
+    Ending.DURATION: "--duration is over",
+    Ending.ENOUGH: "--max-spans is reached",
 }
 # what is counted on the way out, by the whole name or by what is behind its dot
 _OUTPUTS = {
