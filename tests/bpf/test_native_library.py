@@ -20,6 +20,7 @@ from goinst import Fragment, Probe, Protocol, Record, Site
 from goinst.config import RunConfig
 from goinst.diagnostics import Log
 from goinst.errors import TargetError
+from goinst.export.ending import Ending
 from goinst.plugin.exporter import Exporter
 from goinst.plugin.manager import PluginSet
 from goinst.run.session import Session
