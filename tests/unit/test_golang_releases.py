@@ -18,6 +18,7 @@ PAGE = ROOT / "docs" / "NEW-GO-RELEASE.md"
 MAY_NAME = {
     "binary/model.py": "below golang: what behaves as the oldest release",
     "demo/server.py": "what the demo's server is written for",
+    "toolkit/http.py": "a declaration, as those of plugins: which releases a Site is for",
 }
 
 
