@@ -37,7 +37,8 @@ def decode_route(values: Route, span: Span, _: DecodeContext) -> None:
         cut = values.count > len(parts) or max(map(len, parts)) == whole
     if not route:
         return
-    before = "" if cut or span.truncated else _before(route, str(span.attributes.get("url.path", "")))
+    whole = not cut and "url.path" not in span.truncated
+    before = _before(route, str(span.attributes.get("url.path", ""))) if whole else ""
     route, name = before + route, before + name
     if cut:
         span.truncated.append("http.route")
@@ -48,8 +49,8 @@ def decode_route(values: Route, span: Span, _: DecodeContext) -> None:
 
 
 def _before(template: str, path: str) -> str:
-    """What of the path stands before the part that a router saw: http.StripPrefix has taken it away. Empty where the
-    template is for all of the path, or may be for parts of several lengths."""
+    """What of the path stands before the part that a router saw: http.StripPrefix (net/http/server.go) took it away.
+    Empty where the template is for all of the path, or may be for parts of several lengths."""
     segments, wanted = path.split("/"), template.split("/")
     missing = len(segments) - len(wanted)
     if missing <= 0 or "*" in template or template != without_expressions(template):

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* http.TimeoutHandler runs the handler on a goroutine of its own, while the request's waits for it: what is seen on that one
- * is the request's. Which closure a goroutine was started with is known at both ends.
+ * is the request's. Which closure a goroutine was started with is known at both ends (net/http/server.go and
+ * runtime/proc.go, Go 1.16 to 1.27).
  */
 
+#ifdef nethttp_timeout__fn /* none in most programs: no maps either */
 struct nethttp_closure {
     u64 closure;
     u64 tgid;
@@ -14,6 +16,7 @@ struct nethttp_stand_in {
 };
 BPF_TABLE("lru_hash", struct nethttp_closure, struct nethttp_stand_in, nethttp_started, 1024);
 BPF_TABLE("lru_hash", struct goinst_goroutine_key, struct nethttp_stand_in, nethttp_stand_ins, 4096);
+#endif
 
 /* The server's operation that the goroutine of the hit is in. */
 static __always_inline struct goinst_operation *nethttp_served(struct goinst_hit *hit)
@@ -46,6 +49,7 @@ PROBE(nethttp_timeout)
 /* func (h *timeoutHandler) ServeHTTP.func1(), on the handler's */
 PROBE(nethttp_timeout_runs)
 {
+#ifdef nethttp_timeout__fn
     struct nethttp_closure key = {.closure = GOINST_CLOSURE(ctx), .tgid = hit->tgid};
     struct goinst_goroutine_key own = {.g = hit->g, .tgid = hit->tgid};
     struct nethttp_stand_in *started = nethttp_started.lookup(&key), entry;
@@ -56,6 +60,7 @@ PROBE(nethttp_timeout_runs)
     entry.goid = goinst_goid(hit);
     nethttp_started.delete(&key);
     nethttp_stand_ins.update(&own, &entry);
+#endif
     return 0;
 }
 
@@ -63,7 +68,7 @@ PROBE(nethttp_timeout_runs)
  * behind the time limit. */
 static __always_inline void nethttp_stand_in(struct goinst_hit *hit)
 {
-#if defined(nethttp_timeout__fn)
+#ifdef nethttp_timeout__fn
     struct goinst_goroutine_key own = {.g = hit->g, .tgid = hit->tgid};
     struct nethttp_stand_in *found = nethttp_stand_ins.lookup(&own);
     struct goinst_operation *op;
